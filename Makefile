@@ -1,0 +1,61 @@
+# Everything a person does with a checkout. `make` alone lists it; nothing has to be installed or activated first.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+# What `make lock` sees of the registry ends here: the same pyproject.toml gives the same lock on any day.
+LOCK_DATE := 2026-11-01T00:00:00Z
+LOCK := requirements.lock
+
+DEMO_MODELS := chgnet-0.3.0 sevennet-0 sevennet-l3i5
+
+# An environment that happens to be active must not leak into ours.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint site lock install clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo: install ## evaluate real pretrained models against DFT and show the board (10 minutes)
+	$(BIN)/mlip-zoo evaluate $(DEMO_MODELS) --task eos --subset fast
+	$(BIN)/mlip-zoo board
+	$(BIN)/mlip-zoo site build
+	@echo "To look at the site: $(BIN)/mlip-zoo site serve, then http://127.0.0.1:8000/ in a browser."
+
+test: install ## run the tests; a part of them with ARGS="tests/zoo -k card"
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install ## ruff, mypy, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+site: install ## build the site from the results at hand
+	$(BIN)/mlip-zoo site build
+
+lock: | $(BIN)/uv ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --exclude-newer $(LOCK_DATE) --upgrade \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	  --extra evaluation --extra leaderboard --extra test --group build pyproject.toml --output-file $(LOCK)
+
+install: $(INSTALLED) ## make .venv from the exact pins (the other targets do it by themselves)
+
+clean: ## remove .venv and what the tools cached
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+# `sync` also removes what a former lock brought. No build isolation: the backend is pinned in the lock like all the rest.
+$(INSTALLED): $(LOCK) pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip sync --quiet --python "$(CURDIR)/$(BIN)/python" --require-hashes $(LOCK)
+	$(BIN)/uv pip install --quiet --python "$(CURDIR)/$(BIN)/python" --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# pip brings uv, at the version and with the hashes that the lock has for it; uv brings everything else.
+$(BIN)/uv:
+	@echo "Making $(VENV) (a minute or two, once)."
+	@python=$$(.ci/find-python) && "$$python" -m venv --clear $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' $(LOCK) > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.txt

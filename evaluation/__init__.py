@@ -1,0 +1,1 @@
+"""From a potential to a result: tasks, records, metrics, and the runs that make them."""

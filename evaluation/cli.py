@@ -1,0 +1,150 @@
+"""Commands about running: evaluate, status."""
+
+from __future__ import annotations
+
+import contextlib
+import json as json_
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evaluation.errors import EvaluationError, EvaluationFault
+from evaluation.result import SUBSETS, Subset
+from evaluation.task import load as load_task
+from zoo import index
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from evaluation.run import Progress
+
+app = typer.Typer()
+
+Runs = Annotated[Path, typer.Option(help="Folder of records; running again continues there.")]
+
+
+@app.command()
+def evaluate(
+    names: Annotated[list[str], typer.Argument(help="Models, NAME or NAME@MODE.")],
+    *,
+    task: Annotated[str, typer.Option(help="What to evaluate.")] = "eos",
+    subset: Annotated[str, typer.Option(help=f"{', '.join(SUBSETS)}; each contains the ones before it.")] = "fast",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; one is repeatable to the last bit.", min=1)] = 1,
+    runs: Runs = Path("mlip-zoo-runs"),
+    results: Annotated[
+        Path | None, typer.Option(help="Folder for the results; 'results' inside --runs when not given.")
+    ] = None,
+) -> None:
+    """Run models through a task. Killed or interrupted, the same command continues."""
+    if subset not in SUBSETS:
+        raise typer.BadParameter(f"{subset!r} is not one of {', '.join(SUBSETS)}", param_hint="--subset")
+    chosen: Subset = subset
+    work = load_task(task)
+    for name in names:  # a typo in the last name should not be found after hours
+        index.resolve(name)
+    faults = []
+    with _bars() as bar:
+        for name in names:
+            try:
+                _one(name, work.name, chosen, device, threads, runs, results or runs / "results", bar)
+            except (ZooError, EvaluationError) as error:
+                faults.append(f"{name}: {type(error).__name__}: {error}")
+    if faults:
+        raise EvaluationFault("\n".join(faults))
+
+
+def _one(
+    name: str,
+    task: str,
+    subset: Subset,
+    device: str,
+    threads: int,
+    runs: Path,
+    results: Path,
+    bar: Callable[[str], Callable[[Progress], None]],
+) -> None:
+    from evaluation.run import evaluate as run_evaluation
+    from zoo.loading import load
+
+    with load(name, device=device, threads=threads) as potential:
+        show = bar(f"{potential.name} · {task} · {subset}")
+        done = run_evaluation(
+            potential,
+            load_task(task),
+            subset=subset,
+            runs=runs,
+            results=results,
+            threads=threads,
+            show=show,
+        )
+    counts = done.run.counts
+    sys.stdout.write(
+        f"{done.run.entry}: {counts.ok} ok, {counts.failed} failed, {counts.unsupported} unsupported of {counts.total}"
+        f" -> {results / task / done.run.entry}.json\n"
+    )
+
+
+@app.command()
+def status(
+    *,
+    runs: Runs = Path("mlip-zoo-runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show what has run, how far it is, and whether something is running now."""
+    from evaluation.status import read_status
+
+    rows = read_status(runs)
+    if json:
+        sys.stdout.write(json_.dumps([row.model_dump(mode="json") for row in rows], indent=1) + "\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        Console().print(f"No runs in {runs}. 'mlip-zoo evaluate NAME' makes one.")
+        return
+    table = Table(
+        "task", "entry", "records", *SUBSETS, "failed", "running", "last record (UTC)", title=f"Runs in {runs}"
+    )
+    for row in rows:
+        tiers = [f"{row.stored[tier]}/{row.total[tier]}" for tier in SUBSETS]
+        running = "yes" if row.running else "no"
+        table.add_row(row.task, row.entry, str(row.records), *tiers, str(row.failed), running, row.last or "-")
+    Console().print(table)
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[Callable[[str], Callable[[Progress], None]]]:
+    """A maker of progress bars; silent when nobody is looking."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: lambda _: None
+        return
+    columns: list[Any] = [
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    ]
+    with Bars(*columns, console=console) as bars:
+
+        def bar(title: str) -> Callable[[Progress], None]:
+            number = bars.add_task(title, total=None, left="starting")
+
+            def show(progress: Progress) -> None:
+                left = progress.seconds_left
+                resumed = f", {progress.resumed} from before" if progress.resumed else ""
+                text = "" if left is None else f"{left:.0f} s left{resumed}"
+                bars.update(number, completed=progress.done, total=progress.total, left=text)
+
+            return show
+
+        yield bar

@@ -1,0 +1,38 @@
+"""Everything that can go wrong between a potential and a result. A sample that fails is a record, never one of these.
+
+EvaluationError
+├── UnknownTask          no task of that name; names the close ones
+├── ProtocolMismatch     a run folder holds records of another protocol, checkpoint or dataset
+├── RunLocked            another process writes the same run
+├── StoreError           a stored record or manifest cannot be read
+└── EvaluationFault      samples could not run for reasons that are not the model's; they will run again
+"""
+
+from __future__ import annotations
+
+
+class EvaluationError(Exception):
+    """Base of everything the harness raises on purpose."""
+
+
+class UnknownTask(EvaluationError, KeyError):
+    """No task has that name."""
+
+    def __str__(self) -> str:  # KeyError would show the message's repr
+        return str(self.args[0])
+
+
+class ProtocolMismatch(EvaluationError):
+    """The folder's records were made under other conditions."""
+
+
+class RunLocked(EvaluationError):
+    """Two processes must not write one run."""
+
+
+class StoreError(EvaluationError):
+    """What is stored cannot be read."""
+
+
+class EvaluationFault(EvaluationError):
+    """Some samples did not run: disk, memory, a lost worker. No record was made; run again."""

@@ -1,0 +1,71 @@
+"""Metric and Score: label, unit, direction and the cost of a failure are defined once, here and in the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+RESAMPLES = 2000
+"""Bootstrap resamples behind every interval."""
+SEED = 20_261_101
+"""The same resamples for every model, so that intervals of two models can be compared."""
+
+
+class Metric(BaseModel):
+    """What a number on the board means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str
+    label: str
+    unit: str
+    """`` for a pure number or a fraction."""
+    better: Literal["lower", "higher"]
+    best: float
+    """The value of a perfect model."""
+    worst: float | None = None
+    """The worst possible value, None where there is none."""
+    on_failure: Literal["excluded", "worst"] = "excluded"
+    """What a failed sample costs: it leaves the mean (and n shows it), or counts as `worst`."""
+    doc: str
+
+
+class Score(BaseModel):
+    """A metric's value over a set of samples. None is the only way to say that there is no number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    value: float | None
+    n: int = Field(ge=0)
+    """Samples behind the value."""
+    n_missing: int = Field(ge=0)
+    """Samples that should have been there and have no number."""
+    low: float | None = None
+    """95 % bootstrap interval over samples; None when fewer than two samples."""
+    high: float | None = None
+
+
+def mean_score(values: Sequence[float | None], metric: Metric) -> Score:
+    """Mean over samples with a percentile bootstrap interval; what a missing value costs is the metric's say."""
+    n_missing = sum(value is None for value in values)
+    if metric.on_failure == "worst" and metric.worst is not None:
+        numbers = np.array([metric.worst if value is None else value for value in values], dtype=float)
+    else:
+        numbers = np.array([value for value in values if value is not None], dtype=float)
+    if numbers.size == 0:
+        return Score(value=None, n=0, n_missing=n_missing)
+    low, high = bootstrap_interval(numbers)
+    return Score(value=float(numbers.mean()), n=int(numbers.size), n_missing=n_missing, low=low, high=high)
+
+
+def bootstrap_interval(numbers: np.ndarray) -> tuple[float | None, float | None]:
+    """95 % percentile bootstrap interval of the mean of `numbers` (n,); (None, None) for fewer than two."""
+    if numbers.size < 2:
+        return None, None
+    rng = np.random.default_rng(SEED)
+    means = numbers[rng.integers(0, numbers.size, size=(RESAMPLES, numbers.size))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,1 @@
+"""A potential in, arrays out: no data sets, no files, no tasks."""

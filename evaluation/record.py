@@ -1,0 +1,28 @@
+"""Record: what running one sample left behind. Raw outputs only; every figure is computed from them later."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Status = Literal["ok", "failed", "unsupported"]
+
+
+class Record(BaseModel):
+    """One sample's outcome. A failure is data: it has a reason and stays in every count."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    sample: str
+    status: Status
+    error: str | None = None
+    """Why there are no outputs; None when status is ok."""
+    outputs: dict[str, JsonValue] = {}
+    """Raw numbers in house units; keys are the task's."""
+    force_calls: int = Field(0, ge=0)
+    """Structures evaluated for this sample."""
+    atom_calls: int = Field(0, ge=0)
+    """Atoms evaluated for this sample, summed over its force calls."""
+    seconds: float = Field(0.0, ge=0)
+    """This sample's share of the model's compute time, by atoms. The one field that differs between equal runs."""

@@ -1,0 +1,102 @@
+"""Result: the scores of one entry on one task, with everything needed to know what they claim."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evaluation.metric import Score
+from zoo.files import write_json
+
+Subset = Literal["canary", "fast", "full"]
+SUBSETS: tuple[Subset, ...] = ("canary", "fast", "full")
+"""From small to large; each contains the ones before it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Counts(_Strict):
+    """How many samples there are, and what became of them."""
+
+    total: int
+    ok: int
+    failed: int
+    unsupported: int
+
+
+class Cost(_Strict):
+    """What the run cost in this mode; accuracy is never shown without it."""
+
+    force_calls: int
+    atom_calls: int
+    seconds: float
+    """Time inside the model, summed over batches."""
+    microseconds_per_atom: float | None
+    peak_memory_gb: float | None
+    """Largest resident memory of the worker."""
+
+
+class Hardware(_Strict):
+    cpu: str
+    cores: int
+    memory_gb: float
+    accelerator: str | None = None
+
+
+class Run(_Strict):
+    """The manifest. A result never claims more than what stands here."""
+
+    entry: str
+    """`card@mode`, canonical."""
+    card: str
+    checkpoint_sha256: str
+    """Hash of the weights that were loaded."""
+    task: str
+    protocol_version: int
+    protocol_sha256: str
+    dataset_sha256: str
+    subset: Subset
+    device: str
+    threads: int
+    hardware: Hardware
+    python: str
+    packages: dict[str, str]
+    """Distribution → version, on the host."""
+    model_packages: dict[str, str]
+    """Distribution → version, in the family's environment."""
+    version: str
+    """Of mlip-zoo."""
+    commits: tuple[str | None, ...]
+    """Of the checkouts that ran it, one unless it was continued by another; None for an installed package, `-dirty`
+    when there were uncommitted changes."""
+    started: str
+    finished: str
+    """UTC, ISO 8601."""
+    counts: Counts
+    cost: Cost
+
+
+class Result(_Strict):
+    """What stands in `leaderboard/results/<task>/<entry>.json`; the records lie beside it as Parquet."""
+
+    run: Run
+    scores: dict[str, Score] = Field(description="metric name → score")
+
+    def write(self, folder: Path) -> Path:
+        """Write `<folder>/<task>/<entry>.json` whole; returns the path."""
+        path = folder / self.run.task / f"{self.run.entry}.json"
+        write_json(path, self.model_dump(mode="json"))
+        return path
+
+    @property
+    def records_name(self) -> str:
+        return f"{self.run.entry}.parquet"
+
+
+def read_result(path: Path) -> Result:
+    """Read one result. Raises pydantic's ValidationError with field and reason."""
+    return Result.model_validate_json(path.read_text(encoding="utf-8"), strict=True)

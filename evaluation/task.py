@@ -1,0 +1,93 @@
+"""Task: what every file in `evaluation/tasks` offers under the name TASK."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from evaluation.errors import UnknownTask
+from evaluation.metric import Metric, Score
+from evaluation.record import Record
+from evaluation.result import Subset
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.batch import Computes
+
+Row = dict[str, object]
+"""One sample's figures, for tables and pictures: plain values, None where there is no number."""
+
+
+class TaskProtocol(BaseModel):
+    """Every number of a protocol; read from `evaluation/protocols/<task>-v<N>.yaml`, frozen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    task: str
+    version: int
+    samples_per_chunk: int
+    """Samples that run and are stored together. Part of the protocol: a batch's company can move the last digits."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Something to run: a structure and its reference figures."""
+
+    id: str
+    atoms: Atoms
+    subset: Subset
+    """The smallest subset that it belongs to."""
+    reference: dict[str, float] = field(default_factory=dict)
+
+
+class Task(Protocol):
+    """A potential in, records out; then records in, figures out, without any model."""
+
+    name: str
+    title: str
+    metrics: tuple[Metric, ...]
+    """The first one ranks: it is the mean, over the samples, of the column of `table` that bears its name."""
+    reference_theory: str
+    """Level of theory of the reference figures, in the words of training_sets.yaml."""
+    protocol: TaskProtocol
+
+    @property
+    def dataset_sha256(self) -> str:
+        """Hash of the reference data that stand behind the scores."""
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        """Samples of a subset: canary first, then fast, then full, each tier in a fixed order."""
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        """Run one chunk: one record per sample, in order. The model's failures are records; faults are raised."""
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        """Figures per sample, sorted by sample, from records alone."""
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        """Scores by metric name, from `table`'s rows."""
+
+
+def names() -> list[str]:
+    """Names of all tasks: the files in `evaluation/tasks`."""
+    folder = Path(__file__).with_name("tasks")
+    return sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
+
+
+@cache
+def load(name: str) -> Task:
+    """The task of that name. Raises UnknownTask with close matches."""
+    if name not in names():
+        close = difflib.get_close_matches(name, names(), n=2, cutoff=0.4)
+        meant = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+        raise UnknownTask(f"no task named {name!r}.{meant} There are: {', '.join(names())}.")
+    task: Task = importlib.import_module(f"evaluation.tasks.{name}").TASK
+    return task

@@ -1,0 +1,1 @@
+"""One file per task, found by its name; no task imports another."""

@@ -1,0 +1,289 @@
+"""Equations of state of 71 elemental crystals against all-electron PBE: the Δ-gauge.
+
+Each element's ground-state crystal is compressed and stretched by up to 6 % in volume, its shape and internal
+coordinates kept. A third-order Birch–Murnaghan curve through the model's energies gives the equilibrium volume V0, the
+bulk modulus B0 and its pressure derivative; Δ is the root-mean-square distance between the model's curve and the
+all-electron one, both shifted to zero at their minimum. Converged DFT codes agree with each other within about
+1 meV/atom on this scale, so Δ of a potential measures the potential (and the pseudopotentials of its training data),
+not the reference.
+
+The elements whose reference is magnetic (O, Cr, Mn, Fe, Co, Ni) are evaluated and flagged: a potential without spins has
+to have learnt the ground state's energy surface from its data. Results of models that were trained on another functional
+than PBE measure that difference as well; their level of theory stands beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from evaluation.metric import Metric, Score, mean_score
+from evaluation.physics.eos import BirchMurnaghan, NoMinimum, delta, fit
+from evaluation.record import Record
+from evaluation.result import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.batch import UNSUPPORTED
+from zoo.front_matter import read_yaml
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.batch import Batch, Computes
+
+MAGNETIC = frozenset({"O", "Cr", "Mn", "Fe", "Co", "Ni"})
+"""Elements whose reference structure carries magnetic moments."""
+
+METRICS = (
+    Metric(
+        name="delta",
+        label="Δ",
+        unit="meV/atom",
+        better="lower",
+        best=0.0,
+        doc="Root-mean-square distance between the model's E(V) and the all-electron PBE one over ±6 % in volume, "
+        "averaged over elements. An element without an equation of state leaves the mean and is counted as missing.",
+    ),
+    Metric(
+        name="delta_nonmagnetic",
+        label="Δ, non-magnetic",
+        unit="meV/atom",
+        better="lower",
+        best=0.0,
+        doc="Δ averaged over the elements whose reference has no magnetic moments.",
+    ),
+    Metric(
+        name="v0_error",
+        label="|V0 error|",
+        unit="%",
+        better="lower",
+        best=0.0,
+        doc="Absolute error of the equilibrium volume, averaged over elements.",
+    ),
+    Metric(
+        name="b0_error",
+        label="|B0 error|",
+        unit="%",
+        better="lower",
+        best=0.0,
+        doc="Absolute error of the bulk modulus, averaged over elements.",
+    ),
+    Metric(
+        name="success",
+        label="curves",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of elements for which the model gives an equation of state with a minimum near the reference's.",
+    ),
+)
+
+
+class EosProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/eos-v1.yaml`."""
+
+    volume_ratios: tuple[float, ...]
+    canary: tuple[str, ...]
+    fast: tuple[str, ...]
+
+
+class Eos:
+    """The task; see the module's docstring."""
+
+    name = "eos"
+    title = "Equations of state"
+    metrics = METRICS
+    reference_theory = "PBE"
+
+    @cached_property
+    def protocol(self) -> EosProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "eos-v1.yaml", EosProtocol)
+
+    @cached_property
+    def dataset_sha256(self) -> str:
+        """Hash over the reference figures and structures, so that another ASE with other data is noticed."""
+        digest = hashlib.sha256()
+        for symbol in sorted(_reference_symbols()):
+            atoms = _reference_atoms(symbol)
+            figures = {"symbol": symbol, "reference": _reference(symbol), "numbers": atoms.numbers.tolist()}
+            digest.update(json.dumps(figures, sort_keys=True).encode())
+            # rounded, because the last digits of a rebuilt cell are the platform's
+            digest.update(np.round(np.vstack([atoms.cell.array, atoms.positions]), 6).tobytes())
+        return digest.hexdigest()
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        found = [
+            Sample(id=symbol, atoms=_reference_atoms(symbol), subset=self._tier(symbol), reference=_reference(symbol))
+            for symbol in _reference_symbols()
+        ]
+        return sorted(
+            (sample for sample in found if sample.subset in chosen),
+            key=lambda sample: (SUBSETS.index(sample.subset), sample.atoms.numbers[0]),
+        )
+
+    def _tier(self, symbol: str) -> Subset:
+        if symbol in self.protocol.canary:
+            return "canary"
+        return "fast" if symbol in self.protocol.fast else "full"
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        ratios = self.protocol.volume_ratios
+        batch = potential.compute([_scaled(sample.atoms, ratio) for sample in samples for ratio in ratios])
+        parts = np.repeat([len(sample.atoms) for sample in samples], len(ratios))
+        seconds = batch.seconds * parts / parts.sum()
+        return [
+            self._record(sample, batch, range(i * len(ratios), (i + 1) * len(ratios)), seconds)
+            for i, sample in enumerate(samples)
+        ]
+
+    def _record(self, sample: Sample, batch: Batch, rows: range, seconds: np.ndarray) -> Record:
+        n = len(sample.atoms)
+        cost = {
+            "force_calls": len(rows),
+            "atom_calls": n * len(rows),
+            "seconds": float(seconds[rows.start : rows.stop].sum()),
+        }
+        errors = [error for error in batch.errors[rows.start : rows.stop] if error]
+        if errors:
+            status = "unsupported" if errors[0].startswith(UNSUPPORTED) else "failed"
+            return Record(sample=sample.id, status=status, error=errors[0], **cost)  # type: ignore[arg-type]
+        volume = sample.atoms.get_volume() / n
+        return Record(
+            sample=sample.id,
+            status="ok",
+            outputs={
+                "volumes_per_atom": [volume * ratio for ratio in self.protocol.volume_ratios],
+                "energies_per_atom": [float(batch.energies[row]) / n for row in rows],
+            },
+            **cost,  # type: ignore[arg-type]
+        )
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def _row(self, record: Record) -> Row:
+        reference = _reference(record.sample)
+        row: Row = {
+            "sample": record.sample,
+            "status": record.status,
+            "error": record.error,
+            "magnetic": record.sample in MAGNETIC,
+            "v0_ref": reference["v0"],
+            "b0_ref_gpa": reference["b0_gpa"],
+            "b0_prime_ref": reference["b0_prime"],
+            **dict.fromkeys(("v0_pred", "b0_pred_gpa", "b0_prime_pred", "fit_residual", "delta"), None),
+            **dict.fromkeys(("v0_error", "b0_error"), None),
+        }
+        if record.status != "ok":
+            return row
+        from ase.units import GPa
+
+        volumes, energies = curve(record)
+        try:
+            model = fit(volumes, energies)
+        except NoMinimum as reason:
+            return {**row, "error": str(reason)}
+        return {
+            **row,
+            "v0_pred": model.volume,
+            "b0_pred_gpa": model.bulk_modulus / GPa,
+            "b0_prime_pred": model.bulk_modulus_derivative,
+            "fit_residual": model.residual * 1000,
+            "delta": delta(model, reference_curve(record.sample)) * 1000,
+            "v0_error": (model.volume / reference["v0"] - 1) * 100,
+            "b0_error": (model.bulk_modulus / GPa / reference["b0_gpa"] - 1) * 100,
+        }
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        metric = {m.name: m for m in self.metrics}
+        found = {
+            "delta": mean_score(_numbers(rows, "delta"), metric["delta"]),
+            "delta_nonmagnetic": mean_score(
+                _numbers([row for row in rows if not row["magnetic"]], "delta"), metric["delta_nonmagnetic"]
+            ),
+            "success": mean_score(
+                [None if row["delta"] is None else 1.0 for row in rows],
+                metric["success"],
+            ),
+        }
+        for name in ("v0_error", "b0_error"):
+            found[name] = mean_score([None if v is None else abs(v) for v in _numbers(rows, name)], metric[name])
+        return found
+
+
+def curve(record: Record) -> tuple[list[float], list[float]]:
+    """The model's volumes (Å³/atom) and energies (eV/atom) of an ok record."""
+    outputs = cast(dict[str, list[float]], record.outputs)
+    return outputs["volumes_per_atom"], outputs["energies_per_atom"]
+
+
+def model_curve(record: Record) -> BirchMurnaghan | None:
+    """The model's equation of state; None where it has none."""
+    if record.status != "ok":
+        return None
+    try:
+        return fit(*curve(record))
+    except NoMinimum:
+        return None
+
+
+def reference_curve(symbol: str) -> BirchMurnaghan:
+    """The all-electron equation of state, its minimum at zero energy."""
+    from ase.units import GPa
+
+    reference = _reference(symbol)
+    return BirchMurnaghan(
+        volume=reference["v0"],
+        energy=0.0,
+        bulk_modulus=reference["b0_gpa"] * GPa,
+        bulk_modulus_derivative=reference["b0_prime"],
+        residual=0.0,
+    )
+
+
+def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
+    return [cast("float | None", row[column]) for row in rows]
+
+
+def _scaled(atoms: Atoms, ratio: float) -> Atoms:
+    scaled = atoms.copy()
+    scaled.set_cell(atoms.cell * ratio ** (1 / 3), scale_atoms=True)
+    return scaled
+
+
+def _reference_symbols() -> Iterator[str]:
+    from ase.collections import dcdft
+
+    return iter(dcdft.names)
+
+
+@cache
+def _reference(symbol: str) -> dict[str, float]:
+    from ase.collections import dcdft
+
+    figures = dcdft.data[symbol]
+    return {"v0": figures["wien2k_volume"], "b0_gpa": figures["wien2k_B"], "b0_prime": figures["wien2k_Bp"]}
+
+
+@cache
+def _reference_atoms(symbol: str) -> Atoms:
+    """The element's crystal at the reference volume, without the magnetic moments (no model here reads them)."""
+    from ase.collections import dcdft
+
+    atoms = dcdft[symbol]
+    atoms.set_initial_magnetic_moments(None)
+    volume = _reference(symbol)["v0"] * len(atoms)
+    atoms.set_cell(atoms.cell * (volume / atoms.get_volume()) ** (1 / 3), scale_atoms=True)
+    return atoms
+
+
+TASK = Eos()

@@ -1,0 +1,5 @@
+"""From results to pages: collect, rank, draw, write."""
+
+from zoo._guard import require_ours
+
+require_ours("evaluation")

@@ -1,0 +1,108 @@
+"""Board: the entries of one task and one subset, in order of rank. Results of different subsets never meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from evaluation.metric import Metric, Score
+from evaluation.result import SUBSETS, Subset
+from evaluation.task import Task
+from leaderboard.collect import Entry
+from leaderboard.digits import decimals
+from leaderboard.rank import MIN_COVERAGE, Rank, ranks
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entry on a board."""
+
+    entry: Entry
+    rank: Rank | None
+    unranked: str | None
+    """Why there is no rank."""
+
+    def score(self, metric: Metric) -> Score | None:
+        """The entry's score; None where its result has none of that name."""
+        return self.entry.result.scores.get(metric.name)
+
+    def value(self, metric: Metric) -> float | None:
+        """The score's number."""
+        score = self.score(metric)
+        return None if score is None else score.value
+
+
+@dataclass(frozen=True)
+class Board:
+    """What one task says about the entries that ran one of its subsets."""
+
+    task: Task
+    subset: Subset
+    places: tuple[Place, ...]
+    """Ranked entries by place, then the others by name."""
+
+    @property
+    def metric(self) -> Metric:
+        """The one that ranks."""
+        return self.task.metrics[0]
+
+    @property
+    def samples(self) -> int:
+        """Samples of the subset."""
+        return max(place.entry.result.run.counts.total for place in self.places)
+
+    @property
+    def ranked(self) -> int:
+        """How many entries have a rank."""
+        return sum(place.rank is not None for place in self.places)
+
+    @property
+    def has_other_theory(self) -> bool:
+        return any(place.entry.other_theory for place in self.places)
+
+    def decimals(self, metric: Metric) -> int:
+        """Decimals that all values of a metric are written with, so that a column can be read down."""
+        return decimals(place.value(metric) for place in self.places)
+
+
+def boards(entries: Sequence[Entry]) -> list[Board]:
+    """One board per task and subset that has entries: tasks by name, the largest subset of each first."""
+    groups: dict[tuple[str, Subset], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.task.name, entry.result.run.subset), []).append(entry)
+    order = sorted(groups, key=lambda key: (key[0], -SUBSETS.index(key[1])))
+    return [_board(groups[key]) for key in order]
+
+
+def _board(entries: Sequence[Entry]) -> Board:
+    task, subset = entries[0].task, entries[0].result.run.subset
+    metric = task.metrics[0]
+    fresh = [entry for entry in entries if not entry.stale]
+    found = ranks({entry.name: _values(entry, metric) for entry in fresh}, metric)
+    places = [Place(entry, found.get(entry.name), _reason(entry, found, metric)) for entry in entries]
+    sign = 1 if metric.better == "lower" else -1
+
+    def order(place: Place) -> tuple[float, float, str]:
+        value = place.value(metric)
+        worst = float("inf")
+        return (
+            place.rank.place if place.rank else worst,
+            worst if value is None else sign * value,
+            place.entry.name,
+        )
+
+    return Board(task=task, subset=subset, places=tuple(sorted(places, key=order)))
+
+
+def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
+    return {str(row["sample"]): cast("float | None", row[metric.name]) for row in entry.rows}
+
+
+def _reason(entry: Entry, found: dict[str, Rank | None], metric: Metric) -> str | None:
+    if entry.stale:
+        return f"made with another {' and '.join(entry.stale)} than today's"
+    if found[entry.name] is not None:
+        return None
+    n = sum(value is not None for value in _values(entry, metric).values())
+    return f"a number for {n} of {len(entry.rows)} samples; a rank takes {MIN_COVERAGE:.0%}"

@@ -1,0 +1,74 @@
+"""Cards: a model card's prose as HTML. A card is a stranger's text, so that nothing in it may act on a page."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.token import Token
+    from markdown_it.utils import OptionsDict
+
+_LEVELS_BELOW_THE_PAGE = 2
+"""A card's `#` becomes the page's h3: h1 and h2 are the page's own."""
+
+
+def prose_html(markdown: str) -> str:
+    """CommonMark with tables as HTML that is safe to put on a page.
+
+    Raw HTML comes out as text, a link that is not https as its source, an image as its description in words: a page
+    loads nothing from elsewhere.
+    """
+    return str(_markdown().render(markdown))
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    # the library's own filter lets http, mailto and data:image through
+    parser.validateLink = _is_https  # type: ignore[method-assign]
+    parser.add_render_rule("link_open", _link_open)
+    parser.add_render_rule("image", _image)
+    parser.core.ruler.push("fit_the_page", _fit_the_page)
+    return parser
+
+
+def _is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)
+
+
+def _link_open(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: MutableMapping[str, object]
+) -> str:
+    tokens[index].attrSet("rel", "nofollow noopener noreferrer")
+    return renderer.renderToken(tokens, index, options, env)
+
+
+def _image(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: MutableMapping[str, object]
+) -> str:
+    from markdown_it.common.utils import escapeHtml
+
+    alt = renderer.renderInlineAsText(tokens[index].children or [], options, env)
+    return f"<em>[image: {escapeHtml(alt)}]</em>"
+
+
+def _fit_the_page(state: object) -> None:
+    """Headings below the page's own, and alignment of cells by class: the page's policy forbids inline styles."""
+    from markdown_it.rules_core import StateCore
+
+    for token in cast(StateCore, state).tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + _LEVELS_BELOW_THE_PAGE)}"
+        elif style := token.attrs.pop("style", None):
+            token.attrSet("class", str(style).replace("text-align:", "align-"))

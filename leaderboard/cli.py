@@ -1,0 +1,144 @@
+"""The one command, `mlip-zoo`: what the zoo, the evaluation and the leaderboard offer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import evaluation.cli
+import zoo.cli
+from evaluation.errors import EvaluationError
+from leaderboard.errors import LeaderboardError, MissingExtra, SiteError
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from leaderboard.collect import Collection
+
+app = typer.Typer(
+    name="mlip-zoo",
+    help="A zoo of pretrained interatomic potentials, one harness for all of them, and a leaderboard.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # `main` says what went wrong in one message
+)
+site_app = typer.Typer(no_args_is_help=True, help="The board as a folder of static pages.")
+app.add_typer(zoo.cli.app)
+app.add_typer(evaluation.cli.app)
+app.add_typer(site_app, name="site")
+
+_EXTRA = frozenset({"altair", "jinja2", "markdown_it", "markupsafe", "pandas", "pyarrow", "vl_convert"})
+"""What `pip install 'mlip-zoo[leaderboard]'` brings."""
+
+Results = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--results",
+        help="Folder of results, instead of the published ones and mlip-zoo-runs/results; may be given several times, "
+        "and where two hold the same entry the later one counts.",
+        show_default=False,
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line; what goes wrong on purpose becomes one message and exit code 1."""
+    try:
+        app()
+    except (ZooError, EvaluationError, LeaderboardError) as error:
+        if os.environ.get("MLIP_ZOO_DEBUG") == "1":
+            raise
+        complain(f"{type(error).__name__}: {error}")
+        sys.exit(1)
+
+
+def complain(message: str) -> None:
+    """One message on stderr, red where there is colour; the text is data, never markup."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, soft_wrap=True).print(Text(message, style="red"))
+
+
+@app.command()
+def board(
+    results: Results = None,
+    task: Annotated[str | None, typer.Option(help="Only this task.", show_default=False)] = None,
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Print the leaderboard."""
+    with _extra():
+        from leaderboard.board import boards
+        from leaderboard.export import to_json
+
+        collection = _collect(results, task)
+        found = boards(collection.entries)
+        if json:
+            typer.echo(to_json(found), nl=False)
+        elif found:
+            from rich.console import Console
+
+            from leaderboard.terminal import show
+
+            show(found, collection.folders, Console(highlight=False))
+    _end(collection.faults)
+
+
+@site_app.command("build")
+def site_build(
+    results: Results = None,
+    out: Annotated[Path, typer.Option(help="Folder to write; an earlier site there is replaced.")] = Path("site"),
+) -> None:
+    """Write the board, a page per model and the data as static pages."""
+    with _extra():
+        from leaderboard.site import build
+
+        faults = build(_collect(results, None), out)
+    typer.echo(f"{out / 'index.html'} written; 'mlip-zoo site serve --out {out}' shows it.")
+    _end(faults)
+
+
+@site_app.command("serve")
+def site_serve(
+    out: Annotated[Path, typer.Option(help="Folder that 'mlip-zoo site build' wrote.")] = Path("site"),
+    port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 8000,
+) -> None:
+    """Show the site in a browser on this machine, and to nobody else."""
+    from leaderboard.serve import server
+
+    if not (out / "index.html").is_file():
+        raise SiteError(f"{out} holds no site; 'mlip-zoo site build --out {out}' writes one")
+    with server(out, port=port) as running:
+        typer.echo(f"http://127.0.0.1:{running.server_port}/ (Ctrl-C stops)")
+        with contextlib.suppress(KeyboardInterrupt):
+            running.serve_forever()
+
+
+def _collect(results: list[Path] | None, task: str | None) -> Collection:
+    from leaderboard.collect import collect, default_folders
+
+    return collect(results or default_folders(), task=task)
+
+
+def _end(faults: tuple[str, ...] | list[str]) -> None:
+    """After everything else was shown: what could not be, and an exit code that a script notices."""
+    if faults:
+        complain("Left out:\n" + "\n".join(faults))
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _extra() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        raise MissingExtra(
+            f"{error.name} is not installed; the board needs it: pip install 'mlip-zoo[leaderboard]'"
+        ) from None

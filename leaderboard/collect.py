@@ -1,0 +1,249 @@
+"""Collect: results and their records from folders, each checked before anything is shown.
+
+A result is shown when its file can be read, its card exists, its records lie beside it, and its scores follow from
+them. What was made under another protocol, dataset or checkpoint than today's is *stale*: shown, never ranked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from evaluation import task as tasks
+from evaluation.errors import EvaluationError
+from evaluation.metric import Score
+from evaluation.record import Record
+from evaluation.result import Result, Subset, read_result
+from evaluation.task import Row, Task
+from leaderboard.errors import NoResults, ResultFault
+from zoo import index
+from zoo.card import Card
+from zoo.errors import ZooError
+from zoo.files import json_text
+from zoo.mode import Mode
+
+PUBLISHED = Path(__file__).parent / "results"
+"""Results that ship with this package."""
+
+_TOLERANCE = 1e-6
+"""Largest relative difference between a stored score and the same score from the records: other platforms round."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A checkpoint in a mode on a task: what was measured, and everything that was checked against it."""
+
+    result: Result
+    card: Card
+    mode: Mode
+    task: Task
+    path: Path
+    """The result's file."""
+    records: tuple[Record, ...]
+    rows: tuple[Row, ...]
+    """`Task.table` of the records; empty where they were made under another protocol or dataset."""
+    stale: tuple[str, ...]
+    """What differs from today: `protocol`, `dataset`, `checkpoint`."""
+
+    @property
+    def name(self) -> str:
+        return self.result.run.entry
+
+    @property
+    def published(self) -> bool:
+        return self.path.is_relative_to(PUBLISHED)
+
+    @property
+    def origin(self) -> str:
+        return "published" if self.published else "local"
+
+    @property
+    def records_path(self) -> Path:
+        return self.path.with_name(self.result.records_name)
+
+    @property
+    def claims_constrained(self) -> bool:
+        """Whether, by its card, rotation is exact and this mode's forces are a gradient. Nothing here measures it."""
+        return self.card.rotation == "exact" and self.mode.forces == "conservative"
+
+    @property
+    def theory(self) -> str:
+        """Level of theory that this mode's numbers stand for."""
+        return self.card.theory(self.mode.fidelity)
+
+    @property
+    def other_theory(self) -> bool:
+        """Whether the model was trained on another level of theory than the task's reference has."""
+        return self.theory != self.task.reference_theory
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What the folders held."""
+
+    entries: tuple[Entry, ...]
+    """One per task, subset and entry, sorted by them."""
+    faults: tuple[str, ...]
+    """What could not be shown: file, field, reason."""
+    folders: tuple[Path, ...]
+
+
+def default_folders() -> list[Path]:
+    """The published results, and those that `mlip-zoo evaluate` left in the working directory."""
+    from evaluation.store import DEFAULT_RUNS
+
+    return [folder for folder in (PUBLISHED, DEFAULT_RUNS / "results") if folder.is_dir()]
+
+
+def collect(folders: Sequence[Path], *, task: str | None = None) -> Collection:
+    """Read all results of `folders`, or those of one task; where two hold the same entry, the later folder counts.
+
+    A damaged result is a fault in the answer and stops nothing else. Raises NoResults when there is nothing at all,
+    and EvaluationError for a task that does not exist.
+    """
+    if task is not None:
+        tasks.load(task)
+    found: dict[tuple[str, str, str], Entry] = {}
+    faults = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise NoResults(f"{folder}: no such folder of results")
+        for path in sorted(folder.glob(f"{task or '*'}/*.json")):
+            try:
+                entry = read_entry(path)
+            except ResultFault as fault:
+                faults.append(str(fault))
+            else:
+                run = entry.result.run
+                found[run.task, run.subset, run.entry] = entry
+    if not found and not faults:
+        raise NoResults(_nothing(folders, task))
+    return Collection(
+        entries=tuple(found[key] for key in sorted(found)),
+        faults=tuple(faults),
+        folders=tuple(folders),
+    )
+
+
+def read_entry(path: Path) -> Entry:
+    """Read one result with its records and check them. Raises ResultFault: file, field, reason."""
+    result = _result(path)
+    run = result.run
+    if (run.task, run.entry) != (path.parent.name, path.stem):
+        raise ResultFault(f"{path}: it says that it is {run.task}/{run.entry}; a result's name is its file's name")
+    try:
+        task = tasks.load(run.task)
+        card, mode = index.resolve(run.entry)
+    except (EvaluationError, ZooError) as error:
+        raise ResultFault(f"{path}: run.entry: {error}") from None
+    if (run.card, run.entry) != (card.name, index.entry_name(card, mode)):
+        raise ResultFault(f"{path}: run.entry: {run.entry!r} is written {index.entry_name(card, mode)!r}")
+    stale = tuple(_differences(result, card, task))
+    records = _records(path.with_name(result.records_name), result)
+    rows: tuple[Row, ...] = ()
+    if not {"protocol", "dataset"}.intersection(stale):
+        rows = _rows(path, result, task, records)
+    return Entry(
+        result=result, card=card, mode=mode, task=task, path=path, records=records, rows=rows, stale=stale
+    )
+
+
+def _result(path: Path) -> Result:
+    try:
+        result = read_result(path)
+        json_text(result.model_dump(mode="json"))  # a NaN is legal where pydantic reads, and no number
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"])) or "the file"
+        raise ResultFault(f"{path}: {field}: {first['msg']}") from None
+    except (OSError, ValueError) as error:
+        raise ResultFault(f"{path}: {error}") from None
+    return result
+
+
+def _differences(result: Result, card: Card, task: Task) -> Iterator[str]:
+    from evaluation.run import protocol_sha256
+
+    run = result.run
+    if run.protocol_sha256 != protocol_sha256(task):
+        yield "protocol"
+    if run.dataset_sha256 != task.dataset_sha256:
+        yield "dataset"
+    forms = (card.checkpoint.upstream, card.checkpoint.safetensors and card.checkpoint.safetensors.weights)
+    if run.checkpoint_sha256 not in {form.sha256 for form in forms if form is not None}:
+        yield "checkpoint"
+
+
+def _records(path: Path, result: Result) -> tuple[Record, ...]:
+    from evaluation.store import read_records
+
+    if not path.is_file():
+        raise ResultFault(f"{path}: missing; a result is shown with the records that its scores come from")
+    try:
+        records = read_records(path)
+    except EvaluationError as error:
+        raise ResultFault(f"{path}: {error}") from None
+    counts = result.run.counts
+    stored = (counts.total, counts.ok, counts.failed, counts.unsupported)
+    by_status = [sum(record.status == status for record in records) for status in ("ok", "failed", "unsupported")]
+    if stored != (len(records), *by_status):
+        raise ResultFault(f"{path}: holds {len(records)} records {by_status}, the result counts {list(stored)}")
+    if len({record.sample for record in records}) != len(records):
+        raise ResultFault(f"{path}: sample: one sample stands twice")
+    return tuple(records)
+
+
+def _rows(path: Path, result: Result, task: Task, records: Sequence[Record]) -> tuple[Row, ...]:
+    """The task's figures per sample, after a look at whether the stored scores are the ones they give."""
+    ran, asked = {record.sample for record in records}, _samples(task.name, result.run.subset)
+    if ran != asked:
+        raise ResultFault(
+            f"{path}: run.subset: {result.run.subset!r} has {len(asked)} samples; the records lack {len(asked - ran)} "
+            f"of them and hold {len(ran - asked)} others"
+        )
+    try:
+        rows = task.table(records)
+        scores = task.score(rows)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResultFault(f"{path.with_name(result.records_name)}: outputs: {error!r}") from None
+    for name in sorted(scores.keys() | result.scores.keys()):
+        stored, computed = result.scores.get(name), scores.get(name)
+        if stored is None or computed is None or not _same(stored, computed):
+            raise ResultFault(
+                f"{path}: scores.{name}: {_shown(stored)} in the file, {_shown(computed)} from the records beside it; "
+                f"'mlip-zoo evaluate {result.run.entry} --task {task.name} --subset {result.run.subset}' scores again"
+            )
+    return tuple(rows)
+
+
+@cache
+def _samples(task: str, subset: Subset) -> frozenset[str]:
+    return frozenset(sample.id for sample in tasks.load(task).samples(subset))
+
+
+def _same(a: Score, b: Score) -> bool:
+    if (a.n, a.n_missing) != (b.n, b.n_missing):
+        return False
+    pairs = ((a.value, b.value), (a.low, b.low), (a.high, b.high))
+    return all(
+        x is y if x is None or y is None else math.isclose(x, y, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+        for x, y in pairs
+    )
+
+
+def _shown(score: Score | None) -> str:
+    return "nothing" if score is None else f"{score.value} (n = {score.n}, {score.n_missing} missing)"
+
+
+def _nothing(folders: Sequence[Path], task: str | None) -> str:
+    read = ", ".join(str(folder) for folder in folders) or "no folder"
+    names = index.names()
+    return (
+        f"no results{f' of {task}' if task else ''} in {read}. "
+        f"'mlip-zoo evaluate {names[0] if names else 'NAME'} --task {task or 'eos'}' makes one."
+    )

@@ -1,0 +1,49 @@
+"""Digits: how numbers are written for people, in the terminal and on the site. No number is an en dash, never 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+NOTHING = "–"
+
+
+def decimals(values: Iterable[float | None]) -> int:
+    """Decimals that a column needs: three significant digits for its smallest number, and no more than 3."""
+    sizes = [abs(value) for value in values if value]
+    if not sizes:
+        return 2
+    return max(0, min(3, 2 - math.floor(math.log10(min(sizes))), 4 - math.floor(math.log10(max(sizes)))))
+
+
+def figure(value: float | None, digits: int) -> str:
+    """A number with `digits` decimals and a real minus sign."""
+    return NOTHING if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def interval(low: float | None, high: float | None, digits: int) -> str:
+    """`[low, high]`; empty where there is none."""
+    return "" if low is None or high is None else f"[{figure(low, digits)}, {figure(high, digits)}]"
+
+
+def count(number: int) -> str:
+    """A large count, short: 412 k, 1.17 M."""
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            scaled = number / size
+            return f"{scaled:.{max(0, 2 - math.floor(math.log10(scaled)))}f} {letter}"
+    return str(number)
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours."""
+    if seconds < 100:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 6000 else f"{seconds / 3600:.3g} h"
+
+
+def microseconds(value: float | None) -> str:
+    """µs per atom, three digits, no exponent."""
+    if value is None:
+        return NOTHING
+    return f"{value:,.0f}".replace(",", " ") if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,30 @@
+"""Everything that can go wrong between results and pages.
+
+LeaderboardError
+├── NoResults         there is nothing to show; says which command makes a result
+├── ResultFault       a stored result cannot be believed: file, field, reason
+├── MissingExtra      a package of mlip-zoo[leaderboard] is not installed
+└── SiteError         the site cannot be written or served where it was asked for
+"""
+
+from __future__ import annotations
+
+
+class LeaderboardError(Exception):
+    """Base of everything the leaderboard raises on purpose."""
+
+
+class NoResults(LeaderboardError):
+    """No folder that was read holds a result."""
+
+
+class ResultFault(LeaderboardError):
+    """A result file is damaged, or does not follow from the records beside it."""
+
+
+class MissingExtra(LeaderboardError, ImportError):
+    """A package that only the leaderboard needs is not installed."""
+
+
+class SiteError(LeaderboardError):
+    """The site's folder is not ours to write, or not there to serve."""

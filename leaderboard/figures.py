@@ -1,0 +1,90 @@
+"""Figures: pictures of a board, as Vega-Lite specifications.
+
+No colour stands in them: the page gives its own to both of its themes (`static/charts.js`).
+"""
+
+from __future__ import annotations
+
+from evaluation.metric import Metric
+from leaderboard.board import Board, Place
+from leaderboard.digits import figure, interval
+from leaderboard.views import Spec
+
+ROW_HEIGHT = 28
+"""Pixels between two entries."""
+
+
+def dot_plot(board: Board) -> Spec | None:
+    """Every ranked entry's value with its 95 % interval, the best on top; None when nothing is ranked."""
+    import altair as alt
+
+    metric = board.metric
+    drawn = [place for place in board.places if place.rank and place.value(metric) is not None]
+    if not drawn:
+        return None
+    rows = _rows(drawn, metric, board.decimals(metric))
+    theories = ["reference's", "another"]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        alt.Y("entry:N").sort(None).title(None).axis(labelLimit=240, ticks=False, domain=False, grid=False),
+        alt.Color("theory:N").scale(domain=theories).legend(None),
+    )
+    scale = alt.Scale(zero=metric.best == 0)
+    whiskers = base.transform_filter("datum.low != null").mark_rule(strokeWidth=2, opacity=0.55)
+    dots = base.mark_point(filled=True, size=90, opacity=1)
+    chart = alt.layer(
+        whiskers.encode(alt.X("low:Q").scale(scale).title(axis_title(metric)).axis(tickCount=6), alt.X2("high:Q")),
+        dots.encode(
+            alt.X("value:Q"),
+            alt.Shape("theory:N").scale(domain=theories, range=["circle", "diamond"]).legend(None),
+            tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in _TOOLTIP],
+        ),
+    ).properties(width="container", height=ROW_HEIGHT * len(rows))
+    spec: Spec = chart.to_dict()
+    return spec
+
+
+def axis_title(metric: Metric) -> str:
+    """`Δ (meV/atom), lower is better`."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{metric.label}{unit}, {metric.better} is better"
+
+
+def describe(board: Board) -> str:
+    """The dot plot in words, for those who cannot see it."""
+    metric = board.metric
+    digits = board.decimals(metric)
+    parts = [
+        f"{place.entry.name} {figure(place.value(metric), digits)}" for place in board.places if place.rank is not None
+    ]
+    return f"{axis_title(metric)}, from best to worst: {'; '.join(parts)}."
+
+
+_TOOLTIP = (("entry", "entry"), ("rank", "rank"), ("shown", "value"), ("interval", "95 % interval"), ("of", "theory"))
+
+
+def _rows(places: list[Place], metric: Metric, digits: int) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for place in places:
+        score = place.score(metric)
+        if score is None:
+            continue
+        rows.append(
+            {
+                "entry": short_name(place),
+                "rank": str(place.rank),
+                "value": score.value,
+                "low": score.low,
+                "high": score.high,
+                "shown": f"{figure(score.value, digits)} {metric.unit}".strip(),
+                "interval": interval(score.low, score.high, digits) or "none",
+                "theory": "another" if place.entry.other_theory else "reference's",
+                "of": place.entry.theory,
+            }
+        )
+    return rows
+
+
+def short_name(place: Place) -> str:
+    """The entry's name, without a mode that is its card's default."""
+    entry = place.entry
+    return entry.card.name if entry.mode == entry.card.default_mode else entry.name

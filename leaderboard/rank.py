@@ -1,0 +1,106 @@
+"""Rank: who is better than whom on the same samples, and how sure that is. Pure numpy; values in, ranks out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.metric import RESAMPLES, SEED, Metric
+
+Array = NDArray[np.float64]
+Values = Mapping[str, float | None]
+"""Sample → the figure whose mean is the metric; None where the entry has no number."""
+
+MIN_COVERAGE = 0.5
+"""An entry with numbers for less than this share of the samples has no rank: too little of it was seen."""
+
+_CHUNK = 100
+"""Resamples that are in memory at once."""
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A place, 1 being the best, and the places that 95 % of the resamples give."""
+
+    place: int
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"{self.place}" if self.low == self.high else f"{self.place} ({self.low}–{self.high})"
+
+
+def ranks(values: Mapping[str, Values], metric: Metric) -> dict[str, Rank | None]:
+    """Rank of each entry by `metric`, from its values per sample; None for an entry that cannot be ranked.
+
+    Every two entries are compared by their means over the samples that both have, so that nobody gains by failing on
+    a hard sample and one entry's gaps change no comparison between two others. The place is one more than the number
+    of entries that are better; equals share a place. The interval is a paired bootstrap: every resample draws the
+    same samples for all entries.
+
+    A missing value counts as `metric.worst` where the metric says so. The result does not depend on the order of
+    entries or samples.
+    """
+    samples = sorted({sample for found in values.values() for sample in found})
+    names = sorted(name for name in values if _covered(values[name], samples, metric))
+    places: dict[str, Rank | None] = dict.fromkeys(values)
+    if not names:
+        return places
+    table = np.array([_row(values[name], samples, metric) for name in names])
+    if metric.better == "higher":
+        table = -table
+    place = _places(table, np.ones((1, len(samples))))[0]
+    drawn = _drawn_places(table)
+    # the quantiles are places that occurred, and the place itself always belongs to the interval
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0, method="inverted_cdf").astype(int)
+    for i, name in enumerate(names):
+        places[name] = Rank(int(place[i]), min(int(low[i]), int(place[i])), max(int(high[i]), int(place[i])))
+    return places
+
+
+def _covered(values: Values, samples: Sequence[str], metric: Metric) -> bool:
+    if _costs(metric) is not None:
+        return bool(samples)
+    n = sum(values.get(sample) is not None for sample in samples)
+    return n > 0 and n >= MIN_COVERAGE * len(samples)
+
+
+def _row(values: Values, samples: Sequence[str], metric: Metric) -> list[float]:
+    missing = _costs(metric)
+    found = [values.get(sample) for sample in samples]
+    return [(np.nan if missing is None else missing) if value is None else value for value in found]
+
+
+def _costs(metric: Metric) -> float | None:
+    """What a missing value counts as; None where it leaves the comparison."""
+    return metric.worst if metric.on_failure == "worst" else None
+
+
+def _drawn_places(table: Array) -> NDArray[np.int64]:
+    """Places (resamples, entries) over bootstrap resamples of the samples, the same draws for every entry."""
+    n = table.shape[1]
+    rng = np.random.default_rng(SEED)
+    found = []
+    for start in range(0, RESAMPLES, _CHUNK):
+        drawn = rng.integers(0, n, size=(min(_CHUNK, RESAMPLES - start), n))
+        times = np.array([np.bincount(row, minlength=n) for row in drawn], dtype=np.float64)
+        found.append(_places(table, times))
+    return np.concatenate(found)
+
+
+def _places(table: Array, times: Array) -> NDArray[np.int64]:
+    """Places (resamples, entries) of the rows of `table` (entries, samples), lower being better.
+
+    `times` (resamples, samples) says how often each sample counts.
+    """
+    present = np.isfinite(table)
+    filled = np.where(present, table, 0.0)
+    places = np.ones((len(times), len(table)), dtype=np.int64)
+    for i in range(len(table)):
+        # (entries, samples): how much worse entry i is, where both have a number; equals give an exact zero
+        behind = (filled[i] - filled) * (present[i] & present)
+        places[:, i] += (times @ behind.T > 0).sum(axis=1)
+    return places

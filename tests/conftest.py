@@ -1,0 +1,73 @@
+"""What every test can rely on: none of the person's own settings, no network, and no need that goes unsaid."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+# A setting of the person who runs the tests must not decide one: tests set what they need. The cache stays, because the
+# families' environments in it are gigabytes.
+KEPT = {"MLIP_ZOO_CACHE", "MLIP_ZOO_REQUIRE_ALL"}
+for name in [name for name in os.environ if name.startswith(("MLIP_ZOO_", "HF_", "HUGGING_FACE_"))]:
+    if name not in KEPT:
+        del os.environ[name]
+
+# The same examples on every machine; time limits would only measure who else uses it.
+hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that opens a connection to another machine, unless it is marked `network`.
+
+    It sees this process alone: uv, in a process of its own, still reaches the package registries.
+    """
+    if request.node.get_closest_marker("network"):
+        return
+    connect = socket.socket.connect
+
+    def connect_here(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            # not an OSError: code under test would take that for a network fault and handle it
+            pytest.fail(f"a test without the mark 'network' connects to {address[0]}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_here)
+
+
+@pytest.fixture(scope="session")
+def project_files() -> tuple[str, ...]:
+    """Files that are, or are about to be, part of the project; relative to its root."""
+    # a checkout that belongs to another user, as in containers, is none of git's worries here
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    root = Path(__file__).parent.parent
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split("\0")
+    return tuple(name for name in listed if name and (root / name).is_file())
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[..., str]:
+    """Find a program by any of its names. Without it the test is skipped; in CI, where all is required, it fails."""
+
+    def find(*names: str) -> str:
+        found = next(filter(None, map(shutil.which, names)), None)
+        if found is None:
+            (pytest.fail if os.environ.get("MLIP_ZOO_REQUIRE_ALL") else pytest.skip)(f"not installed: {names[0]}")
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def chromium(program: Callable[..., str]) -> str:
+    """The path of a Chromium, for Playwright's `executable_path`."""
+    return program("chromium", "chromium-browser", "google-chrome")

@@ -1,0 +1,116 @@
+"""Importing costs nothing, and what must stand alone does."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+ROOT = Path(zoo.__file__).parent.parent
+PACKAGES = ("zoo", "evaluation", "leaderboard")
+HEAVY = ("altair", "ase", "httpx", "huggingface_hub", "matplotlib", "numpy", "pandas", "pyarrow", "scipy", "torch")
+ALONE = [
+    *(ROOT / "zoo" / f"{name}.py" for name in ("frames", "serving", "worker")),
+    *sorted((ROOT / "zoo" / "adapters").glob("[!_]*.py")),
+]
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on our packages; every warning is an error."""
+    command = [sys.executable, "-W", "error", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=ROOT.parent, env=environment, capture_output=True, text=True, check=False)
+
+
+def imported_by(statement: str) -> set[str]:
+    """Top-level packages that a fresh process has imported after `statement`."""
+    done = python("-c", f"{statement}\nimport sys; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    return {module.partition(".")[0] for module in done.stdout.split()}
+
+
+def best_seconds(*arguments: str) -> float:
+    """Wall time of a whole process; the best of five, because others use the machine."""
+
+    def once() -> float:
+        begin = time.perf_counter()
+        done = python(*arguments)
+        assert done.returncode == 0, done.stderr
+        return time.perf_counter() - begin
+
+    return min(once() for _ in range(5))
+
+
+def modules() -> Iterator[str]:
+    """Names of all our modules, but for the programs, and the adapters: their imports exist in their environments."""
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            if parts[:2] != ("zoo", "adapters") and parts[-1] not in {"__main__", "worker"}:
+                yield ".".join(parts).removesuffix(".__init__")
+
+
+def test_public_names() -> None:
+    assert zoo.__all__ == ["Batch", "Card", "Mode", "Potential", "errors", "get_card", "load", "names"]
+    for name in zoo.__all__:
+        assert getattr(zoo, name) is not None
+    assert set(dir(zoo)) == {*zoo.__all__, "__version__"}
+
+
+def test_no_public_name_is_a_modules_name() -> None:
+    # importing zoo.load would replace a function zoo.load by the module
+    clashes = [name for name in zoo.__all__ if (ROOT / "zoo" / f"{name}.py").exists()]
+    assert clashes == ["errors"]
+
+
+def test_a_misspelt_name_is_answered_with_the_right_ones() -> None:
+    with pytest.raises(AttributeError, match=r"'zoo' has no attribute 'laod'; it offers .*load"):
+        zoo.laod  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_version_is_the_distributions() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert zoo.__version__ == declared
+
+
+def test_import_zoo_is_light_and_fast() -> None:
+    assert imported_by("import zoo").isdisjoint({*HEAVY, "pydantic", "yaml"})
+    assert best_seconds("-c", "import zoo") < 0.3
+
+
+def test_reading_cards_is_light() -> None:
+    assert imported_by("import zoo; [zoo.get_card(name) for name in zoo.names()]").isdisjoint(HEAVY)
+
+
+def test_the_command_starts_light_and_fast() -> None:
+    assert imported_by("import leaderboard.cli").isdisjoint(HEAVY)
+    assert best_seconds("-m", "zoo", "list") < 0.5
+
+
+def test_importing_any_module_says_nothing_and_loads_no_model() -> None:
+    imports = "\n".join(f"import {module}" for module in modules())
+    done = python("-c", f"{imports}\nimport sys; assert 'torch' not in sys.modules")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("file", ALONE, ids=lambda file: file.stem)
+def test_what_runs_in_a_familys_environment_imports_nothing_of_ours(file: Path) -> None:
+    # zoo is not installed there; the worker loads the files beside it by path
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            roots = {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file.name}:{node.lineno} imports relatively"
+            roots = {(node.module or "").partition(".")[0]}
+        else:
+            continue
+        assert roots.isdisjoint(PACKAGES), f"{file.name}:{node.lineno}"

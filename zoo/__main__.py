@@ -1,0 +1,24 @@
+"""`mlip-zoo` and `python -m zoo`: the command, after a look at whose packages are about to be imported."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from zoo._guard import PACKAGES, require_ours
+from zoo.errors import ShadowedPackage
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        require_ours(*PACKAGES)
+    except ShadowedPackage as error:
+        sys.exit(f"ShadowedPackage: {error}")
+    # By name, because the zoo knows nothing of the leaderboard. Starting in `leaderboard.cli` itself would be too late:
+    # if another package has that name, our check would never run.
+    import_module("leaderboard.cli").main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,274 @@
+"""Card: everything a person wrote down about one checkpoint; strict, frozen, cheap to read (no ase, no torch)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator, model_validator
+
+from zoo import front_matter
+from zoo.errors import CardError, ModeError
+from zoo.mode import Dtype, Forces, Mode, Runtime
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$", max_length=60)]
+RepositoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f<>]*$")]
+Element = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
+Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+# Hosts that a link may not lead to are none of our business; the scheme is: a page shows these links.
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"'<>]{4,300}$")]
+# Loopback is for tests and for people who serve their own files.
+FileAddress = Annotated[
+    str, StringConstraints(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:\d+)?/)[^\s\"'<>]{1,500}$")
+]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _relative(path: str) -> str:
+    parts = path.split("/")
+    if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise ValueError("must be a plain relative path, without '..'")
+    return path
+
+
+class HubSource(_Frozen):
+    """A file of a Hugging Face Hub repository at one commit."""
+
+    hub: RepositoryId
+    """`organisation/repository`."""
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    """The full 40-digit commit: a branch or tag can move."""
+    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+    _plain = field_validator("file")(_relative)
+
+    def __str__(self) -> str:
+        return f"Hugging Face Hub {self.hub}@{self.revision[:10]}:{self.file}"
+
+
+class WheelSource(_Frozen):
+    """A file that ships inside a Python package."""
+
+    wheel: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*==[0-9][0-9A-Za-z.+!-]*$")]
+    """`distribution==version`, exact."""
+    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+    _plain = field_validator("file")(_relative)
+
+    def __str__(self) -> str:
+        return f"package {self.wheel}:{self.file}"
+
+
+class UrlSource(_Frozen):
+    """A file behind an address."""
+
+    url: FileAddress
+
+    def __str__(self) -> str:
+        return self.url
+
+
+Source = HubSource | WheelSource | UrlSource
+
+
+class PinnedFile(_Frozen):
+    """Bytes, known by their hash, and where they can be had. The hash is the identity; the sources are hints."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(gt=0)]
+    sources: tuple[Source, ...] = ()
+
+
+class Safetensors(_Frozen):
+    """The checkpoint as `mlip-zoo convert` makes it: weights without code, and what builds the model around them."""
+
+    weights: PinnedFile
+    config: PinnedFile
+
+
+class Checkpoint(_Frozen):
+    """One set of weights in the forms it exists in."""
+
+    upstream: PinnedFile | None = None
+    """The file that the authors published; opened only inside a worker."""
+    upstream_format: Literal["torch-pickle"] | None = None
+    safetensors: Safetensors | None = None
+    """What loading uses. Made from `upstream` on first use where no source has it."""
+
+    @model_validator(mode="after")
+    def _some_form(self) -> Checkpoint:
+        if self.upstream is None and self.safetensors is None:
+            raise ValueError("give upstream, safetensors, or both")
+        if (self.upstream is None) != (self.upstream_format is None):
+            raise ValueError("upstream and upstream_format go together")
+        return self
+
+
+class Canary(_Frozen):
+    """A known answer for one distorted crystal, so that a model which loads but computes something else is noticed.
+
+    The figures come from the authors' own calculator, in the card's default mode. A compound, never an element: a fault in how species are embedded leaves elements right.
+    """
+
+    crystal: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+    """A name in `zoo.crystals`."""
+    energy_ev_per_atom: float
+    max_force_ev_per_angstrom: float
+    pressure_gpa: float
+    """-trace(stress)/3."""
+
+
+class Licence(_Frozen):
+    code: Line
+    weights: Line
+
+
+class TrainingSet(_Frozen):
+    """An entry of training_sets.yaml."""
+
+    title: Line
+    structures: Annotated[int, Field(gt=0)] | None = None
+    theory: Line
+    theory_detail: Line
+    licence: Line | None = None
+    source: WebAddress
+
+
+class Card(_Frozen):
+    """One checkpoint. The file's name is the card's name; everything measured lives in results, never here."""
+
+    name: Name
+    title: Line
+    family: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    """The adapter: `zoo/adapters/<family>.py`."""
+    released: Date | None = None
+    parameters: Annotated[int, Field(gt=0)]
+    cutoff: Annotated[float, Field(gt=0)]
+    """Radius of one message-passing step, Å."""
+    elements: tuple[Element, ...]
+    """Chemical symbols the checkpoint was made for; others are `unsupported`, not wrong."""
+    training_sets: tuple[Name, ...]
+    """What the weights were last trained on; the level of theory follows from it."""
+    pretraining_sets: tuple[Name, ...] = ()
+    """What they had been trained on before, where that was something else."""
+    energies: Literal["dft", "mp2020-corrected"] = "dft"
+    """What the energies stand for: raw DFT totals, or totals with the Materials Project 2020 corrections."""
+    forces: tuple[Forces, ...]
+    """Force heads, the default first."""
+    rotation: Literal["exact", "learned"]
+    """Whether rotational equivariance is built in. A claim: the harness measures it."""
+    fidelities: dict[str, Name] = {}
+    """Levels of theory of a multi-fidelity checkpoint → the training set each one speaks for; the default first."""
+    dtypes: tuple[Dtype, ...] = ("float32", "float64")
+    runtimes: tuple[Runtime, ...] = ("eager",)
+    licence: Licence
+    paper: WebAddress
+    code: WebAddress
+    checkpoint: Checkpoint
+    canary: Canary
+    superseded_by: Name | None = None
+    prose: str = ""
+    """The Markdown below the front matter."""
+
+    @field_validator("elements")
+    @classmethod
+    def _elements(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [symbol for symbol in symbols if symbol not in SYMBOLS]
+        if unknown:
+            raise ValueError(f"no such element: {', '.join(unknown)}")
+        if len(set(symbols)) != len(symbols):
+            raise ValueError("an element stands twice")
+        return symbols
+
+    @field_validator("training_sets", "pretraining_sets")
+    @classmethod
+    def _training_sets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in training_sets()]
+        if unknown:
+            raise ValueError(f"not in training_sets.yaml: {', '.join(unknown)}")
+        return names
+
+    @model_validator(mode="after")
+    def _fidelities_are_trained(self) -> Card:
+        for fidelity, training_set in self.fidelities.items():
+            if training_set not in self.training_sets:
+                raise ValueError(f"fidelities.{fidelity}: {training_set!r} is not among training_sets")
+        return self
+
+    @property
+    def default_mode(self) -> Mode:
+        return Mode(forces=self.forces[0], fidelity=next(iter(self.fidelities), None), dtype=self.dtypes[0])
+
+    @property
+    def constrained(self) -> bool:
+        """Whether the card claims both exact rotation and forces that are a gradient, whatever head is asked for."""
+        return self.rotation == "exact" and self.forces == ("conservative",)
+
+    def theory(self, fidelity: str | None = None) -> str:
+        """The level of theory that a mode's numbers stand for, from the training sets."""
+        names = (self.fidelities[fidelity],) if fidelity else self.training_sets
+        return " + ".join(dict.fromkeys(training_sets()[name].theory for name in names))
+
+    def mode(self, text: str | None = None, **asked: str | None) -> Mode:
+        """The mode that `text` and keywords ask for, over this card's defaults.
+
+        Raises ModeError, naming what the checkpoint has, when it lacks what was asked for.
+        """
+        default = self.default_mode
+        parsed = Mode.parse(text).model_dump(exclude_unset=True) if text else {}
+        given = {key: value for key, value in asked.items() if value is not None}
+        for key in parsed.keys() & given.keys():
+            if parsed[key] != given[key]:
+                raise ModeError(f"{self.name}: '@{text}' says {parsed[key]!r} and {key}= says {given[key]!r}; keep one")
+        wanted = {**default.model_dump(), **parsed, **given}
+        has: dict[str, tuple[str, ...]] = {
+            "forces": self.forces,
+            "fidelity": tuple(self.fidelities),
+            "dtype": self.dtypes,
+            "runtime": self.runtimes,
+        }
+        for key, options in has.items():
+            if wanted[key] is not None and wanted[key] not in options:
+                have = "; ".join(f"{k} {', '.join(v)}" for k, v in has.items() if v)
+                raise ModeError(f"{self.name} has no {key} {wanted[key]!r}. It has: {have}.")
+        return Mode(**wanted)
+
+
+class TrainingSets(RootModel[dict[Name, TrainingSet]]):
+    """training_sets.yaml."""
+
+
+@cache
+def training_sets() -> dict[str, TrainingSet]:
+    """All training sets that cards may name."""
+    return front_matter.read_yaml(Path(__file__).with_name("training_sets.yaml"), TrainingSets).root
+
+
+def read_card(path: Path) -> Card:
+    """Read one card. Raises CardError with file, field and reason."""
+    return parse_card(path.read_text(encoding="utf-8"), name=path.stem, file=path.name)
+
+
+def parse_card(text: str, *, name: str, file: str) -> Card:
+    """Read a card from text; `name` is the file's stem and becomes the card's name."""
+    header, prose = front_matter.split(text, name=file)
+    if re.search(r"^name\s*:", header, re.MULTILINE):
+        raise CardError(f"{file}: name: no such field; a card's name is its file's name")
+    card = front_matter.parse_yaml(f"name: {name!r}\n{header}", Card, name=file, first_line=0)
+    return card.model_copy(update={"prose": prose})
+
+
+SYMBOLS = frozenset(
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
+    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu "
+    "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
+    "Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og".split()
+)

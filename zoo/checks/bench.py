@@ -1,0 +1,183 @@
+"""Bench: a potential on its test stand. Every question a check asks goes through here, timed and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from zoo.batch import Array, Batch, Computes
+from zoo.card import Card
+from zoo.checks.bounds import BOUNDS, SLOPE_NOISE
+from zoo.checks.caller import Caller
+from zoo.checks.finding import Fault
+from zoo.mode import Dtype, Forces
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+# dE/dt from E(-2h), E(-h), E(h), E(2h): the central difference with its h² error removed, by Richardson.
+_POINTS = np.array([-2.0, -1.0, 1.0, 2.0])
+_WEIGHTS = np.array([1.0, -8.0, 8.0, -1.0]) / 12.0
+
+VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+"""xx yy zz yz xz xy."""
+
+
+class Bench:
+    """The potential, the structures, and what is claimed of it."""
+
+    def __init__(
+        self,
+        potential: Computes,
+        caller: Caller,
+        *,
+        structures: dict[str, Atoms],
+        card: Card | None,
+        forces: Forces,
+        fidelity: str | None,
+        rotation: Literal["exact", "learned"],
+        dtype: Dtype,
+    ) -> None:
+        self.potential = potential
+        self.caller = caller
+        self.names = list(structures)
+        self.structures = list(structures.values())
+        """Distorted compounds without symmetry; the last one has several atoms of each species."""
+        self.card = card
+        self.forces = forces
+        self.fidelity = fidelity
+        self.rotation = rotation
+        self.dtype = dtype
+        self.bounds = BOUNDS[dtype]
+        self.mutations: dict[str, float] = {}
+        """What calls did to their input → how much (Å, or 1 where there is no number)."""
+
+    def ask(self, structures: Sequence[Atoms]) -> Batch:
+        """The potential's raw answer to copies of the structures."""
+        given = [_labelled(atoms) for atoms in structures]
+        sent = [_labelled(atoms) for atoms in structures]
+        batch = self.caller.run(lambda: self.potential.compute(sent))
+        self._watch(given, sent)
+        return batch
+
+    def answer(self, structures: Sequence[Atoms]) -> Batch:
+        """The potential's answer, right in shape and finite. Raises Fault where it isn't."""
+        return usable(self.ask(structures), structures)
+
+    @cached_property
+    def raw(self) -> Batch:
+        """The raw answer to `structures`."""
+        return self.ask(self.structures)
+
+    @cached_property
+    def reference(self) -> Batch:
+        """The answer to `structures`; raises Fault where it is not usable."""
+        return usable(self.raw, self.structures)
+
+    @cached_property
+    def strain_derivatives(self) -> Array:
+        """dE/dε divided by the volume, (n, 6) in Voigt order, eV/Å³, of `structures`."""
+        paths = [_strain(atoms, component) for atoms in self.structures for component in VOIGT]
+        volumes = np.array([atoms.get_volume() for atoms in self.structures])
+        return np.asarray(self.slopes(paths, step=self.bounds.strain_step).reshape(-1, 6) / volumes[:, None])
+
+    def slopes(self, paths: Sequence[Callable[[float], Atoms]], *, step: float) -> Array:
+        """dE/dt at t = 0 along paths of structures, eV per unit of t: all displaced structures are one batch."""
+        energies = self.answer([path(point * step) for path in paths for point in _POINTS]).energies
+        return np.asarray(energies.reshape(-1, 4) @ _WEIGHTS / step)
+
+    def slope_noise(self, *, step: float) -> Array:
+        """Rounding noise of `slopes` of `structures`, (n,), eV per unit of t."""
+        return np.asarray(SLOPE_NOISE * self.bounds.epsilon * abs(self.reference.energies) / step)
+
+    def _watch(self, given: list[Atoms], sent: list[Atoms]) -> None:
+        if len(given) != len(sent):
+            self.mutations["the list itself"] = 1.0
+        for before, after in zip(given, sent, strict=False):
+            for what, size in _changes(before, after):
+                self.mutations[what] = max(size, self.mutations.get(what, 0.0))
+
+
+def usable(batch: Batch, structures: Sequence[Atoms]) -> Batch:
+    """The same batch. Raises Fault naming the first thing that makes it unusable."""
+    if fault := misshapen(batch, structures) or failure(batch, structures):
+        raise Fault(fault)
+    return batch
+
+
+def misshapen(batch: Batch, structures: Sequence[Atoms]) -> str:
+    """What is wrong with the shapes and types of an answer; empty when nothing is."""
+    n = len(structures)
+    if not isinstance(batch, Batch):
+        return f"compute() returned {type(batch).__name__}, not a Batch"
+    if len(batch.forces) != n or len(batch.errors) != n:
+        return f"{len(batch.forces)} forces and {len(batch.errors)} errors for {n} structures"
+    arrays: dict[str, tuple[Array, tuple[int, ...]]] = {"energies": (batch.energies, (n,))}
+    if batch.stresses is not None:
+        arrays["stresses"] = (batch.stresses, (n, 3, 3))
+    for index, (atoms, forces) in enumerate(zip(structures, batch.forces, strict=True)):
+        arrays[f"forces of structure {index}"] = (forces, (len(atoms), 3))
+    for what, (array, shape) in arrays.items():
+        if np.shape(array) != shape:
+            return f"{what} have shape {np.shape(array)}, not {shape}"
+        if getattr(array, "dtype", None) != np.float64:
+            return f"{what} are {getattr(array, 'dtype', type(array).__name__)}, a Batch carries float64 arrays"
+    return ""
+
+
+def failure(batch: Batch, structures: Sequence[Atoms]) -> str:
+    """The first error or number that is not finite in an answer of right shape; empty when there is none."""
+    for index, atoms in enumerate(structures):
+        which = f"structure {index} ({atoms.get_chemical_formula()}, {len(atoms)} atoms)"
+        if (error := batch.errors[index]) is not None:
+            return f"{which}: {error}"
+        numbers = {"energy": batch.energies[index], "forces": batch.forces[index]}
+        if batch.stresses is not None:
+            numbers["stress"] = batch.stresses[index]
+        if bad := [what for what, array in numbers.items() if not np.isfinite(array).all()]:
+            return f"{which}: {' and '.join(bad)} not finite, and no error"
+    return ""
+
+
+def _strain(atoms: Atoms, component: tuple[int, int]) -> Callable[[float], Atoms]:
+    def strained(size: float) -> Atoms:
+        epsilon = np.zeros((3, 3))
+        epsilon[component] += size / 2
+        epsilon[component[::-1]] += size / 2  # a shear of size γ is ε_yz = ε_zy = γ/2, so that dE/dγ = V σ_yz
+        moved: Atoms = atoms.copy()
+        moved.set_cell(atoms.cell.array @ (np.eye(3) + epsilon), scale_atoms=True)
+        return moved
+
+    return strained
+
+
+def _labelled(atoms: Atoms) -> Atoms:
+    """A copy that carries things a potential has no business to touch."""
+    copy: Atoms = atoms.copy()
+    copy.info["label"] = "of the caller"
+    copy.set_array("label", np.arange(len(copy)))
+    return copy
+
+
+def _changes(before: Atoms, after: Atoms) -> list[tuple[str, float]]:
+    changes = []
+    for what in sorted(before.arrays.keys() | after.arrays.keys()):
+        old, new = before.arrays.get(what), after.arrays.get(what)
+        if old is None or new is None or old.shape != new.shape:
+            changes.append((what, 1.0))
+        elif not np.array_equal(old, new, equal_nan=True):
+            changes.append((what, float(np.nan_to_num(abs(new - old), nan=1.0).max())))
+    if not np.array_equal(before.cell.array, after.cell.array):
+        changes.append(("cell", float(abs(after.cell.array - before.cell.array).max())))
+    if (before.pbc != after.pbc).any():
+        changes.append(("pbc", 1.0))
+    if before.info != after.info:
+        changes.append(("info", 1.0))
+    if after.calc is not None:
+        changes.append(("calculator", 1.0))
+    if after.constraints:
+        changes.append(("constraints", 1.0))
+    return changes

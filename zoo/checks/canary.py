@@ -1,0 +1,46 @@
+"""The card's canary: a model that loads, obeys every symmetry and computes something else is found here alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zoo import crystals
+from zoo.checks.bench import Bench
+from zoo.checks.finding import Finding, Measure, Skipped
+
+# Wide enough for digits of a card, float32 and other hardware; wrong weights or species are off by hundreds of these.
+_ENERGY = 5e-4
+_FORCE = 5e-3
+_PRESSURE_GPA = 0.05
+
+
+def canary(bench: Bench) -> Finding:
+    """The distorted crystal of the card has the card's energy (eV/atom), largest force (eV/Å) and pressure (GPa).
+
+    The largest force is the largest norm over atoms. A canary stands for the card's default head and fidelity.
+    """
+    from ase import units
+
+    card = bench.card
+    if card is None:
+        raise Skipped("no card was given")
+    default = card.default_mode
+    if (bench.forces, bench.fidelity or default.fidelity) != (default.forces, default.fidelity):
+        raise Skipped(f"the card's canary stands for {default}")
+    known = card.canary
+    batch = bench.answer([crystals.distorted(known.crystal)])
+    forces = batch.forces[0]
+    energy = float(batch.energies[0]) / len(forces)
+    largest = float(np.linalg.norm(forces, axis=1).max())
+    measures = [
+        Measure("energy", abs(energy - known.energy_ev_per_atom), _ENERGY, "eV/atom"),
+        Measure("max force", abs(largest - known.max_force_ev_per_angstrom), _FORCE, "eV/Å"),
+    ]
+    if batch.stresses is not None:
+        pressure_gpa = -float(np.trace(batch.stresses[0])) / 3 / units.GPa
+        measures.append(Measure("pressure", abs(pressure_gpa - known.pressure_gpa), _PRESSURE_GPA, "GPa"))
+    return Finding(
+        tuple(measures),
+        diagnosis=f"{known.crystal} has {energy:.4f} eV/atom and not the card's {known.energy_ev_per_atom:.4f}: "
+        "another model, or species mixed up",
+    )

@@ -1,0 +1,229 @@
+"""Forces and stress as derivatives of the energy; when they aren't, the fault that the numbers look like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.batch import Array
+from zoo.checks.bench import VOIGT, Bench
+from zoo.checks.bounds import RESOLUTION
+from zoo.checks.finding import Fault, Finding, Measure, Skipped
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_SEED = 20190905
+_RANDOM_DIRECTIONS = 2
+_EXPLAINED = 0.01
+"""A fault explains the numbers when it leaves less than this fraction of them."""
+_SMALL = 1e-4
+"""Displacement that float32 energies can't follow, Å."""
+_FOURTH = np.array([1.0, -4.0, 6.0, -4.0, 1.0]) / np.sqrt(70.0)
+"""Fourth difference, such that independent roundings come out at their own size."""
+_FLOAT64_ENERGY = 1e-11
+"""Rounding per eV of energy: float64 is at 1e-15, float32 at 1e-7."""
+Order = tuple[str, ...]
+_DECLARED: Order = ("yz", "xz", "xy")
+_PROGRAMS: dict[Order, str] = {("xy", "xz", "yz"): " (LAMMPS's order)", ("xy", "yz", "xz"): " (VASP's order)"}
+
+
+def forces(bench: Bench) -> Finding:
+    """F·u against -dE/du, along the forces themselves and along random directions u of all atoms at once."""
+    rng = np.random.default_rng(_SEED)
+    directions = [_units(reference, rng) for reference in bench.reference.forces]
+    paths = [_displacement(atoms, u) for atoms, many in zip(bench.structures, directions, strict=True) for u in many]
+    step = bench.bounds.step
+    expected = -bench.slopes(paths, step=step).reshape(len(bench.structures), -1)
+    found = np.array(
+        [
+            [float((reference * u).sum()) for u in many]
+            for reference, many in zip(bench.reference.forces, directions, strict=True)
+        ]
+    )
+    sizes = np.array([len(atoms) for atoms in bench.structures])
+    diagnosis = _explained(found, expected, "-dE/dx", _force_faults(sizes))
+    noise = bench.slope_noise(step=step)
+    return _against_energy(bench, found, expected, noise, what="force", unit="eV/Å", diagnosis=diagnosis)
+
+
+def net_force(bench: Bench) -> Finding:
+    """Forces that are a gradient of an energy without a place sum to zero."""
+    drifts = [float(np.linalg.norm(found.sum(axis=0))) / len(found) for found in bench.reference.forces]
+    worst = int(np.argmax(drifts))
+    return Finding(
+        (Measure("|ΣF|/n", drifts[worst], bench.bounds.force, "eV/Å", bench.names[worst]),),
+        diagnosis="the crystal pushes itself: forces have a net drift",
+        unclaimed=_unclaimed(bench),
+    )
+
+
+def stress(bench: Bench) -> Finding:
+    """The six components of the stress against dE/dε divided by the volume; tensile is positive."""
+    stresses, volumes = _stresses(bench), _volumes(bench)
+    found, expected = _voigt(stresses), bench.strain_derivatives
+    diagnosis = _explained(found, expected, "dE/dε per volume", _stress_faults(volumes))
+    if not diagnosis.startswith("looks like") and voigt_order(bench).beyond:
+        diagnosis = "looks like the off-diagonal components in another order; see 'voigt order'"
+    noise = bench.slope_noise(step=bench.bounds.strain_step) / volumes
+    finding = _against_energy(bench, found, expected, noise, what="stress", unit="eV/Å³", diagnosis=diagnosis)
+    antisymmetric = float(abs(stresses - stresses.transpose(0, 2, 1)).max())
+    symmetry = Measure("antisymmetric part", antisymmetric, bench.bounds.stress, "eV/Å³")
+    return replace(finding, measures=(*finding.measures, symmetry))
+
+
+def voigt_order(bench: Bench) -> Finding:
+    """Off-diagonal components stand at yz, xz, xy: no other order fits dE/dε, whatever the stress's unit and sign."""
+    found, expected = _voigt(_stresses(bench)), bench.strain_derivatives
+    misfits = _misfits(found, expected)
+    best = min(misfits, key=lambda order: misfits[order])
+    noise = float((bench.slope_noise(step=bench.bounds.strain_step) / _volumes(bench)).max())
+    bound = noise + RESOLUTION * float(abs(expected).max())
+    return Finding(
+        (Measure("misfit of xx yy zz yz xz xy", misfits[_DECLARED], bound, "eV/Å³"),),
+        diagnosis=f"looks like xx yy zz {' '.join(best)}{_PROGRAMS.get(best, '')}: off-diagonals are permuted",
+        unclaimed=_unclaimed(bench) or ("" if misfits[best] <= bound else "no order fits dE/dε; see 'stress'"),
+    )
+
+
+def precision(bench: Bench) -> Finding:
+    """The energy along 1e-4 Å is smooth to float64's resolution: no step inside the model is in float32."""
+    if bench.dtype != "float64":
+        raise Skipped("float64 was not asked for")
+    rng = np.random.default_rng(_SEED)
+    paths = [_displacement(atoms, _units(np.zeros((len(atoms), 3)), rng)[0]) for atoms in bench.structures]
+    batch = bench.answer([path(point * _SMALL) for path in paths for point in (-2, -1, 0, 1, 2)])
+    # A smooth energy's fourth difference is h⁴ d⁴E/dx⁴, about 1e-13 eV; what it shows beyond that is rounding.
+    rounding = abs(batch.energies.reshape(-1, 5) @ _FOURTH)
+    worst = int(np.argmax(rounding))
+    bound = _FLOAT64_ENERGY * max(1.0, float(abs(batch.energies).max()))
+    return Finding(
+        (Measure("rounding of the energy", float(rounding[worst]), bound, "eV", bench.names[worst]),),
+        diagnosis="energies move in steps: looks like float32 arithmetic inside",
+    )
+
+
+def _against_energy(
+    bench: Bench, found: Array, expected: Array, noise: Array, *, what: str, unit: str, diagnosis: str
+) -> Finding:
+    """Compare (n, k) numbers with their finite differences, structure by structure; keep the worst structure."""
+    sizes = abs(expected).max(axis=1)
+    if not sizes.any():
+        raise Fault("the energy does not depend on the structure: it stays the same when atoms or cell move")
+    bounds = noise + bench.bounds.slope * sizes
+    errors = abs(found - expected).max(axis=1)
+    measures = [
+        Measure(f"error of a {what} of {size:.3g} {unit}", float(error), float(bound), unit, name)
+        for size, error, bound, name in zip(sizes, errors, bounds, bench.names, strict=True)
+    ]
+    measure = max(measures, key=lambda measure: measure.excess)
+    unclaimed = _unclaimed(bench)
+    if measure.excess <= 1 and (bounds > RESOLUTION * sizes).all():
+        energy = float(abs(bench.reference.energies).max())
+        unclaimed = unclaimed or f"{bench.dtype} energies of {energy:.0f} eV can't show an error of 2 %; use float64"
+    return Finding((measure,), diagnosis=diagnosis, unclaimed=unclaimed)
+
+
+def _explained(found: Array, expected: Array, truth: str, faults: dict[str, Array]) -> str:
+    """The fault under which `found` is a multiple of `expected`: one that is known, or the factor as it is.
+
+    `faults`: a fault's name → the factors that it puts on the (n, k) numbers.
+    """
+    if not found.any():
+        return f"all zero, where {truth} is not"
+    factor = float((found * expected).sum() / (expected**2).sum())
+    for name, factors in faults.items():
+        if _left(found, factors * expected) < _EXPLAINED:
+            return f"looks like {name}: {factor:.2f} × {truth}"
+    if (left := _left(found, factor * expected)) < _EXPLAINED:
+        return f"looks like a constant factor: {factor:.4f} × {truth}"
+    return f"not {truth}, nor a multiple of it (the best factor {factor:.3f} leaves {left:.0%})"
+
+
+def _left(found: Array, explanation: Array) -> float:
+    return float(np.linalg.norm(found - explanation) / np.linalg.norm(found))
+
+
+def _force_faults(sizes: Array) -> dict[str, Array]:
+    from ase import units
+
+    column, one = sizes[:, None], np.ones(1)
+    return {
+        "the opposite sign": -one,
+        "energy per atom (or forces × n)": column * one,
+        "forces divided by the number of atoms": one / column,
+        "eV/bohr": one * units.Bohr,
+        "Hartree/bohr": one * units.Bohr / units.Hartree,
+        "kcal/mol/Å": one * units.mol / units.kcal,
+        "kJ/mol/Å": one * units.mol / units.kJ,
+    }
+
+
+def _stress_faults(volumes: Array) -> dict[str, Array]:
+    from ase import units
+
+    column, one, shear = volumes[:, None], np.ones(1), np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    gpa, kbar = one / units.GPa, one / (1000 * units.bar)
+    return {
+        "the opposite sign (compressive positive)": -one,
+        "GPa": gpa,
+        "GPa with the opposite sign": -gpa,
+        "kbar": kbar,
+        "kbar with the opposite sign": -kbar,
+        "a virial, not divided by the volume": column,
+        "a virial with the opposite sign, not divided by the volume": -column,
+        "shear components doubled": 1 + shear,
+        "shear components halved": 1 - shear / 2,
+    }
+
+
+def _misfits(found: Array, expected: Array) -> dict[Order, float]:
+    """Misfit (eV/Å³) of every order that the off-diagonals of (n, 6) stresses may stand in.
+
+    Each structure may have a factor of its own, so that a wrong unit, sign or volume doesn't hide the order.
+    """
+    misfits = {}
+    for order in permutations(range(3)):
+        told = np.concatenate([expected[:, :3], expected[:, 3:][:, order]], axis=1)
+        factors = (found * told).sum(axis=1, keepdims=True) / (found**2).sum(axis=1, keepdims=True).clip(min=1e-300)
+        misfits[tuple(_DECLARED[index] for index in order)] = float(abs(told - factors * found).max())
+    return misfits
+
+
+def _units(reference: Array, rng: np.random.Generator) -> list[Array]:
+    """Unit vectors of displacement (n, 3): along the forces first, where any error is largest."""
+    vectors = [rng.normal(size=reference.shape) for _ in range(_RANDOM_DIRECTIONS)]
+    vectors.insert(0, reference if reference.any() else rng.normal(size=reference.shape))
+    return [vector / np.linalg.norm(vector) for vector in vectors]
+
+
+def _displacement(atoms: Atoms, direction: Array) -> Callable[[float], Atoms]:
+    def displaced(size: float) -> Atoms:
+        moved: Atoms = atoms.copy()
+        moved.positions += size * direction
+        return moved
+
+    return displaced
+
+
+def _stresses(bench: Bench) -> Array:
+    if bench.reference.stresses is None:
+        raise Skipped("the potential has no stress")
+    return bench.reference.stresses
+
+
+def _voigt(stresses: Array) -> Array:
+    """(n, 3, 3) → (n, 6)."""
+    return np.stack([stresses[:, i, j] for i, j in VOIGT], axis=1)
+
+
+def _volumes(bench: Bench) -> Array:
+    return np.array([atoms.get_volume() for atoms in bench.structures])
+
+
+def _unclaimed(bench: Bench) -> str:
+    return "" if bench.forces == "conservative" else "direct forces and stress are no derivatives of the energy"

@@ -1,0 +1,167 @@
+"""Finding: what one check measured; Check: its verdict; Conformance: all verdicts on one potential."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from zoo.files import json_text
+from zoo.mode import Dtype, Forces
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Status = Literal["passed", "failed", "skipped"]
+
+
+class Skipped(Exception):
+    """The check does not apply; the message says why."""
+
+
+class Fault(Exception):
+    """The potential's answer can't even be measured; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number and the most it may be."""
+
+    what: str
+    value: float
+    bound: float
+    unit: str
+    where: str = ""
+    """The structure that gave the value."""
+
+    @property
+    def excess(self) -> float:
+        """Value in units of its bound: above 1 is too much, NaN is far too much."""
+        if not math.isfinite(self.value):
+            return math.inf
+        if self.bound:
+            return self.value / self.bound
+        return math.inf if self.value else 0.0
+
+    def __str__(self) -> str:
+        where = f" in {self.where}" if self.where else ""
+        return f"{self.what} {self.value:.2g} {self.unit}{where} (bound {self.bound:.2g})".replace("  ", " ")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check measured, and what it makes of it."""
+
+    measures: tuple[Measure, ...] = ()
+    diagnosis: str = ""
+    """The fault as it looks from the numbers; shown when a measure is beyond its bound."""
+    note: str = ""
+    """Shown always."""
+    unclaimed: str = ""
+    """Why the potential doesn't promise this; then it is measured and reported, never failed."""
+
+    @property
+    def worst(self) -> Measure | None:
+        """The measure nearest to its bound, or furthest beyond it."""
+        return max(self.measures, key=lambda measure: measure.excess, default=None)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether a measure is beyond its bound and the potential claims otherwise."""
+        return not self.unclaimed and self.worst is not None and self.worst.excess > 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Check(_Frozen):
+    """One verdict and the number behind it."""
+
+    name: str
+    status: Status
+    value: float | None = None
+    """Of the worst measure; None where nothing could be measured."""
+    bound: float | None = None
+    """The most it may be; None where nothing is promised."""
+    unit: str = ""
+    detail: str = ""
+    """The fault by name when there is one, then every measure."""
+
+
+class Conformance(_Frozen):
+    """The verdicts on one potential in one mode."""
+
+    potential: str
+    forces: Forces
+    rotation: Literal["exact", "learned"]
+    dtype: Dtype
+    crystals: tuple[str, ...]
+    """The structures that were used, names of `zoo.crystals`."""
+    checks: tuple[Check, ...]
+    calls: int
+    """Calls of the potential."""
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed and something passed."""
+        statuses = {check.status for check in self.checks}
+        return "failed" not in statuses and "passed" in statuses
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.status == "failed")
+
+    def __getitem__(self, name: str) -> Check:
+        for check in self.checks:
+            if check.name == name:
+                return check
+        raise KeyError(f"no check named {name!r}; there are: {', '.join(check.name for check in self.checks)}")
+
+    def to_json(self) -> str:
+        """Sorted JSON with a final newline; `Conformance.model_validate_json` reads it back."""
+        return json_text({"passed": self.passed, **self.model_dump(mode="json")})
+
+
+def graded(name: str, finding: Finding) -> Check:
+    """The verdict on a finding: failed when any measure is beyond its bound and the potential claims otherwise."""
+    worst = finding.worst
+    texts = [finding.diagnosis] if finding.beyond else []
+    texts += [f"not claimed: {finding.unclaimed}"] if finding.unclaimed else []
+    texts += [finding.note, "; ".join(str(measure) for measure in finding.measures)]
+    return Check(
+        name=name,
+        status="skipped" if finding.unclaimed else "failed" if finding.beyond else "passed",
+        value=worst.value if worst and math.isfinite(worst.value) else None,
+        bound=worst.bound if worst and not finding.unclaimed else None,
+        unit=worst.unit if worst else "",
+        detail="; ".join(text for text in texts if text),
+    )
+
+
+def table(report: Conformance) -> Table:
+    """The report for a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {"passed": "green", "failed": "bold red", "skipped": "dim"}
+    counts = ", ".join(f"{sum(check.status == status for check in report.checks)} {status}" for status in colours)
+    grid = Table(
+        title=f"{report.potential}: {counts}",
+        caption=f"{report.forces} forces, {report.rotation} rotation, {report.dtype}, on {', '.join(report.crystals)}; "
+        f"{report.calls} calls, {report.seconds:.1f} s",
+    )
+    for heading, justify in (("check", "left"), ("verdict", "left"), ("value", "right"), ("bound", "right")):
+        grid.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    grid.add_column("unit", no_wrap=True)
+    grid.add_column("detail", overflow="fold")
+    for check in report.checks:
+        numbers = ["" if number is None else f"{number:.2g}" for number in (check.value, check.bound)]
+        # Text, never markup: details carry what a potential wrote
+        cells = [Text(cell) for cell in (*numbers, check.unit, "" if check.status == "passed" else check.detail)]
+        grid.add_row(Text(check.name), Text(check.status, style=colours[check.status]), *cells)
+    return grid

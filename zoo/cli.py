@@ -1,0 +1,272 @@
+"""Commands about models: list, show, check, convert, fetch, environments."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zoo import index
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from zoo.card import Card
+
+app = typer.Typer()
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1")]
+
+
+@app.command("list")
+def list_(*, json: Json = False) -> None:
+    """List all models."""
+    cards = index.cards()
+    if json:
+        _print_json([_summary(card) for card in cards])
+        return
+    from rich.console import Console
+
+    Console().print(_list_table(cards))
+
+
+@app.command()
+def show(name: str, *, json: Json = False) -> None:
+    """Show one model's card."""
+    card = index.card(name)
+    if json:
+        _print_json({**card.model_dump(mode="json"), "theory": card.theory(), "entry": _default_entry(card)})
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    console.print(_facts_table(card))
+    console.print(Markdown(card.prose))
+
+
+@app.command()
+def check(
+    name: str,
+    *,
+    device: Device = "auto",
+    time_limit: Annotated[float, typer.Option(help="Seconds after which a call counts as hung.")] = 600.0,
+    json: Json = False,
+) -> None:
+    """Check that a model keeps the contract: gradients, stress, symmetries, batches, its canary. Exit code 1 if not."""
+    from rich.console import Console
+
+    from zoo.check import check as run_checks
+    from zoo.check import table
+    from zoo.loading import load
+    from zoo.progress import status
+
+    with load(name, device=device, threads=1, batch_time_limit=time_limit) as potential:
+        with status(f"{potential.name}:") as say:
+            say("starting")
+            report = run_checks(
+                potential,
+                card=potential.card,
+                forces=potential.mode.forces,
+                fidelity=potential.mode.fidelity,
+                rotation=potential.card.rotation,
+                dtype=potential.mode.dtype,
+                time_limit=time_limit,
+                progress=say,
+            )
+    if json:
+        _print_json(report.to_json())
+    else:
+        Console().print(table(report))
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def convert(
+    name: str,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for model.safetensors and config.json.")] = Path(),
+    json: Json = False,
+) -> None:
+    """Convert a model's upstream checkpoint to safetensors, and prove that it is the same model."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from zoo.convert import convert as run_conversion
+    from zoo.environment import find
+    from zoo.progress import status
+
+    card = index.card(name)
+    with status(f"{card.name}:") as say:
+        find(card.family).ensure(say=say)
+        done = run_conversion(card, out / card.name, say=say)
+    if json:
+        _print_json({**asdict(done), "weights": str(done.weights), "config": str(done.config), "exact": done.exact})
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(f"{done.weights}\n  sha256 {done.weights_sha256}\n{done.config}\n  sha256 {done.config_sha256}")
+        different = len(done.different_tensors)
+        console.print(
+            f"{done.tensors - different} of {done.tensors} tensors equal bit by bit; on {', '.join(done.crystals)}: "
+            f"largest difference {done.energy_difference:g} eV, {done.force_difference:g} eV/Å"
+        )
+        console.print("The card pins these hashes." if _pins(card, done) else "The card does not pin these hashes.")
+    if not done.exact:
+        raise typer.Exit(1)
+
+
+@app.command()
+def fetch(
+    name: str,
+    *,
+    mirror: Annotated[
+        Path | None, typer.Option(help="Also put the files into this folder, for machines without a network.")
+    ] = None,
+) -> None:
+    """Bring a model's checkpoint to this machine, verified, so that loading needs no network."""
+    from rich.console import Console
+
+    from zoo import checkpoint
+    from zoo.convert import prepare
+    from zoo.environment import find
+    from zoo.progress import status
+
+    card = index.card(name)
+    with status(f"{card.name}:") as say:
+        find(card.family).ensure(say=say)
+        files = prepare(card, say=say)
+        pinned = card.checkpoint.safetensors
+        copies = []
+        if mirror is not None:
+            wanted = (pinned.weights, pinned.config) if pinned else (card.checkpoint.upstream,)
+            copies = [checkpoint.export(file, mirror, label=card.name) for file in wanted if file is not None]
+    console = Console(highlight=False, soft_wrap=True)
+    for path in [*files.values(), *copies]:
+        console.print(str(path))
+
+
+@app.command()
+def environments(
+    *,
+    build: Annotated[list[str] | None, typer.Option(help="Build this family's; may be given again; 'all'.")] = None,
+    json: Json = False,
+) -> None:
+    """List the families' environments, what they take, and build them."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from zoo import environment
+    from zoo.progress import status
+
+    wanted = environment.families() if build and "all" in build else build or []
+    for family in wanted:
+        with status(f"{family}:") as say:
+            environment.find(family).ensure(say=say)
+    found = {family: environment.find(family) for family in environment.families()}
+    if json:
+        _print_json({name: {"folder": str(env.folder), "report": env.report()} for name, env in found.items()})
+        return
+    table = Table("family", "built", "packages", "size (GB)", "own (GB)", "seconds", "folder", title="Environments")
+    for name, env in found.items():
+        report: dict[str, Any] = env.report() or {}
+        figures = [_or_dash(report.get("packages")), *(_gb(report.get(key)) for key in ("bytes", "bytes_own"))]
+        table.add_row(name, "yes" if env.ready else "no", *figures, _or_dash(report.get("seconds")), str(env.folder))
+    Console().print(table)
+
+
+def _list_table(cards: list[Card]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=f"{len(cards)} models",
+        caption="'mlip-zoo show NAME' for more; zoo.load(\"NAME\") to use one",
+        box=box.SIMPLE_HEAD,
+    )
+    for heading in ("name", "parameters", "trained on", "theory", "forces", "rotation"):
+        table.add_column(heading, justify="right" if heading == "parameters" else "left", no_wrap=heading == "name")
+    for card in cards:
+        table.add_row(
+            card.name if not card.superseded_by else f"[dim]{card.name}[/]",
+            f"{card.parameters:,}",
+            ", ".join(card.training_sets),
+            card.theory(),
+            ", ".join(card.forces),
+            card.rotation,
+        )
+    return table
+
+
+def _facts_table(card: Card) -> Table:
+    from rich.table import Table
+
+    table = Table(title=card.title, show_header=False)
+    facts = {
+        "load with": f'zoo.load("{card.name}")',
+        "entry": _default_entry(card),
+        "family": card.family,
+        "released": card.released or "-",
+        "parameters": f"{card.parameters:,}",
+        "cutoff": f"{card.cutoff:g} Å",
+        "elements": f"{len(card.elements)}",
+        "trained on": ", ".join(card.training_sets),
+        "before that on": ", ".join(card.pretraining_sets),
+        "theory": card.theory(),
+        "fidelities": ", ".join(card.fidelities),
+        "energies": card.energies,
+        "forces (claimed)": ", ".join(card.forces),
+        "rotation (claimed)": card.rotation,
+        "dtypes": ", ".join(card.dtypes),
+        "licence": f"code {card.licence.code}, weights {card.licence.weights}",
+        "paper": card.paper,
+        "code": card.code,
+        "superseded by": card.superseded_by or "",
+    }
+    for fact, value in facts.items():
+        if value:
+            table.add_row(fact, value)
+    for role, file in _files(card).items():
+        table.add_row(role, f"sha256 {file.sha256}\n{file.bytes:,} bytes" + "".join(f"\n{s}" for s in file.sources))
+    return table
+
+
+def _files(card: Card) -> dict[str, Any]:
+    files: dict[str, Any] = {"upstream checkpoint": card.checkpoint.upstream}
+    if card.checkpoint.safetensors:
+        files |= {"safetensors": card.checkpoint.safetensors.weights, "its config": card.checkpoint.safetensors.config}
+    return {role: file for role, file in files.items() if file}
+
+
+def _summary(card: Card) -> dict[str, Any]:
+    keep = ("name", "title", "family", "parameters", "training_sets", "forces", "rotation", "fidelities")
+    return {**card.model_dump(mode="json", include=set(keep)), "theory": card.theory(), "entry": _default_entry(card)}
+
+
+def _default_entry(card: Card) -> str:
+    return index.entry_name(card, card.default_mode)
+
+
+def _pins(card: Card, done: Any) -> bool:
+    pinned = card.checkpoint.safetensors
+    return pinned is not None and (pinned.weights.sha256, pinned.config.sha256) == (
+        done.weights_sha256,
+        done.config_sha256,
+    )
+
+
+def _gb(size: int | None) -> str:
+    return "-" if size is None else f"{size / 1e9:.2f}"
+
+
+def _or_dash(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+def _print_json(data: object) -> None:
+    sys.stdout.write(json_.dumps(data, indent=1, ensure_ascii=False, default=str) + "\n")

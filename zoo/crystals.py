@@ -1,0 +1,44 @@
+"""Small crystals known by name, for canaries and conformance: built here, so no download and no ambiguity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+# Lattice constants (Å) are near experiment; nothing rests on their being exact, only on their being fixed.
+_ROCKSALT = {"NaCl": 5.64, "MgO": 4.21, "LiF": 4.03, "TiN": 4.24}
+_ZINCBLENDE = {"ZnS": 5.41, "GaAs": 5.65, "SiC": 4.36}
+
+
+def names() -> tuple[str, ...]:
+    """Names of all crystals."""
+    return tuple(f"{formula.lower()}-rocksalt" for formula in _ROCKSALT) + tuple(
+        f"{formula.lower()}-zincblende" for formula in _ZINCBLENDE
+    )
+
+
+def ideal(name: str) -> Atoms:
+    """The perfect crystal, primitive cell, periodic. Raises KeyError for an unknown name."""
+    from ase.build import bulk
+
+    symbol, _, prototype = name.partition("-")
+    table = {"rocksalt": _ROCKSALT, "zincblende": _ZINCBLENDE}[prototype]
+    formula, a = next((f, a) for f, a in table.items() if f.lower() == symbol)
+    return bulk(formula, prototype, a=a)
+
+
+def distorted(name: str, *, seed: int = 0, rattle: float = 0.05, strain: float = 0.02) -> Atoms:
+    """The crystal without any symmetry left: every force and stress component is nonzero.
+
+    `rattle`: standard deviation of the displacements, Å; `strain`: bound of the uniform symmetric strain.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    atoms = ideal(name)
+    epsilon = rng.uniform(-strain, strain, (3, 3))
+    atoms.set_cell(atoms.cell.array @ (np.eye(3) + (epsilon + epsilon.T) / 2), scale_atoms=True)
+    atoms.positions += rng.normal(0.0, rattle, atoms.positions.shape)
+    return atoms

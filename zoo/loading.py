@@ -1,0 +1,76 @@
+"""From an entry's name to a potential that computes."""
+
+from __future__ import annotations
+
+import sys
+
+from zoo import environment, index
+from zoo.convert import prepare
+from zoo.local import Local
+from zoo.mode import Dtype, Forces, Runtime
+from zoo.potential import Backend, Potential
+from zoo.progress import status
+from zoo.remote import BATCH_TIME_LIMIT, Worker
+
+
+def load(
+    entry: str,
+    *,
+    device: str = "auto",
+    dtype: Dtype | None = None,
+    forces: Forces | None = None,
+    fidelity: str | None = None,
+    runtime: Runtime | None = None,
+    isolated: bool | None = None,
+    threads: int | None = None,
+    batch_time_limit: float = BATCH_TIME_LIMIT,
+) -> Potential:
+    """A potential by name: `load("chgnet-0.3.0")`, `load("sevennet-mf-0@r2scan+float64")`.
+
+    On first use this fetches the checkpoint (verified by hash), converts it to safetensors and builds the family's
+    environment, with a progress line; afterwards it takes milliseconds, and the model itself loads with the first
+    call.
+
+    Args:
+        entry: a card's name, or `card@mode`.
+        device: `auto` (an accelerator when the family's packages see one), `cpu`, `cuda`, `cuda:1`.
+        dtype, forces, fidelity, runtime: parts of the mode, instead of writing them behind the `@`.
+        isolated: True runs the model in a worker in the family's own environment; False in this process, which must
+            be that environment or have its packages; None chooses False only inside that very environment.
+        threads: CPU threads of the worker; None leaves it to the model's libraries. One thread is repeatable to the
+            last bit, more are not.
+        batch_time_limit: seconds after which a batch counts as hung and its worker is stopped.
+
+    Raises:
+        UnknownModel, ModeError, CardError: the name or the mode is not one we have.
+        CheckpointError, ConversionError: the bytes cannot be had or are not the pinned ones.
+        EnvironmentFault: the environment cannot be built.
+    """
+    card, mode = index.resolve(entry, dtype=dtype, forces=forces, fidelity=fidelity, runtime=runtime)
+    family = environment.find(card.family)
+    inside = sys.prefix == str(family.folder)
+    isolated = not inside if isolated is None else isolated
+    with status(f"{card.name}:") as say:
+        if isolated and not inside:
+            family.ensure(say=say)
+        files = prepare(card, say=say)
+    request = {
+        "device": device,
+        "dtype": mode.dtype,
+        "forces": mode.forces,
+        "fidelity": mode.fidelity,
+        "runtime": mode.runtime,
+    }
+    backend: Backend
+    if isolated:
+        backend = Worker(
+            python=family.python,
+            adapter=family.adapter,
+            files=files,
+            mode=request,
+            threads=threads,
+            batch_time_limit=batch_time_limit,
+        )
+    else:
+        backend = Local(adapter=family.adapter, files=files, mode=request)
+    return Potential(backend, card=card, mode=mode)

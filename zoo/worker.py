@@ -1,0 +1,70 @@
+"""The far end of the pipe: runs in a family's own environment, by path, with `python -I`.
+
+    FAMILY_PYTHON -I worker.py
+
+It imports nothing of ours; frames.py and serving.py, the files beside it, are loaded by path. Each frame that comes in
+asks for something and gets one frame back:
+
+    load     adapter, files, mode                        → ready   facts, device, packages, python
+    compute  n_atoms, numbers, positions, cells, pbc     → done    energies, forces, stresses; errors, seconds
+    export                                               → done    the model's tensors; config
+    stop     no reply, the process ends
+
+A request that fails is answered by `error` or, when a smaller batch might do, `memory`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+# The pipe is ours alone: libraries print to stdout and read from stdin. This happens before anything else is imported.
+PIPE_OUT = os.dup(1)
+os.dup2(2, 1)
+PIPE_IN = os.dup(0)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+
+def beside(name: str) -> Any:
+    """Import a file that lies beside this one."""
+    spec = importlib.util.spec_from_file_location(f"mlip_zoo_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def main() -> int:
+    """Serve until the host closes the pipe or says stop."""
+    frames, serving = beside("frames"), beside("serving")
+    model: Any = None
+    while True:
+        try:
+            header, arrays = frames.read(PIPE_IN)
+        except frames.Closed:  # the host is gone: so are we
+            return 0
+        try:
+            if header["op"] == "stop":
+                return 0
+            if header["op"] == "load":
+                files = {role: Path(path) for role, path in header["files"].items()}
+                model = serving.Served(Path(header["adapter"]), files, header["mode"])
+                reply, out = {"op": "ready", **model.about()}, {}
+            elif header["op"] == "export":
+                out, config = model.model.export()
+                reply = {"op": "done", "config": config}
+            else:
+                reply, out = model.compute(arrays)
+        except BaseException as error:  # noqa: BLE001  # whatever went wrong is the host's to judge
+            reply, out = serving.complaint(error), {}
+            del error
+            serving.free_memory()
+        frames.write(PIPE_OUT, reply, out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
