@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evaluation.errors import EvaluationError, EvaluationFault
-from evaluation.result import SUBSETS, Subset
-from evaluation.task import load as load_task
-from zoo import index
+from evaluation.subset import SUBSETS, Subset
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
+    from evaluation.result import Result
     from evaluation.run import Progress
 
 app = typer.Typer()
@@ -42,6 +41,11 @@ def evaluate(
     if subset not in SUBSETS:
         raise typer.BadParameter(f"{subset!r} is not one of {', '.join(SUBSETS)}", param_hint="--subset")
     chosen: Subset = subset
+    from evaluation.run import Evaluation
+    from evaluation.task import load as load_task
+    from zoo import index
+    from zoo.loading import load
+
     work = load_task(task)
     for name in names:  # a typo in the last name should not be found after hours
         index.resolve(name)
@@ -49,41 +53,27 @@ def evaluate(
     with _bars() as bar:
         for name in names:
             try:
-                _one(name, work.name, chosen, device, threads, runs, results or runs / "results", bar)
+                with load(name, device=device, threads=threads) as potential:
+                    job = Evaluation(
+                        potential,
+                        work,
+                        subset=chosen,
+                        threads=threads,
+                        runs=runs,
+                        results=results or runs / "results",
+                    )
+                    _tell(job.run(bar(f"{potential.name} · {task} · {subset}")))
             except (ZooError, EvaluationError) as error:
                 faults.append(f"{name}: {type(error).__name__}: {error}")
     if faults:
         raise EvaluationFault("\n".join(faults))
 
 
-def _one(
-    name: str,
-    task: str,
-    subset: Subset,
-    device: str,
-    threads: int,
-    runs: Path,
-    results: Path,
-    bar: Callable[[str], Callable[[Progress], None]],
-) -> None:
-    from evaluation.run import evaluate as run_evaluation
-    from zoo.loading import load
-
-    with load(name, device=device, threads=threads) as potential:
-        show = bar(f"{potential.name} · {task} · {subset}")
-        done = run_evaluation(
-            potential,
-            load_task(task),
-            subset=subset,
-            runs=runs,
-            results=results,
-            threads=threads,
-            show=show,
-        )
-    counts = done.run.counts
+def _tell(result: Result) -> None:
+    counts = result.run.counts
     sys.stdout.write(
-        f"{done.run.entry}: {counts.ok} ok, {counts.failed} failed, {counts.unsupported} unsupported of {counts.total}"
-        f" -> {results / task / done.run.entry}.json\n"
+        f"{result.run.entry}: {counts.ok} ok, {counts.failed} failed, {counts.unsupported} unsupported of "
+        f"{counts.total}\n"
     )
 
 

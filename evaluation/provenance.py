@@ -56,7 +56,7 @@ def _cpu() -> str:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603  # our own words
+        done = subprocess.run(  # our own words
             ["git", "-C", str(folder), *arguments],  # noqa: S607  # whichever git the user has
             capture_output=True,
             text=True,

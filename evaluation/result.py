@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from evaluation.metric import Score
+from evaluation.subset import Subset
 from zoo.files import write_json
-
-Subset = Literal["canary", "fast", "full"]
-SUBSETS: tuple[Subset, ...] = ("canary", "fast", "full")
-"""From small to large; each contains the ones before it."""
 
 
 class _Strict(BaseModel):

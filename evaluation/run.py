@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,9 @@ from typing import Any
 from evaluation import provenance
 from evaluation.errors import EvaluationFault
 from evaluation.record import Record
-from evaluation.result import Cost, Counts, Result, Run, Subset
-from evaluation.store import Chunk, Store, chunks, write_records
+from evaluation.result import Cost, Counts, Result, Run
+from evaluation.store import Chunk, Session, Store, chunks, write_records
+from evaluation.subset import Subset
 from evaluation.task import Task
 from zoo.convert import loaded_sha256
 from zoo.errors import WorkerError
@@ -40,129 +43,119 @@ class Progress:
         return self.seconds / fresh * (self.total - self.done) if fresh else None
 
 
-def evaluate(
-    potential: Potential,
-    task: Task,
-    *,
-    subset: Subset,
-    runs: Path,
-    results: Path,
-    threads: int,
-    show: Callable[[Progress], None] = lambda _: None,
-) -> Result:
-    """Run what is missing, then score all of it and write the Result and its records.
+@dataclass(frozen=True)
+class Evaluation:
+    """One entry through one task: run what is missing, then score all of it."""
 
-    Records go to `runs`, `<results>/<task>/<entry>.json` and `.parquet` are written at the end. A chunk whose worker
-    fails for reasons that are not the sample's makes no record; the others still run, then EvaluationFault says what is
-    missing. Running again continues there.
-    """
-    plan = chunks(task.samples(subset), task.protocol.samples_per_chunk)
-    clock = time.monotonic()
-    with Store(runs, task=task.name, entry=potential.name, conditions=conditions(potential, task, threads)) as store:
-        if not all(store.has(chunk) for chunk in plan):
-            store.begin_session(started=provenance.now(), commit=provenance.commit())
-        faults = _run(potential, task, plan, store, clock, show)
-        if faults:
-            raise EvaluationFault(
-                f"{potential.name} on {task.name}: {len(faults)} of {len(plan)} chunks did not run; run the same "
-                "command again to continue. Reasons:\n  " + "\n  ".join(faults)
-            )
-        records = store.records(plan)
-        sessions = store.sessions()
-    result = Result(
-        run=_manifest(potential, task, subset, records, threads, sessions),
-        scores=task.score(task.table(records)),
+    potential: Potential
+    task: Task
+    subset: Subset
+    threads: int
+    """CPU threads that the potential runs with."""
+    runs: Path
+    """Folder of the records."""
+    results: Path
+    """Folder that gets `<task>/<entry>.json` and `.parquet`."""
+
+    def run(self, show: Callable[[Progress], None] = lambda _: None) -> Result:
+        """Run, score, write the Result with its records beside it, and return it.
+
+        A chunk whose worker fails for reasons that are not the sample's makes no record; the others still run, then
+        EvaluationFault says what is missing. Running again continues there.
+        """
+        plan = chunks(self.task.samples(self.subset), self.task.protocol.samples_per_chunk)
+        with Store(self.runs, task=self.task.name, entry=self.potential.name, conditions=self.conditions()) as store:
+            if not all(store.has(chunk) for chunk in plan):
+                store.begin_session(started=provenance.now(), commit=provenance.commit())
+            faults = self._run_missing(plan, store, show)
+            if faults:
+                raise EvaluationFault(
+                    f"{self.potential.name} on {self.task.name}: {len(faults)} of {len(plan)} chunks did not run; run "
+                    "the same command again to continue. Reasons:\n  " + "\n  ".join(faults)
+                )
+            records = store.records(plan)
+            manifest = self._manifest(records, store.sessions())
+        result = Result(run=manifest, scores=self.task.score(self.task.table(records)))
+        beside = self.results / self.task.name / result.records_name
+        write_records(beside, sorted(records, key=lambda record: record.sample))
+        result.write(self.results)
+        return result
+
+    def conditions(self) -> dict[str, Any]:
+        """What stored records depend on: change any of it, and the old records are not continued."""
+        info = self.potential.info
+        return {
+            "entry": self.potential.name,
+            "checkpoint_sha256": loaded_sha256(self.potential.card.checkpoint),
+            "task": self.task.name,
+            "protocol_sha256": protocol_sha256(self.task),
+            "dataset_sha256": self.task.dataset_sha256,
+            "device": info["device"],
+            "accelerator": info["accelerator"],
+            "threads": self.threads,
+            "model_packages": info["packages"],
+        }
+
+    def _run_missing(self, plan: Sequence[Chunk], store: Store, show: Callable[[Progress], None]) -> list[str]:
+        clock = time.monotonic()
+        total = sum(len(chunk.samples) for chunk in plan)
+        resumed = done = sum(len(chunk.samples) for chunk in plan if store.has(chunk))
+        show(Progress(done, total, resumed, 0.0))
+        faults = []
+        for chunk in plan:
+            if store.has(chunk):
+                continue
+            try:
+                store.write(chunk, self.task.run(chunk.samples, self.potential))
+            except WorkerError as fault:
+                log.warning("chunk %s did not run: %s", chunk.name, fault)
+                faults.append(f"{chunk.name}: {str(fault).splitlines()[0]}")
+                continue
+            done += len(chunk.samples)
+            show(Progress(done, total, resumed, time.monotonic() - clock))
+        return faults
+
+    def _manifest(self, records: Sequence[Record], sessions: Sequence[Session]) -> Run:
+        info = self.potential.info
+        count = Counter(record.status for record in records)
+        return Run(
+            entry=self.potential.name,
+            card=self.potential.card.name,
+            checkpoint_sha256=loaded_sha256(self.potential.card.checkpoint),
+            task=self.task.name,
+            protocol_version=self.task.protocol.version,
+            protocol_sha256=protocol_sha256(self.task),
+            dataset_sha256=self.task.dataset_sha256,
+            subset=self.subset,
+            device=info["device"],
+            threads=self.threads,
+            hardware=provenance.hardware(info["accelerator"]),
+            python=info["python"],
+            packages=provenance.packages(),
+            model_packages=dict(sorted(info["packages"].items())),
+            version=provenance.version(),
+            commits=tuple(dict.fromkeys(session.commit for session in sessions)),
+            started=sessions[0].started,
+            finished=provenance.now(),
+            counts=Counts(total=len(records), ok=count["ok"], failed=count["failed"], unsupported=count["unsupported"]),
+            cost=cost(records, peak_memory_gb=self.potential.memory_gb),
+        )
+
+
+def cost(records: Sequence[Record], *, peak_memory_gb: float | None) -> Cost:
+    """What the records cost; time per atom is over the samples that worked."""
+    worked = [record for record in records if record.status == "ok"]
+    atoms = sum(record.atom_calls for record in worked)
+    seconds = sum(record.seconds for record in worked)
+    return Cost(
+        force_calls=sum(record.force_calls for record in records),
+        atom_calls=sum(record.atom_calls for record in records),
+        seconds=seconds,
+        microseconds_per_atom=seconds / atoms * 1e6 if atoms else None,
+        peak_memory_gb=peak_memory_gb,
     )
-    write_records(results / task.name / result.records_name, sorted(records, key=lambda record: record.sample))
-    result.write(results)
-    return result
-
-
-def conditions(potential: Potential, task: Task, threads: int) -> dict[str, Any]:
-    """What stored records depend on: change any of it, and the old records are not continued."""
-    return {
-        "entry": potential.name,
-        "checkpoint_sha256": loaded_sha256(potential.card.checkpoint),
-        "task": task.name,
-        "protocol_sha256": protocol_sha256(task),
-        "dataset_sha256": task.dataset_sha256,
-        "device": potential.info["device"],
-        "accelerator": potential.info["accelerator"],
-        "threads": threads,
-        "model_packages": potential.info["packages"],
-    }
 
 
 def protocol_sha256(task: Task) -> str:
     """Hash of a protocol's numbers (not of the file: a comment may change)."""
-    import hashlib
-
     return hashlib.sha256(json_text(task.protocol.model_dump(mode="json")).encode()).hexdigest()
-
-
-def _run(
-    potential: Potential,
-    task: Task,
-    plan: Sequence[Chunk],
-    store: Store,
-    clock: float,
-    show: Callable[[Progress], None],
-) -> list[str]:
-    total = sum(len(chunk.samples) for chunk in plan)
-    resumed = done = sum(len(chunk.samples) for chunk in plan if store.has(chunk))
-    show(Progress(done, total, resumed, 0.0))
-    faults = []
-    for chunk in plan:
-        if store.has(chunk):
-            continue
-        try:
-            store.write(chunk, task.run(chunk.samples, potential))
-        except WorkerError as fault:
-            log.warning("chunk %s did not run: %s", chunk.name, fault)
-            faults.append(f"{chunk.name}: {str(fault).splitlines()[0]}")
-            continue
-        done += len(chunk.samples)
-        show(Progress(done, total, resumed, time.monotonic() - clock))
-    return faults
-
-
-def _manifest(
-    potential: Potential,
-    task: Task,
-    subset: Subset,
-    records: Sequence[Record],
-    threads: int,
-    sessions: Sequence[dict[str, str | None]],
-) -> Run:
-    info = potential.info
-    atoms = sum(record.atom_calls for record in records if record.status == "ok")
-    seconds = sum(record.seconds for record in records if record.status == "ok")
-    by_status = {status: sum(r.status == status for r in records) for status in ("ok", "failed", "unsupported")}
-    return Run(
-        entry=potential.name,
-        card=potential.card.name,
-        checkpoint_sha256=loaded_sha256(potential.card.checkpoint),
-        task=task.name,
-        protocol_version=task.protocol.version,
-        protocol_sha256=protocol_sha256(task),
-        dataset_sha256=task.dataset_sha256,
-        subset=subset,
-        device=info["device"],
-        threads=threads,
-        hardware=provenance.hardware(info["accelerator"]),
-        python=info["python"],
-        packages=provenance.packages(),
-        model_packages=dict(sorted(info["packages"].items())),
-        version=provenance.version(),
-        commits=tuple(dict.fromkeys(session["commit"] for session in sessions)),
-        started=str(sessions[0]["started"]),
-        finished=provenance.now(),
-        counts=Counts(total=len(records), **by_status),
-        cost=Cost(
-            force_calls=sum(record.force_calls for record in records),
-            atom_calls=sum(record.atom_calls for record in records),
-            seconds=seconds,
-            microseconds_per_atom=seconds / atoms * 1e6 if atoms else None,
-            peak_memory_gb=potential.memory_gb,
-        ),
-    )

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from evaluation.result import SUBSETS, Subset
 from evaluation.store import find_runs, read_records
+from evaluation.subset import SUBSETS, Subset
 from evaluation.task import load
 
 

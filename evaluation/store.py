@@ -16,7 +16,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import batched, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,15 @@ class Chunk:
 
     name: str
     samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A process that worked on a run."""
+
+    started: str
+    """UTC, ISO 8601."""
+    commit: str | None
 
 
 def chunks(samples: Sequence[Sample], size: int) -> list[Chunk]:
@@ -82,14 +91,14 @@ class Store:
 
     def begin_session(self, *, started: str, commit: str | None) -> None:
         """Note that a process works on this run."""
-        write_text(self._sessions, json_text([*self.sessions(), {"started": started, "commit": commit}]))
+        sessions = [*self.sessions(), Session(started, commit)]
+        write_text(self._sessions, json_text([asdict(session) for session in sessions]))
 
-    def sessions(self) -> list[dict[str, str | None]]:
-        """All processes that worked on this run, oldest first: started (UTC), commit."""
+    def sessions(self) -> list[Session]:
+        """All processes that worked on this run, oldest first."""
         if not self._sessions.exists():
             return []
-        found: list[dict[str, str | None]] = json.loads(self._sessions.read_text(encoding="utf-8"))
-        return found
+        return [Session(**session) for session in json.loads(self._sessions.read_text(encoding="utf-8"))]
 
     @property
     def _sessions(self) -> Path:

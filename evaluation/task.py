@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from evaluation.errors import UnknownTask
 from evaluation.metric import Metric, Score
 from evaluation.record import Record
-from evaluation.result import Subset
+from evaluation.subset import Subset
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from evaluation.metric import Metric, Score
-from evaluation.result import SUBSETS, Subset
+from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
 from leaderboard.collect import Entry
 from leaderboard.digits import decimals
@@ -23,14 +23,10 @@ class Place:
     unranked: str | None
     """Why there is no rank."""
 
-    def score(self, metric: Metric) -> Score | None:
-        """The entry's score; None where its result has none of that name."""
-        return self.entry.result.scores.get(metric.name)
-
-    def value(self, metric: Metric) -> float | None:
-        """The score's number."""
-        score = self.score(metric)
-        return None if score is None else score.value
+    def score(self, metric: Metric) -> Score:
+        """The entry's score; without a value where its result, from another protocol, has none of that name."""
+        result = self.entry.result
+        return result.scores.get(metric.name) or Score(value=None, n=0, n_missing=result.run.counts.total)
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Board:
 
     def decimals(self, metric: Metric) -> int:
         """Decimals that all values of a metric are written with, so that a column can be read down."""
-        return decimals(place.value(metric) for place in self.places)
+        return decimals(place.score(metric).value for place in self.places)
 
 
 def boards(entries: Sequence[Entry]) -> list[Board]:
@@ -84,7 +80,7 @@ def _board(entries: Sequence[Entry]) -> Board:
     sign = 1 if metric.better == "lower" else -1
 
     def order(place: Place) -> tuple[float, float, str]:
-        value = place.value(metric)
+        value = place.score(metric).value
         worst = float("inf")
         return (
             place.rank.place if place.rank else worst,

@@ -18,7 +18,8 @@ from evaluation import task as tasks
 from evaluation.errors import EvaluationError
 from evaluation.metric import Score
 from evaluation.record import Record
-from evaluation.result import Result, Subset, read_result
+from evaluation.result import Result, read_result
+from evaluation.subset import Subset
 from evaluation.task import Row, Task
 from leaderboard.errors import NoResults, ResultFault
 from zoo import index
@@ -141,16 +142,16 @@ def read_entry(path: Path) -> Entry:
         card, mode = index.resolve(run.entry)
     except (EvaluationError, ZooError) as error:
         raise ResultFault(f"{path}: run.entry: {error}") from None
-    if (run.card, run.entry) != (card.name, index.entry_name(card, mode)):
+    if run.card != card.name:
+        raise ResultFault(f"{path}: run.card: {run.card!r}, but the entry is of {card.name!r}")
+    if run.entry != index.entry_name(card, mode):
         raise ResultFault(f"{path}: run.entry: {run.entry!r} is written {index.entry_name(card, mode)!r}")
     stale = tuple(_differences(result, card, task))
     records = _records(path.with_name(result.records_name), result)
     rows: tuple[Row, ...] = ()
     if not {"protocol", "dataset"}.intersection(stale):
         rows = _rows(path, result, task, records)
-    return Entry(
-        result=result, card=card, mode=mode, task=task, path=path, records=records, rows=rows, stale=stale
-    )
+    return Entry(result=result, card=card, mode=mode, task=task, path=path, records=records, rows=rows, stale=stale)
 
 
 def _result(path: Path) -> Result:
@@ -174,8 +175,9 @@ def _differences(result: Result, card: Card, task: Task) -> Iterator[str]:
         yield "protocol"
     if run.dataset_sha256 != task.dataset_sha256:
         yield "dataset"
-    forms = (card.checkpoint.upstream, card.checkpoint.safetensors and card.checkpoint.safetensors.weights)
-    if run.checkpoint_sha256 not in {form.sha256 for form in forms if form is not None}:
+    upstream, safetensors = card.checkpoint.upstream, card.checkpoint.safetensors
+    known = {file.sha256 for file in (upstream, safetensors.weights if safetensors else None) if file}
+    if run.checkpoint_sha256 not in known:
         yield "checkpoint"
 
 
@@ -242,8 +244,5 @@ def _shown(score: Score | None) -> str:
 
 def _nothing(folders: Sequence[Path], task: str | None) -> str:
     read = ", ".join(str(folder) for folder in folders) or "no folder"
-    names = index.names()
-    return (
-        f"no results{f' of {task}' if task else ''} in {read}. "
-        f"'mlip-zoo evaluate {names[0] if names else 'NAME'} --task {task or 'eos'}' makes one."
-    )
+    example = next((card.name for card in index.cards() if card.superseded_by is None), "NAME")
+    return f"no results{f' of {task}' if task else ''} in {read}. 'mlip-zoo evaluate {example}' makes one."

@@ -27,11 +27,11 @@ def interval(low: float | None, high: float | None, digits: int) -> str:
 
 
 def count(number: int) -> str:
-    """A large count, short: 412 k, 1.17 M."""
+    """A large count to three digits: 413 k, 1.17 M."""
+    number = int(float(f"{number:.3g}"))  # first, or 999 600 would be 1000 k
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= size:
-            scaled = number / size
-            return f"{scaled:.{max(0, 2 - math.floor(math.log10(scaled)))}f} {letter}"
+            return f"{number / size:#.3g}".rstrip(".") + f" {letter}"
     return str(number)
 
 
@@ -46,4 +46,4 @@ def microseconds(value: float | None) -> str:
     """µs per atom, three digits, no exponent."""
     if value is None:
         return NOTHING
-    return f"{value:,.0f}".replace(",", " ") if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}".replace(",", "\N{NO-BREAK SPACE}") if value >= 100 else f"{value:.3g}"

@@ -63,11 +63,11 @@ def _row(board: Board, place: Place) -> dict[str, Cell]:
     for metric in board.task.metrics:
         score = place.score(metric)
         row |= {
-            metric.name: score and score.value,
-            f"{metric.name}_low": score and score.low,
-            f"{metric.name}_high": score and score.high,
-            f"{metric.name}_n": score and score.n,
-            f"{metric.name}_missing": score and score.n_missing,
+            metric.name: score.value,
+            f"{metric.name}_low": score.low,
+            f"{metric.name}_high": score.high,
+            f"{metric.name}_n": score.n,
+            f"{metric.name}_missing": score.n_missing,
         }
     return row | {
         "samples": run.counts.total,
@@ -88,7 +88,7 @@ def _row(board: Board, place: Place) -> dict[str, Cell]:
         "protocol_version": run.protocol_version,
         "checkpoint_sha256": run.checkpoint_sha256,
         "version": run.version,
-        "commit": run.commit,
+        "commits": " ".join(commit for commit in run.commits if commit),
         "finished": run.finished,
     }
 

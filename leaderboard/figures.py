@@ -19,7 +19,7 @@ def dot_plot(board: Board) -> Spec | None:
     import altair as alt
 
     metric = board.metric
-    drawn = [place for place in board.places if place.rank and place.value(metric) is not None]
+    drawn = [place for place in board.places if place.rank]
     if not drawn:
         return None
     rows = _rows(drawn, metric, board.decimals(metric))
@@ -53,9 +53,8 @@ def describe(board: Board) -> str:
     """The dot plot in words, for those who cannot see it."""
     metric = board.metric
     digits = board.decimals(metric)
-    parts = [
-        f"{place.entry.name} {figure(place.value(metric), digits)}" for place in board.places if place.rank is not None
-    ]
+    ranked = [place for place in board.places if place.rank]
+    parts = [f"{place.entry.name} {figure(place.score(metric).value, digits)}" for place in ranked]
     return f"{axis_title(metric)}, from best to worst: {'; '.join(parts)}."
 
 
@@ -66,8 +65,6 @@ def _rows(places: list[Place], metric: Metric, digits: int) -> list[dict[str, ob
     rows: list[dict[str, object]] = []
     for place in places:
         score = place.score(metric)
-        if score is None:
-            continue
         rows.append(
             {
                 "entry": short_name(place),

@@ -9,7 +9,7 @@ import inspect
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from leaderboard import digits, export, figures, views
 from leaderboard.board import Board, boards
 from leaderboard.cards import prose_html
 from leaderboard.collect import Collection, Entry
-from leaderboard.errors import SiteError
+from leaderboard.errors import ResultFault, SiteError
 from zoo import index
 from zoo.card import Card, training_sets
 from zoo.errors import CardError
@@ -40,8 +40,11 @@ _MARKER = ".mlip-zoo-site"
 def build(collection: Collection, out: Path) -> list[str]:
     """Write the site into `out`, whole or not at all; returns the faults that its pages do without.
 
-    Raises SiteError when `out` holds something that is not a site of ours.
+    Raises SiteError when `out` holds something that is not a site of ours, ResultFault when no result at all can be
+    shown: an empty site takes nobody's place.
     """
+    if not collection.entries:
+        raise ResultFault("\n".join(collection.faults))
     out = out.absolute()
     if out.exists() and not _is_ours(out):
         raise SiteError(f"{out} exists and is not a site that this command made; name another folder with --out")
@@ -135,7 +138,8 @@ def _model_page(render: _Renderer, card: Card, all_boards: Sequence[Board]) -> s
         "model.html.j2",
         root="../",
         card=card,
-        sets=[training_sets()[name] for name in card.training_sets],
+        known=index.names(),
+        training_sets=training_sets(),
         prose=prose_html(card.prose),
         sections=sections,
         charts={"specs": specs, "datasets": datasets},
@@ -199,10 +203,10 @@ def _json_block(data: object) -> Markup:
 
 @cache
 def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script, out of the wheel of vl-convert."""
+    """Vega-Embed with Vega and Vega-Lite as one script, out of the wheel of vl-convert."""
     import vl_convert
 
-    return str(vl_convert.javascript_bundle())
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
 def _without_folder(fault: str, folders: Sequence[Path]) -> str:

@@ -55,13 +55,14 @@ def _columns(board: Board) -> list[_Column]:
     return [
         _Column("rank", _rank, right=True),
         _Column("model", _model),
-        _Column("theory\ntrained on", _theory, give_way=3),
-        _Column("claims\nto be", _claims, give_way=8),
+        _Column("theory\ntrained on", _theory, give_way=4),
+        _Column("claims\nto be", _claims, give_way=9),
         _Column("parameters", lambda place: Text(digits.count(place.entry.card.parameters)), right=True, give_way=7),
         *(_metric_column(board, metric, order) for order, metric in enumerate(board.task.metrics)),
-        _Column("samples", lambda place: _samples(place, board.metric), right=True, give_way=2),
-        _Column("cost\nµs/atom", _cost, right=True, give_way=1),
-        _Column("ran on", _machine, give_way=9),
+        _Column("samples", lambda place: _samples(place, board.metric), right=True, give_way=3),
+        _Column("cost\nµs/atom", _cost, right=True, give_way=2),
+        _Column("force\ncalls", _calls, right=True, give_way=8),
+        _Column("ran on", _machine, give_way=10),
         _Column("from", lambda place: Text(place.entry.origin), give_way=1),
     ]
 
@@ -71,12 +72,12 @@ def _metric_column(board: Board, metric: Metric, order: int) -> _Column:
 
     def cell(place: Place) -> Text:
         score = place.score(metric)
-        if score is None or score.value is None:
+        if score.value is None:
             return Text(digits.NOTHING, style="dim")
         return _two_lines(digits.figure(score.value, places), digits.interval(score.low, score.high, places))
 
     # the first metric ranks and stays; of the others the last gives way first
-    give_way = 0 if order == 0 else 2 + order
+    give_way = 0 if order == 0 else 3 + order
     return _Column(f"{metric.label}\n{metric.unit}".rstrip(), cell, right=True, give_way=give_way)
 
 
@@ -108,16 +109,16 @@ def _claims(place: Place) -> Text:
 
 def _samples(place: Place, metric: Metric) -> Text:
     score = place.score(metric)
-    if score is None:
-        return Text(digits.NOTHING, style="dim")
     return _two_lines(str(score.n), f"{score.n_missing} missing" if score.n_missing else "")
 
 
 def _cost(place: Place) -> Text:
     cost = place.entry.result.run.cost
-    return _two_lines(
-        digits.microseconds(cost.microseconds_per_atom), f"{digits.duration(cost.seconds)}, {cost.force_calls} calls"
-    )
+    return _two_lines(digits.microseconds(cost.microseconds_per_atom), digits.duration(cost.seconds))
+
+
+def _calls(place: Place) -> Text:
+    return Text(str(place.entry.result.run.cost.force_calls))
 
 
 def _machine(place: Place) -> Text:
@@ -150,7 +151,8 @@ def _notes(board: Board, left_out: Sequence[str]) -> list[Text]:
         if place.unranked
     ]
     if board.has_other_theory:
-        notes.append(Text(f"Yellow: another level of theory than the reference's {board.task.reference_theory}.", style="dim"))
+        reference = board.task.reference_theory
+        notes.append(Text(f"Yellow: another level of theory than the reference's {reference}.", style="dim"))
     if left_out:
         hidden = ", ".join(reversed(left_out))
         notes.append(Text(f"Too narrow here for: {hidden}. '--json' has everything.", style="dim"))

@@ -7,9 +7,19 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from zoo import front_matter
+from zoo.elements import SYMBOLS, expand
 from zoo.errors import CardError, ModeError
 from zoo.mode import Dtype, Forces, Mode, Runtime
 
@@ -37,6 +47,12 @@ def _relative(path: str) -> str:
     if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
         raise ValueError("must be a plain relative path, without '..'")
     return path
+
+
+def _expanded(elements: object) -> object:
+    if isinstance(elements, str):
+        return expand(elements)
+    return tuple(elements) if isinstance(elements, list) else elements
 
 
 class HubSource(_Frozen):
@@ -115,7 +131,8 @@ class Checkpoint(_Frozen):
 class Canary(_Frozen):
     """A known answer for one distorted crystal, so that a model which loads but computes something else is noticed.
 
-    The figures come from the authors' own calculator, in the card's default mode. A compound, never an element: a fault in how species are embedded leaves elements right.
+    The figures come from the authors' own calculator, in the card's default mode. A
+    compound, never an element: a fault in how species are embedded leaves elements right.
     """
 
     crystal: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
@@ -153,8 +170,8 @@ class Card(_Frozen):
     parameters: Annotated[int, Field(gt=0)]
     cutoff: Annotated[float, Field(gt=0)]
     """Radius of one message-passing step, Å."""
-    elements: tuple[Element, ...]
-    """Chemical symbols the checkpoint was made for; others are `unsupported`, not wrong."""
+    elements: Annotated[tuple[Element, ...], BeforeValidator(_expanded)]
+    """Chemical symbols the checkpoint was made for, written as ranges (`H-Bi, Ac-Pu`); others are `unsupported`."""
     training_sets: tuple[Name, ...]
     """What the weights were last trained on; the level of theory follows from it."""
     pretraining_sets: tuple[Name, ...] = ()
@@ -264,11 +281,3 @@ def parse_card(text: str, *, name: str, file: str) -> Card:
         raise CardError(f"{file}: name: no such field; a card's name is its file's name")
     card = front_matter.parse_yaml(f"name: {name!r}\n{header}", Card, name=file, first_line=0)
     return card.model_copy(update={"prose": prose})
-
-
-SYMBOLS = frozenset(
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr "
-    "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu "
-    "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
-    "Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og".split()
-)

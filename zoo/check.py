@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from zoo.card import Card
 from zoo.checks import canary, contract, derivatives, face, invariances
 from zoo.checks.bench import Bench
 from zoo.checks.caller import Caller
-from zoo.checks.finding import Check, Conformance, Fault, Finding, Measure, Skipped, graded, table
+from zoo.checks.finding import Check, Conformance, Fault, Finding, Measure, Skipped, Symmetry, graded, table
 from zoo.errors import StructureError, WorkerDied, WorkerError, WorkerStartError, WorkerTimeout
 from zoo.mode import Dtype, Forces
 
@@ -70,7 +70,8 @@ def check(
     card: Card | None = None,
     forces: Forces = "conservative",
     fidelity: str | None = None,
-    rotation: Literal["exact", "learned"] = "exact",
+    rotation: Symmetry = "exact",
+    inversion: Symmetry = "learned",
     dtype: Dtype = "float32",
     elements: Sequence[str] | None = None,
     time_limit: float = 600.0,
@@ -78,10 +79,10 @@ def check(
 ) -> Conformance:
     """Run every check on a potential. What the potential does is a verdict, never an exception of this function.
 
-    `forces`, `fidelity`, `dtype`: the mode that the potential runs in. `forces="direct"` and `rotation="learned"` claim
-    less: what they don't claim is measured and skipped. `elements`: what the potential supports; the card's when there
-    is one, else all. `time_limit`: seconds per call. `progress`: told the name of each check before it runs.
-    Raises StructureError when no crystal is made of these elements.
+    `forces`, `fidelity`, `dtype`: the mode that the potential runs in. `forces="direct"`, `rotation="learned"` and
+    `inversion="learned"` claim less: what they don't claim is measured and reported as skipped. `elements`: what the
+    potential supports; the card's when there is one, else all. `time_limit`: seconds per call. `progress`: told the
+    name of each check before it runs. Raises StructureError when no crystal is made of these elements.
     """
     compounds = _compounds(elements if elements is not None else card.elements if card else None)
     started = time.monotonic()
@@ -96,6 +97,7 @@ def check(
             forces=forces,
             fidelity=fidelity,
             rotation=rotation,
+            inversion=inversion,
             dtype=dtype,
         )
         for function in CHECKS:
@@ -107,6 +109,7 @@ def check(
         potential=card.name if card else type(potential).__name__,
         forces=forces,
         rotation=rotation,
+        inversion=inversion,
         dtype=dtype,
         crystals=compounds,
         checks=(_survives(ends), _responds_in_time(ends, caller), *done),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from zoo.card import Card
+    from zoo.convert import Conversion
 
 app = typer.Typer()
 
@@ -65,19 +66,18 @@ def check(
     from zoo.loading import load
     from zoo.progress import status
 
-    with load(name, device=device, threads=1, batch_time_limit=time_limit) as potential:
-        with status(f"{potential.name}:") as say:
-            say("starting")
-            report = run_checks(
-                potential,
-                card=potential.card,
-                forces=potential.mode.forces,
-                fidelity=potential.mode.fidelity,
-                rotation=potential.card.rotation,
-                dtype=potential.mode.dtype,
-                time_limit=time_limit,
-                progress=say,
-            )
+    potential = load(name, device=device, threads=1, batch_time_limit=time_limit)
+    with potential, status(f"{potential.name}:") as say:
+        report = run_checks(
+            potential,
+            card=potential.card,
+            forces=potential.mode.forces,
+            fidelity=potential.mode.fidelity,
+            rotation=potential.card.rotation,
+            dtype=potential.mode.dtype,
+            time_limit=time_limit,
+            progress=say,
+        )
     if json:
         _print_json(report.to_json())
     else:
@@ -252,7 +252,7 @@ def _default_entry(card: Card) -> str:
     return index.entry_name(card, card.default_mode)
 
 
-def _pins(card: Card, done: Any) -> bool:
+def _pins(card: Card, done: Conversion) -> bool:
     pinned = card.checkpoint.safetensors
     return pinned is not None and (pinned.weights.sha256, pinned.config.sha256) == (
         done.weights_sha256,

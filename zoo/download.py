@@ -98,8 +98,7 @@ def _continue(url: str, part: Path, size: int, progress: Progress) -> bool:
     have = _size(part)
     if have == size:
         return True
-    if have > size:
-        part.unlink()
+    if have > size:  # not the beginning of this file
         have = 0
     headers = {"Accept-Encoding": "identity", "User-Agent": "mlip-zoo"}
     if have:
@@ -107,7 +106,7 @@ def _continue(url: str, part: Path, size: int, progress: Progress) -> bool:
     limit = httpx2.Timeout(READ_LIMIT, connect=CONNECT_LIMIT)
     try:
         with httpx2.stream("GET", url, headers=headers, follow_redirects=True, timeout=limit) as answer:
-            kept = _continues(answer, part, have)
+            kept = _continues(answer, part) and have > 0
             have = have if kept else 0
             with part.open("ab" if kept else "wb") as sink:
                 for chunk in answer.iter_raw():
@@ -124,18 +123,14 @@ def _continue(url: str, part: Path, size: int, progress: Progress) -> bool:
     return kept
 
 
-def _continues(answer: httpx2.Response, part: Path, have: int) -> bool:
+def _continues(answer: httpx2.Response, part: Path) -> bool:
     """Whether the answer continues what is in `part` (True) or starts anew (False). Raises when it does neither."""
     status = answer.status_code
-    if status == http.HTTPStatus.OK:
-        return False
-    if status == http.HTTPStatus.PARTIAL_CONTENT and answer.headers.get("content-range", "").startswith(
-        f"bytes {have}-"
-    ):
-        return have > 0
-    if status in {http.HTTPStatus.PARTIAL_CONTENT, http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}:
+    if status in {http.HTTPStatus.OK, http.HTTPStatus.PARTIAL_CONTENT}:
+        return status == http.HTTPStatus.PARTIAL_CONTENT
+    if status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         part.unlink(missing_ok=True)
-        raise Stutter(f"{status_text(status)}, not what was asked for")
+        raise Stutter(status_text(status))
     if status in PASSING:
         raise Stutter(status_text(status), wait=retry_after(answer.headers))
     raise Unavailable(status_text(status))

@@ -107,7 +107,7 @@ class Environment:
 
         command = [uv.find_uv_bin(), *arguments, *(["--offline"] if offline() else [])]
         environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT")}
-        process = subprocess.Popen(  # noqa: S603  # the words are ours and the adapter's header's
+        process = subprocess.Popen(  # the words are ours and the adapter's header's
             command,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -36,16 +36,16 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
-class Potential(Calculator):  # type: ignore[misc]  # ASE has no types
+class Potential(Calculator):
     """A checkpoint in a mode, ready to compute.
 
     Put it on `atoms.calc`, or give `compute` a list of atoms. Its worker starts on first use, is shared by all atoms it
     is put on, and ends with the `with` block, `close()`, or the interpreter.
     """
 
-    implemented_properties = ("energy", "free_energy", "forces", "stress")
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # ASE's declarations
     # What changes an answer; ASE would otherwise compute again when only magnetic moments changed
-    ignored_changes = frozenset({"initial_charges", "initial_magmoms"})
+    ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
 
     def __init__(self, backend: Backend, *, card: Card, mode: Mode) -> None:
         super().__init__()
@@ -128,6 +128,8 @@ class Potential(Calculator):  # type: ignore[misc]  # ASE has no types
     ) -> None:
         """ASE's entry. Raises StructureError when the model cannot do these atoms."""
         super().calculate(atoms, properties, system_changes)
+        if self.atoms is None:
+            raise StructureError(f"{self.name}: no atoms were given")
         batch = self.compute([self.atoms])
         if batch.errors[0]:
             raise StructureError(f"{self.name}: {batch.errors[0]}")

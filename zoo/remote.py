@@ -20,8 +20,8 @@ from typing import IO, Any
 import numpy as np
 
 from zoo import frames
-from zoo.request import Raw, Request
 from zoo.errors import ProtocolError, WorkerDied, WorkerError, WorkerOutOfMemory, WorkerStartError, WorkerTimeout
+from zoo.request import Raw, Request
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ class _Process:
     """A child with a pipe each way, whose stderr is kept for its obituary."""
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
-        self._popen = subprocess.Popen(  # noqa: S603  # our own worker file in an environment that we built
+        self._popen = subprocess.Popen(  # our own worker file in an environment that we built
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -180,7 +180,9 @@ class _Process:
             env=dict(environment),
             start_new_session=True,  # Ctrl-C in a terminal is the host's to handle
         )
-        assert self._popen.stdin and self._popen.stdout and self._popen.stderr
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        assert self._popen.stderr is not None
         self.to = self._popen.stdin.fileno()
         self.back = self._popen.stdout.fileno()
         for fd in (self.to, self.back):

@@ -117,26 +117,28 @@ def _scratch(folder: Path) -> Iterator[Path]:
 def _from_hub(source: HubSource, file: PinnedFile, scratch: Path, progress: Progress) -> Path:
     """One attempt by huggingface_hub, with the user's token.
 
-    Version 2.4 tries again by itself when the request for metadata meets 408, 429, 5xx or no connection (6 times, 23 s)
-    and when the download meets 408 or 429, and it resumes a dropped download. It gives up at once when the download
-    meets another 5xx or a reset connection: those are our stutters. What an earlier process left it does not resume.
+    Its metadata are asked for on their own first: `hf_hub_download` (2.4) would try for 23 s where no connection leads
+    out, and wait as long as a busy server says. During the download it resumes dropped connections and waits out 408
+    and 429, but gives up at another 5xx or a reset: those are our stutters. What a killed process left it starts anew.
     """
     import httpx2
-    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub import errors as hub
 
     # read now, not when huggingface_hub was imported
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
     page = f"{endpoint}/{source.hub}"
     try:
+        url = hf_hub_url(source.hub, source.file, revision=source.revision, endpoint=endpoint)
+        get_hf_file_metadata(url, endpoint=endpoint, library_name="mlip-zoo")
         path = hf_hub_download(
             source.hub,
             source.file,
             revision=source.revision,
             endpoint=endpoint,
             local_dir=scratch,
-            cache_dir=scratch
-            / ".hub",  # else it would look into the user's own Hub cache, where a file may have rotted
+            # else it would copy from the user's own Hub cache what may have rotted there
+            cache_dir=scratch / ".hub",
             tqdm_class=_bar(progress, file.bytes),
             library_name="mlip-zoo",
         )
@@ -148,31 +150,23 @@ def _from_hub(source: HubSource, file: PinnedFile, scratch: Path, progress: Prog
         raise Unavailable(f"the repository has no commit {source.revision}") from error
     except hub.RemoteEntryNotFoundError as error:
         raise Unavailable("no such file at that commit") from error
-    except hub.LocalEntryNotFoundError as error:  # the request for metadata failed, retries and all
-        raise _refusal(error.__cause__ or error, page) from error
     except hub.HfHubHTTPError as error:
-        if error.response.status_code in PASSING:
-            raise Stutter(status_text(error.response.status_code), wait=retry_after(error.response.headers)) from error
-        raise _refusal(error, page) from error
-    except httpx2.HTTPError as error:
+        status = error.response.status_code
+        if status in PASSING:
+            raise Stutter(status_text(status), wait=retry_after(error.response.headers)) from error
+        way_in = f", perhaps gated: {_way_in(page)}" if status in {401, 403} else ""
+        raise Unavailable(status_text(status) + way_in) from error
+    except hub.LocalEntryNotFoundError as error:  # asked for the metadata again, it got none
+        raise Unavailable(first_line(error)) from error
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise trouble(error) from error
+    except hub.HFValidationError as error:
+        raise Unavailable(first_line(error)) from error
     except OSError as error:
         if error.errno is not None:
             raise  # this machine's fault
         raise Stutter(first_line(error)) from error  # the file came shorter or longer than announced
-    except (hub.HFValidationError, httpx2.InvalidURL) as error:
-        raise Unavailable(first_line(error)) from error
     return Path(path)
-
-
-def _refusal(error: BaseException, page: str) -> Unavailable:
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if not isinstance(error, HfHubHTTPError):
-        return Unavailable(f"cannot be reached: {first_line(error)}")
-    status = error.response.status_code
-    way_in = f", perhaps gated: {_way_in(page)}" if status in {401, 403} else ""
-    return Unavailable(status_text(status) + way_in)
 
 
 def _way_in(page: str) -> str:

@@ -31,7 +31,8 @@ os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 def beside(name: str) -> Any:
     """Import a file that lies beside this one."""
     spec = importlib.util.spec_from_file_location(f"mlip_zoo_{name}", Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # dataclasses look their module up
     spec.loader.exec_module(module)

@@ -55,7 +55,7 @@ def fit(volumes: Sequence[float], energies: Sequence[float]) -> BirchMurnaghan:
     polynomial = np.polynomial.Polynomial.fit(x / scale, e, 3, domain=[-1, 1], window=[-1, 1])
     first, second, third = (polynomial.deriv(order) for order in (1, 2, 3))
     lowest, highest = v.min() * (1 - EXTRAPOLATION), v.max() * (1 + EXTRAPOLATION)
-    for root in first.roots():
+    for root in np.asarray(first.roots(), dtype=complex):
         if abs(root.imag) > 1e-9 * abs(root.real) or root.real <= 0 or second(root.real) <= 0:
             continue
         y = float(root.real)

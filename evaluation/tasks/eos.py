@@ -7,9 +7,9 @@ all-electron one, both shifted to zero at their minimum. Converged DFT codes agr
 1 meV/atom on this scale, so Δ of a potential measures the potential (and the pseudopotentials of its training data),
 not the reference.
 
-The elements whose reference is magnetic (O, Cr, Mn, Fe, Co, Ni) are evaluated and flagged: a potential without spins has
-to have learnt the ground state's energy surface from its data. Results of models that were trained on another functional
-than PBE measure that difference as well; their level of theory stands beside them.
+The elements whose reference is magnetic (O, Cr, Mn, Fe, Co, Ni) are evaluated and flagged: a potential without spins
+has to have learnt the ground state's energy surface from its data. Results of models that were trained on another
+functional than PBE measure that difference as well; their level of theory stands beside them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.physics.eos import BirchMurnaghan, NoMinimum, delta, fit
 from evaluation.record import Record
-from evaluation.result import SUBSETS, Subset
+from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol
 from zoo.batch import UNSUPPORTED
 from zoo.front_matter import read_yaml
@@ -255,7 +255,7 @@ def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
 
 
 def _scaled(atoms: Atoms, ratio: float) -> Atoms:
-    scaled = atoms.copy()
+    scaled: Atoms = atoms.copy()
     scaled.set_cell(atoms.cell * ratio ** (1 / 3), scale_atoms=True)
     return scaled
 
@@ -279,7 +279,7 @@ def _reference_atoms(symbol: str) -> Atoms:
     """The element's crystal at the reference volume, without the magnetic moments (no model here reads them)."""
     from ase.collections import dcdft
 
-    atoms = dcdft[symbol]
+    atoms: Atoms = dcdft[symbol]
     atoms.set_initial_magnetic_moments(None)
     volume = _reference(symbol)["v0"] * len(atoms)
     atoms.set_cell(atoms.cell * (volume / atoms.get_volume()) ** (1 / 3), scale_atoms=True)

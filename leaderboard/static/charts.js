@@ -18,6 +18,7 @@
       mark: { color: colour("--accent") },
       line: { color: colour("--accent") },
       point: { color: colour("--accent") },
+      circle: { color: colour("--accent") },
       style: { reference: { color: colour("--muted") } },
       range: { category: [colour("--accent"), colour("--other")] },
       axis: {

@@ -48,7 +48,7 @@ class EosView:
             .encode(x, y)
         )
         model = alt.Chart(alt.NamedData("model")).mark_line(strokeWidth=1.5).encode(x, y)
-        points = alt.Chart(alt.NamedData("points")).mark_point(filled=True, size=26, opacity=1).encode(x, y, tooltip=tooltip)
+        points = alt.Chart(alt.NamedData("points")).mark_circle(size=26, opacity=1).encode(x, y, tooltip=tooltip)
         chart = alt.layer(reference, model, points).properties(width="container", height=110)
         spec: Spec = chart.to_dict()
         return spec

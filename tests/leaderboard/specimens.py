@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from evaluation import task as tasks
-from evaluation.run import protocol_sha256
 from evaluation.record import Record
-from evaluation.result import Cost, Counts, Hardware, Result, Run, Subset
+from evaluation.result import Cost, Counts, Hardware, Result, Run
+from evaluation.run import protocol_sha256
 from evaluation.store import write_records
+from evaluation.subset import Subset
 from evaluation.tasks.eos import reference_curve
 
 CARD = """\
@@ -22,7 +23,7 @@ family: {family}
 released: "2024-02-01"
 parameters: {parameters}
 cutoff: 6.0
-elements: [H, C, N, O, Al, Si, Cu]
+elements: H-Bi, Ac-Pu
 training_sets: [{training_set}]
 forces: [{forces}]
 rotation: {rotation}
@@ -90,7 +91,10 @@ def records(model: Model, subset: Subset) -> list[Record]:
     for sample in task.samples(subset):
         dv, db = rng.normal(0, model.v0), rng.normal(0, model.b0)
         if sample.id in model.fails:
-            found.append(Record(sample=sample.id, status="failed", error="the model said <nothing>", force_calls=7))
+            error = "the model said <nothing>"
+            found.append(
+                Record(sample=sample.id, status="failed", error=error, force_calls=7, atom_calls=0, seconds=0.0)
+            )
             continue
         curve = reference_curve(sample.id)
         volumes = curve.volume * np.linspace(0.94, 1.06, 7)
@@ -137,7 +141,7 @@ def result(name: str, model: Model, made: list[Record], subset: Subset, *, mode:
             packages={"ase": "3.29.0", "numpy": "2.5.4"},
             model_packages={model.family: "0.4.2", "torch": "2.13.0"},
             version="0.1.0",
-            commit="0123456789abcdef0123456789abcdef01234567",
+            commits=("0123456789abcdef0123456789abcdef01234567",),
             started="2026-01-02T03:04:05Z",
             finished="2026-01-02T03:05:06Z",
             counts=Counts(

@@ -72,7 +72,7 @@ def test_the_pinned_version_is_taken_without_its_requirements(shelf: Path) -> No
     assert fetch(pinned(DATA, SOURCE)) == DATA
 
 
-def test_uv_settings_of_the_project_one_stands_in_do_not_matter(
+def test_the_settings_of_the_project_one_stands_in_do_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = tmp_path / "project"

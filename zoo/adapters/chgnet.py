@@ -1,6 +1,13 @@
 # /// script
 # requires-python = ">=3.12,<3.14"
-# dependencies = ["chgnet==0.4.2", "torch==2.13.0", "pymatgen==2026.10.24", "ase==3.29.0", "numpy==2.5.4", "safetensors==0.8.0"]
+# dependencies = [
+#   "chgnet==0.4.2",
+#   "torch==2.13.0",
+#   "pymatgen==2026.10.24",
+#   "ase==3.29.0",
+#   "numpy==2.5.4",
+#   "safetensors==0.8.0",
+# ]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
 # ///
@@ -27,6 +34,7 @@ UNTRAINED = {84, 85, 86, 87, 88}
 def load(
     files: dict[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str
 ) -> CHGNetModel:
+    """A CHGNet checkpoint, ready to compute."""
     if forces != "conservative" or fidelity or runtime != "eager":
         raise ValueError(f"CHGNet has conservative forces, run eagerly; asked for {forces}, {fidelity}, {runtime}")
     if "upstream" in files:

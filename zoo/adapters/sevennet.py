@@ -1,6 +1,14 @@
 # /// script
 # requires-python = ">=3.12,<3.14"
-# dependencies = ["sevenn==0.13.0", "torch==2.13.0", "e3nn==0.6.0", "torch-geometric==2.8.1", "ase==3.29.0", "numpy==2.5.4", "safetensors==0.8.0"]
+# dependencies = [
+#   "sevenn==0.13.0",
+#   "torch==2.13.0",
+#   "e3nn==0.6.0",
+#   "torch-geometric==2.8.1",
+#   "ase==3.29.0",
+#   "numpy==2.5.4",
+#   "safetensors==0.8.0",
+# ]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
 # ///
@@ -34,6 +42,7 @@ BUILD_KEYS = (
 def load(
     files: dict[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str
 ) -> SevenNet:
+    """A SevenNet checkpoint, ready to compute."""
     if forces != "conservative" or runtime != "eager":
         raise ValueError(f"SevenNet has conservative forces, run eagerly; asked for {forces}, {runtime}")
     # Constants such as Wigner 3j symbols are made while building: they must be made in the precision that is asked for

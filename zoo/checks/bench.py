@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,18 +12,12 @@ from zoo.batch import Array, Batch, Computes
 from zoo.card import Card
 from zoo.checks.bounds import BOUNDS, SLOPE_NOISE
 from zoo.checks.caller import Caller
-from zoo.checks.finding import Fault
+from zoo.checks.finding import Fault, Symmetry
+from zoo.checks.work import VOIGT, Strain, mean_slopes
 from zoo.mode import Dtype, Forces
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-# dE/dt from E(-2h), E(-h), E(h), E(2h): the central difference with its h² error removed, by Richardson.
-_POINTS = np.array([-2.0, -1.0, 1.0, 2.0])
-_WEIGHTS = np.array([1.0, -8.0, 8.0, -1.0]) / 12.0
-
-VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-"""xx yy zz yz xz xy."""
 
 
 class Bench:
@@ -38,7 +32,8 @@ class Bench:
         card: Card | None,
         forces: Forces,
         fidelity: str | None,
-        rotation: Literal["exact", "learned"],
+        rotation: Symmetry,
+        inversion: Symmetry,
         dtype: Dtype,
     ) -> None:
         self.potential = potential
@@ -46,10 +41,13 @@ class Bench:
         self.names = list(structures)
         self.structures = list(structures.values())
         """Distorted compounds without symmetry; the last one has several atoms of each species."""
+        self.cells = self.structures[:-1]
+        """Those of two atoms, where many are wanted."""
         self.card = card
         self.forces = forces
         self.fidelity = fidelity
         self.rotation = rotation
+        self.inversion = inversion
         self.dtype = dtype
         self.bounds = BOUNDS[dtype]
         self.mutations: dict[str, float] = {}
@@ -78,20 +76,16 @@ class Bench:
         return usable(self.raw, self.structures)
 
     @cached_property
-    def strain_derivatives(self) -> Array:
-        """dE/dε divided by the volume, (n, 6) in Voigt order, eV/Å³, of `structures`."""
-        paths = [_strain(atoms, component) for atoms in self.structures for component in VOIGT]
-        volumes = np.array([atoms.get_volume() for atoms in self.structures])
-        return np.asarray(self.slopes(paths, step=self.bounds.strain_step).reshape(-1, 6) / volumes[:, None])
+    def strain_work(self) -> tuple[Array, Array]:
+        """Stress (n, 6) of `cells` in Voigt order, eV/Å³, averaged over a small strain: as claimed, and from E."""
+        paths = [Strain(atoms, component) for atoms in self.cells for component in range(len(VOIGT))]
+        volumes = np.array([atoms.get_volume() for atoms in self.cells])[:, None]
+        claimed, real = mean_slopes(paths, self.answer)
+        return claimed.reshape(-1, len(VOIGT)) / volumes, real.reshape(-1, len(VOIGT)) / volumes
 
-    def slopes(self, paths: Sequence[Callable[[float], Atoms]], *, step: float) -> Array:
-        """dE/dt at t = 0 along paths of structures, eV per unit of t: all displaced structures are one batch."""
-        energies = self.answer([path(point * step) for path in paths for point in _POINTS]).energies
-        return np.asarray(energies.reshape(-1, 4) @ _WEIGHTS / step)
-
-    def slope_noise(self, *, step: float) -> Array:
-        """Rounding noise of `slopes` of `structures`, (n,), eV per unit of t."""
-        return np.asarray(SLOPE_NOISE * self.bounds.epsilon * abs(self.reference.energies) / step)
+    def slope_noise(self, half: float) -> Array:
+        """Rounding of the mean slope of the energy over a path of each of `structures`, (n,), eV per unit of t."""
+        return np.asarray(SLOPE_NOISE * self.bounds.epsilon * abs(self.reference.energies) / (2 * half))
 
     def _watch(self, given: list[Atoms], sent: list[Atoms]) -> None:
         if len(given) != len(sent):
@@ -140,18 +134,6 @@ def failure(batch: Batch, structures: Sequence[Atoms]) -> str:
         if bad := [what for what, array in numbers.items() if not np.isfinite(array).all()]:
             return f"{which}: {' and '.join(bad)} not finite, and no error"
     return ""
-
-
-def _strain(atoms: Atoms, component: tuple[int, int]) -> Callable[[float], Atoms]:
-    def strained(size: float) -> Atoms:
-        epsilon = np.zeros((3, 3))
-        epsilon[component] += size / 2
-        epsilon[component[::-1]] += size / 2  # a shear of size γ is ε_yz = ε_zy = γ/2, so that dE/dγ = V σ_yz
-        moved: Atoms = atoms.copy()
-        moved.set_cell(atoms.cell.array @ (np.eye(3) + epsilon), scale_atoms=True)
-        return moved
-
-    return strained
 
 
 def _labelled(atoms: Atoms) -> Atoms:

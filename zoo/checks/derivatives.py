@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import permutations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zoo.batch import Array
-from zoo.checks.bench import VOIGT, Bench
+from zoo.checks.bench import Bench
 from zoo.checks.bounds import RESOLUTION
 from zoo.checks.finding import Fault, Finding, Measure, Skipped
-
-if TYPE_CHECKING:
-    from ase import Atoms
+from zoo.checks.work import DISPLACEMENT, STRAIN, Displacement, mean_slopes
 
 _SEED = 20190905
-_RANDOM_DIRECTIONS = 2
 _EXPLAINED = 0.01
 """A fault explains the numbers when it leaves less than this fraction of them."""
 _SMALL = 1e-4
@@ -33,21 +28,19 @@ _PROGRAMS: dict[Order, str] = {("xy", "xz", "yz"): " (LAMMPS's order)", ("xy", "
 
 
 def forces(bench: Bench) -> Finding:
-    """F·u against -dE/du, along the forces themselves and along random directions u of all atoms at once."""
+    """The work of the forces is what the energy loses, along the forces themselves and in a random direction."""
     rng = np.random.default_rng(_SEED)
-    directions = [_units(reference, rng) for reference in bench.reference.forces]
-    paths = [_displacement(atoms, u) for atoms, many in zip(bench.structures, directions, strict=True) for u in many]
-    step = bench.bounds.step
-    expected = -bench.slopes(paths, step=step).reshape(len(bench.structures), -1)
-    found = np.array(
-        [
-            [float((reference * u).sum()) for u in many]
-            for reference, many in zip(bench.reference.forces, directions, strict=True)
-        ]
-    )
-    sizes = np.array([len(atoms) for atoms in bench.structures])
+    forces = bench.reference.forces
+    paths = [
+        Displacement(atoms, direction)
+        for atoms, along in zip(bench.structures, forces, strict=True)
+        for direction in _unit_vectors(along, rng)
+    ]
+    claimed, real = mean_slopes(paths, bench.answer)
+    shape, sizes = (len(bench.structures), -1), np.array([len(atoms) for atoms in bench.structures])
+    found, expected = -claimed.reshape(shape), -real.reshape(shape)
     diagnosis = _explained(found, expected, "-dE/dx", _force_faults(sizes))
-    noise = bench.slope_noise(step=step)
+    noise = bench.slope_noise(DISPLACEMENT)
     return _against_energy(bench, found, expected, noise, what="force", unit="eV/Å", diagnosis=diagnosis)
 
 
@@ -64,12 +57,13 @@ def net_force(bench: Bench) -> Finding:
 
 def stress(bench: Bench) -> Finding:
     """The six components of the stress against dE/dε divided by the volume; tensile is positive."""
-    stresses, volumes = _stresses(bench), _volumes(bench)
-    found, expected = _voigt(stresses), bench.strain_derivatives
+    stresses = _stresses(bench)
+    volumes = np.array([atoms.get_volume() for atoms in bench.cells])
+    found, expected = bench.strain_work
     diagnosis = _explained(found, expected, "dE/dε per volume", _stress_faults(volumes))
     if not diagnosis.startswith("looks like") and voigt_order(bench).beyond:
         diagnosis = "looks like the off-diagonal components in another order; see 'voigt order'"
-    noise = bench.slope_noise(step=bench.bounds.strain_step) / volumes
+    noise = bench.slope_noise(STRAIN)[: len(volumes)] / volumes
     finding = _against_energy(bench, found, expected, noise, what="stress", unit="eV/Å³", diagnosis=diagnosis)
     antisymmetric = float(abs(stresses - stresses.transpose(0, 2, 1)).max())
     symmetry = Measure("antisymmetric part", antisymmetric, bench.bounds.stress, "eV/Å³")
@@ -78,11 +72,11 @@ def stress(bench: Bench) -> Finding:
 
 def voigt_order(bench: Bench) -> Finding:
     """Off-diagonal components stand at yz, xz, xy: no other order fits dE/dε, whatever the stress's unit and sign."""
-    found, expected = _voigt(_stresses(bench)), bench.strain_derivatives
+    _stresses(bench)
+    found, expected = bench.strain_work
     misfits = _misfits(found, expected)
     best = min(misfits, key=lambda order: misfits[order])
-    noise = float((bench.slope_noise(step=bench.bounds.strain_step) / _volumes(bench)).max())
-    bound = noise + RESOLUTION * float(abs(expected).max())
+    bound = RESOLUTION * float(abs(expected).max())
     return Finding(
         (Measure("misfit of xx yy zz yz xz xy", misfits[_DECLARED], bound, "eV/Å³"),),
         diagnosis=f"looks like xx yy zz {' '.join(best)}{_PROGRAMS.get(best, '')}: off-diagonals are permuted",
@@ -95,8 +89,8 @@ def precision(bench: Bench) -> Finding:
     if bench.dtype != "float64":
         raise Skipped("float64 was not asked for")
     rng = np.random.default_rng(_SEED)
-    paths = [_displacement(atoms, _units(np.zeros((len(atoms), 3)), rng)[0]) for atoms in bench.structures]
-    batch = bench.answer([path(point * _SMALL) for path in paths for point in (-2, -1, 0, 1, 2)])
+    paths = [Displacement(atoms, _unit_vectors(atoms.positions, rng)[-1]) for atoms in bench.structures]
+    batch = bench.answer([path.at(point * _SMALL) for path in paths for point in (-2, -1, 0, 1, 2)])
     # A smooth energy's fourth difference is h⁴ d⁴E/dx⁴, about 1e-13 eV; what it shows beyond that is rounding.
     rounding = abs(batch.energies.reshape(-1, 5) @ _FOURTH)
     worst = int(np.argmax(rounding))
@@ -118,7 +112,7 @@ def _against_energy(
     errors = abs(found - expected).max(axis=1)
     measures = [
         Measure(f"error of a {what} of {size:.3g} {unit}", float(error), float(bound), unit, name)
-        for size, error, bound, name in zip(sizes, errors, bounds, bench.names, strict=True)
+        for size, error, bound, name in zip(sizes, errors, bounds, bench.names[: len(sizes)], strict=True)
     ]
     measure = max(measures, key=lambda measure: measure.excess)
     unclaimed = _unclaimed(bench)
@@ -194,35 +188,16 @@ def _misfits(found: Array, expected: Array) -> dict[Order, float]:
     return misfits
 
 
-def _units(reference: Array, rng: np.random.Generator) -> list[Array]:
-    """Unit vectors of displacement (n, 3): along the forces first, where any error is largest."""
-    vectors = [rng.normal(size=reference.shape) for _ in range(_RANDOM_DIRECTIONS)]
-    vectors.insert(0, reference if reference.any() else rng.normal(size=reference.shape))
+def _unit_vectors(along: Array, rng: np.random.Generator) -> list[Array]:
+    """Two unit vectors of displacement (n, 3): along the forces, where any error is largest, and a random one."""
+    vectors = [along if along.any() else rng.normal(size=along.shape), rng.normal(size=along.shape)]
     return [vector / np.linalg.norm(vector) for vector in vectors]
-
-
-def _displacement(atoms: Atoms, direction: Array) -> Callable[[float], Atoms]:
-    def displaced(size: float) -> Atoms:
-        moved: Atoms = atoms.copy()
-        moved.positions += size * direction
-        return moved
-
-    return displaced
 
 
 def _stresses(bench: Bench) -> Array:
     if bench.reference.stresses is None:
         raise Skipped("the potential has no stress")
     return bench.reference.stresses
-
-
-def _voigt(stresses: Array) -> Array:
-    """(n, 3, 3) → (n, 6)."""
-    return np.stack([stresses[:, i, j] for i, j in VOIGT], axis=1)
-
-
-def _volumes(bench: Bench) -> Array:
-    return np.array([atoms.get_volume() for atoms in bench.structures])
 
 
 def _unclaimed(bench: Bench) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from zoo.batch import Array, Batch
-from zoo.checks.bench import VOIGT, Bench
+from zoo.checks.bench import Bench
 from zoo.checks.difference import difference
 from zoo.checks.finding import Fault, Finding, Measure, Skipped
+from zoo.checks.work import VOIGT
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Status = Literal["passed", "failed", "skipped"]
+Symmetry = Literal["exact", "learned"]
 
 
 class Skipped(Exception):
@@ -96,7 +97,8 @@ class Conformance(_Frozen):
 
     potential: str
     forces: Forces
-    rotation: Literal["exact", "learned"]
+    rotation: Symmetry
+    inversion: Symmetry
     dtype: Dtype
     crystals: tuple[str, ...]
     """The structures that were used, names of `zoo.crystals`."""

@@ -1,0 +1,70 @@
+# /// script
+# requires-python = ">=3.12"
+# dependencies = ["ase==3.29.0"]
+# [tool.uv]
+# exclude-newer = "2026-11-01T00:00:00Z"
+# ///
+"""A small sound potential that runs anywhere ASE does, and misbehaves on request: lanthanides are its dials.
+
+La raises, Ce kills the process, Pr hangs, Nd prints to the pipe, Sm runs out of memory beyond 8 atoms, Eu gives NaN.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.lj import LennardJones
+
+DELAY = float(os.environ.get("TOY_DELAY", "0"))
+
+
+def load(files, *, device, dtype, forces, fidelity, runtime):
+    print("toy: loading", flush=True)
+    if forces == "direct":
+        raise ValueError("the toy has no direct forces")
+    if "upstream" in files:
+        saved = json.loads(files["upstream"].read_text())
+        return Toy(np.array([saved["epsilon"]], dtype=np.float32), {"sigma": saved["sigma"]})
+    from safetensors.numpy import load_file
+
+    return Toy(load_file(files["weights"])["epsilon"], json.loads(files["config"].read_text()))
+
+
+class Toy:
+    def __init__(self, epsilon, config):
+        self.epsilon, self.config = epsilon, config
+        self.facts = {"parameters": [1, 1], "cutoff": 6.0, "elements": ["H"]}
+
+    def compute(self, structures):
+        time.sleep(DELAY)
+        n_atoms = sum(len(s.numbers) for s in structures)
+        return [self._one(structure, n_atoms) for structure in structures]
+
+    def _one(self, structure, n_atoms):
+        first = int(structure.numbers[0])
+        if first == 57:
+            raise ValueError("lanthanum is refused")
+        if first == 58:
+            print("cerium: goodbye", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if first == 59:
+            time.sleep(600)
+        if first == 60:
+            print("neodymium \x00 prints", flush=True)
+            os.write(1, b"and writes to file descriptor one\n")
+        if first == 62 and n_atoms > 8:
+            raise MemoryError("samarium is large")
+        atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+        atoms.calc = LennardJones(epsilon=float(self.epsilon[0]), sigma=self.config["sigma"], rc=6.0, smooth=True)
+        stress = atoms.get_stress(voigt=False) if structure.pbc.all() else None
+        energy = float("nan") if first == 63 else atoms.get_potential_energy()
+        return energy, atoms.get_forces(), stress
+
+    def export(self):
+        return {"epsilon": self.epsilon}, self.config

@@ -1,0 +1,48 @@
+"""Means and intervals: bounds, order, and what a missing number costs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluation.metric import Metric, mean_score
+
+PLAIN = Metric(name="x", label="x", unit="", better="lower", best=0.0, doc="x")
+COSTLY = PLAIN.model_copy(update={"on_failure": "worst", "worst": 2.0})
+
+numbers = st.floats(-1e6, 1e6)
+
+
+@given(st.lists(numbers, min_size=2, max_size=40))
+def test_an_interval_holds_the_mean_and_stays_inside_the_sample(values: list[float]) -> None:
+    score = mean_score(values, PLAIN)
+    assert score.low is not None
+    assert score.high is not None
+    assert score.value is not None
+    slack = 1e-9 * max(map(abs, values)) + 1e-12
+    assert min(values) - slack <= score.low <= score.high <= max(values) + slack
+
+
+@given(st.lists(numbers, min_size=1, max_size=20), st.randoms())
+def test_the_mean_does_not_depend_on_the_order(values: list[float], random: object) -> None:
+    shuffled = sorted(values)
+    scale = max(map(abs, values)) + 1.0
+    assert mean_score(values, PLAIN).value == pytest.approx(mean_score(shuffled, PLAIN).value, abs=1e-9 * scale)
+
+
+def test_over_nothing_there_is_no_number() -> None:
+    assert mean_score([], PLAIN).model_dump() == {"value": None, "n": 0, "n_missing": 0, "low": None, "high": None}
+    assert mean_score([None, None], PLAIN).value is None
+    assert mean_score([None, None], PLAIN).n_missing == 2
+
+
+def test_one_sample_has_no_interval() -> None:
+    score = mean_score([1.5], PLAIN)
+    assert (score.value, score.low, score.high) == (1.5, None, None)
+
+
+def test_what_a_failure_costs_is_the_metrics_say() -> None:
+    assert mean_score([1.0, None], PLAIN).value == 1.0
+    assert mean_score([1.0, None], COSTLY).value == 1.5
+    assert mean_score([1.0, None], COSTLY).n_missing == 1

@@ -1,0 +1,190 @@
+"""Runs: killed at random they end with the records of an undisturbed one; faults make no record; stale runs are left."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.errors import EvaluationFault, RunLocked, StoreError
+from evaluation.record import Record
+from evaluation.result import read_result
+from evaluation.run import Evaluation, Progress
+from evaluation.status import read_status
+from evaluation.store import Store, chunks, read_records
+from evaluation.task import load
+from tests import toy
+from zoo.errors import WorkerDied
+from zoo.potential import Potential
+
+TASK = load("eos")
+SCRIPT = Path(__file__).with_name("toy_run.py")
+ENTRY = "toy@conservative"
+
+
+def start(folder: Path, subset: str, *, delay: str = "0") -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(folder), subset],
+        env={**os.environ, "TOY_DELAY": delay},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def finish(folder: Path, subset: str) -> int:
+    with start(folder, subset) as process:
+        return process.wait(300)
+
+
+def final(folder: Path) -> list[dict[str, Any]]:
+    """The final records, without the one field that may differ."""
+    return [r.model_dump(exclude={"seconds"}) for r in read_records(folder / "results" / "eos" / f"{ENTRY}.parquet")]
+
+
+def job(folder: Path, potential: Potential, subset: Any = "canary") -> Evaluation:
+    return Evaluation(potential, TASK, subset=subset, threads=1, runs=folder / "runs", results=folder / "results")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert finish(folder, "full") == 0
+    return folder
+
+
+def test_ten_kills_change_nothing(tmp_path: Path, undisturbed: Path) -> None:
+    rng = random.Random(20261101)
+    kills = 0
+    while kills < 10:
+        with start(tmp_path, "full", delay="0.1") as process:
+            # half of the kills wait for some work, the others fall anywhere, the start included
+            killer = threading.Timer(rng.uniform(0.05, 0.6) if kills % 2 else rng.uniform(0.5, 2.5), process.kill)
+            if kills % 2:
+                assert process.stdout is not None
+                process.stdout.readline()
+            killer.start()
+            code = process.wait(120)
+            killer.cancel()
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+        kills += 1
+    assert kills >= 5  # it must not have been done before it was disturbed
+    assert finish(tmp_path, "full") == 0
+    assert final(tmp_path) == final(undisturbed)
+    assert len(final(tmp_path)) == 71
+
+
+def test_a_larger_subset_goes_on_where_the_smaller_ended(tmp_path: Path, undisturbed: Path) -> None:
+    with toy.potential(tmp_path) as potential:
+        job(tmp_path, potential, "fast").run()
+        seen: list[Progress] = []
+        job(tmp_path, potential, "full").run(seen.append)
+    assert (seen[0].resumed, seen[0].total) == (27, 71)
+    assert final(tmp_path) == final(undisturbed)
+
+
+def test_the_manifest_says_what_ran(tmp_path: Path) -> None:
+    with toy.potential(tmp_path) as potential:
+        result = job(tmp_path, potential).run()
+    run = result.run
+    assert (run.entry, run.task, run.subset, run.device, run.threads) == (ENTRY, "eos", "canary", "cpu", 1)
+    assert run.counts.total == run.counts.ok == 3
+    assert run.checkpoint_sha256 == "0" * 64
+    assert run.model_packages["ase"] == run.packages["ase"]
+    assert run.cost.force_calls == 21
+    assert run.cost.microseconds_per_atom is not None
+    assert run.cost.peak_memory_gb is not None
+    assert len(run.commits) == 1
+    assert read_result(tmp_path / "results" / "eos" / f"{ENTRY}.json") == result
+
+
+def test_running_again_runs_nothing_and_writes_the_same_scores(tmp_path: Path) -> None:
+    with toy.potential(tmp_path) as potential:
+        first = job(tmp_path, potential).run()
+        shards = {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("*.parquet")}
+        second = job(tmp_path, potential).run()
+    assert first.scores == second.scores
+    assert shards == {p: p.stat().st_mtime_ns for p in (tmp_path / "runs").rglob("*.parquet")}
+
+
+def test_a_fault_makes_no_record_and_runs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with toy.potential(tmp_path) as potential:
+        compute, calls = potential.compute, []
+
+        def flaky(atoms: Any) -> Any:
+            calls.append(1)
+            if len(calls) == 2:
+                raise WorkerDied("the toy worker died (signal SIGKILL)")
+            return compute(atoms)
+
+        monkeypatch.setattr(potential, "compute", flaky)
+        with pytest.raises(EvaluationFault, match=r"(?s)1 of 4 chunks did not run.*again.*SIGKILL") as caught:
+            job(tmp_path, potential, "fast").run()
+        assert "fast-0000" in str(caught.value)
+        assert not (tmp_path / "results").exists()
+        assert job(tmp_path, potential, "fast").run().run.counts.ok == 27
+    assert len(calls) == 5
+
+
+def test_other_conditions_are_another_run(tmp_path: Path) -> None:
+    with toy.potential(tmp_path) as potential:
+        job(tmp_path, potential).run()
+        two = Evaluation(potential, TASK, subset="canary", threads=2, runs=tmp_path / "runs", results=tmp_path / "r2")
+        two.run()
+    assert len(list((tmp_path / "runs" / "eos" / ENTRY).iterdir())) == 2
+
+
+def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
+    with toy.potential(tmp_path) as potential:
+        this = job(tmp_path, potential)
+        store = Store(this.runs, task="eos", entry=potential.name, conditions=this.conditions())
+        with store:
+            assert [row.running for row in read_status(this.runs)] == [True]
+            assert finish(tmp_path, "canary") != 0
+            with pytest.raises(RunLocked, match="--runs"):
+                this.run()
+        this.run()
+    assert [(row.records, row.running) for row in read_status(this.runs)] == [(3, False)]
+
+
+def test_a_chunk_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
+    plan = chunks(TASK.samples("fast"), 8)
+    assert [(chunk.name, len(chunk.samples)) for chunk in plan] == [
+        ("canary-0000", 3),
+        ("fast-0000", 8),
+        ("fast-0001", 8),
+        ("fast-0002", 8),
+    ]
+    with (
+        Store(tmp_path, task="eos", entry="x", conditions={"a": 1}) as store,
+        pytest.raises(StoreError, match="one for each sample"),
+    ):
+        store.write(plan[0], [Record(sample="Al", status="ok")])
+    assert not store.has(plan[0])
+
+
+def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
+    with toy.potential(tmp_path) as potential:
+        job(tmp_path, potential).run()
+        (shard,) = (tmp_path / "runs").rglob("canary-0000.parquet")
+        shard.write_bytes(b"PAR1 not really")
+        with pytest.raises(StoreError, match="canary-0000.parquet cannot be read"):
+            job(tmp_path, potential).run()
+
+
+def test_results_are_written_with_sorted_keys_and_no_nan(tmp_path: Path) -> None:
+    with toy.potential(tmp_path) as potential:
+        job(tmp_path, potential).run()
+    text = (tmp_path / "results" / "eos" / f"{ENTRY}.json").read_text()
+    assert text == json.dumps(json.loads(text), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    assert "NaN" not in text

@@ -1,0 +1,20 @@
+"""Evaluate the toy on eos: `python toy_run.py FOLDER SUBSET`, in a process of its own so that it can be killed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from evaluation.run import Evaluation
+from evaluation.task import load
+from tests import toy
+
+if __name__ == "__main__":
+    folder, subset = Path(sys.argv[1]), sys.argv[2]
+    with toy.potential(folder) as potential:
+        job = Evaluation(
+            potential, load("eos"), subset=subset, threads=1, runs=folder / "runs", results=folder / "results"
+        )
+        job.run(lambda progress: print(progress.done, progress.total, flush=True))

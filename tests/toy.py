@@ -1,0 +1,61 @@
+"""A potential over the toy adapter, in a worker of this very interpreter: everything but the family is real."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from zoo.card import Card, parse_card
+from zoo.files import write_text
+from zoo.potential import Potential
+from zoo.remote import Worker
+
+ADAPTER = Path(__file__).parent / "adapters" / "toy.py"
+
+CARD = """---
+title: Toy
+family: toy
+parameters: 1
+cutoff: 6.0
+elements: H-Og
+training_sets: [mptrj]
+forces: [conservative]
+rotation: exact
+licence: {code: MIT, weights: MIT}
+paper: https://example.org/paper
+code: https://example.org/code
+checkpoint:
+  upstream_format: torch-pickle
+  upstream: {sha256: "%s", bytes: 1}
+canary: {crystal: nacl-rocksalt, energy_ev_per_atom: 0.0, max_force_ev_per_angstrom: 0.0, pressure_gpa: 0.0}
+---
+For the tests.
+""" % ("0" * 64)
+
+
+def card(name: str = "toy") -> Card:
+    return parse_card(CARD, name=name, file=f"{name}.md")
+
+
+def worker(folder: Path, **options: Any) -> Worker:
+    """A worker that has not started; `folder` gets its checkpoint."""
+    checkpoint = folder / "toy.json"
+    write_text(checkpoint, '{"epsilon": 0.1, "sigma": 2.2}')
+    mode = {"device": "cpu", "dtype": "float64", "forces": "conservative", "fidelity": None, "runtime": "eager"}
+    settings = {
+        "python": Path(sys.executable),
+        "adapter": ADAPTER,
+        "files": {"upstream": checkpoint},
+        "mode": mode,
+        "threads": 1,
+        "batch_time_limit": 60.0,
+        **options,
+    }
+    return Worker(**settings)
+
+
+def potential(folder: Path, **options: Any) -> Potential:
+    """A potential over such a worker."""
+    toy = card()
+    return Potential(worker(folder, **options), card=toy, mode=toy.default_mode)
