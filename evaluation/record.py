@@ -20,9 +20,9 @@ class Record(BaseModel):
     """Why there are no outputs; None when status is ok."""
     outputs: dict[str, JsonValue] = {}
     """Raw numbers in house units; keys are the task's."""
-    force_calls: int = Field(0, ge=0)
+    force_calls: int = Field(default=0, ge=0)
     """Structures evaluated for this sample."""
-    atom_calls: int = Field(0, ge=0)
+    atom_calls: int = Field(default=0, ge=0)
     """Atoms evaluated for this sample, summed over its force calls."""
-    seconds: float = Field(0.0, ge=0)
+    seconds: float = Field(default=0.0, ge=0)
     """This sample's share of the model's compute time, by atoms. The one field that differs between equal runs."""

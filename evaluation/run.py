@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections import Counter
@@ -17,10 +16,9 @@ from evaluation.record import Record
 from evaluation.result import Cost, Counts, Result, Run
 from evaluation.store import Chunk, Session, Store, chunks, write_records
 from evaluation.subset import Subset
-from evaluation.task import Task
+from evaluation.task import Task, protocol_sha256
 from zoo.convert import loaded_sha256
 from zoo.errors import WorkerError
-from zoo.files import json_text
 from zoo.potential import Potential
 
 log = logging.getLogger(__name__)
@@ -154,8 +152,3 @@ def cost(records: Sequence[Record], *, peak_memory_gb: float | None) -> Cost:
         microseconds_per_atom=seconds / atoms * 1e6 if atoms else None,
         peak_memory_gb=peak_memory_gb,
     )
-
-
-def protocol_sha256(task: Task) -> str:
-    """Hash of a protocol's numbers (not of the file: a comment may change)."""
-    return hashlib.sha256(json_text(task.protocol.model_dump(mode="json")).encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from evaluation.errors import UnknownTask
 from evaluation.metric import Metric, Score
 from evaluation.record import Record
 from evaluation.subset import Subset
+from zoo.files import json_text
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -74,6 +76,11 @@ class Task(Protocol):
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         """Scores by metric name, from `table`'s rows."""
+
+
+def protocol_sha256(task: Task) -> str:
+    """Hash of a protocol's numbers (not of the file: a comment may change)."""
+    return hashlib.sha256(json_text(task.protocol.model_dump(mode="json")).encode()).hexdigest()
 
 
 def names() -> list[str]:

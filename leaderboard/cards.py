@@ -13,17 +13,14 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.utils import OptionsDict
 
-_LEVELS_BELOW_THE_PAGE = 2
-"""A card's `#` becomes the page's h3: h1 and h2 are the page's own."""
 
-
-def prose_html(markdown: str) -> str:
-    """CommonMark with tables as HTML that is safe to put on a page.
+def prose_html(markdown: str, *, top: int = 3) -> str:
+    """CommonMark with tables as HTML that is safe to put on a page; a heading `#` becomes h<top>.
 
     Raw HTML comes out as text, a link that is not https as its source, an image as its description in words: a page
     loads nothing from elsewhere.
     """
-    return str(_markdown().render(markdown))
+    return str(_markdown().render(markdown, {"top": top}))
 
 
 @cache
@@ -67,8 +64,9 @@ def _fit_the_page(state: object) -> None:
     """Headings below the page's own, and alignment of cells by class: the page's policy forbids inline styles."""
     from markdown_it.rules_core import StateCore
 
-    for token in cast(StateCore, state).tokens:
+    state = cast(StateCore, state)
+    for token in state.tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + _LEVELS_BELOW_THE_PAGE)}"
+            token.tag = f"h{min(6, int(token.tag[1]) - 1 + state.env['top'])}"
         elif style := token.attrs.pop("style", None):
             token.attrSet("class", str(style).replace("text-align:", "align-"))

@@ -15,6 +15,7 @@ import evaluation.cli
 import zoo.cli
 from evaluation.errors import EvaluationError
 from leaderboard.errors import LeaderboardError, MissingExtra, SiteError
+from leaderboard.plain import plain
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def complain(message: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    Console(stderr=True, soft_wrap=True).print(Text(message, style="red"))
+    Console(stderr=True, soft_wrap=True).print(Text(plain(message), style="red"))
 
 
 @app.command()

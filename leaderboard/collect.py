@@ -20,7 +20,7 @@ from evaluation.metric import Score
 from evaluation.record import Record
 from evaluation.result import Result, read_result
 from evaluation.subset import Subset
-from evaluation.task import Row, Task
+from evaluation.task import Row, Task, protocol_sha256
 from leaderboard.errors import NoResults, ResultFault
 from zoo import index
 from zoo.card import Card
@@ -57,7 +57,7 @@ class Entry:
 
     @property
     def published(self) -> bool:
-        return self.path.is_relative_to(PUBLISHED)
+        return self.path.resolve().is_relative_to(PUBLISHED.resolve())
 
     @property
     def origin(self) -> str:
@@ -168,8 +168,6 @@ def _result(path: Path) -> Result:
 
 
 def _differences(result: Result, card: Card, task: Task) -> Iterator[str]:
-    from evaluation.run import protocol_sha256
-
     run = result.run
     if run.protocol_sha256 != protocol_sha256(task):
         yield "protocol"
@@ -243,6 +241,6 @@ def _shown(score: Score | None) -> str:
 
 
 def _nothing(folders: Sequence[Path], task: str | None) -> str:
-    read = ", ".join(str(folder) for folder in folders) or "no folder"
+    where = f"in {', '.join(str(folder) for folder in folders)}" if folders else "published, and none made here"
     example = next((card.name for card in index.cards() if card.superseded_by is None), "NAME")
-    return f"no results{f' of {task}' if task else ''} in {read}. 'mlip-zoo evaluate {example}' makes one."
+    return f"no results{f' of {task}' if task else ''} {where}. 'mlip-zoo evaluate {example}' makes one."

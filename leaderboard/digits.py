@@ -17,8 +17,8 @@ def decimals(values: Iterable[float | None]) -> int:
 
 
 def figure(value: float | None, digits: int) -> str:
-    """A number with `digits` decimals and a real minus sign."""
-    return NOTHING if value is None else f"{value:.{digits}f}".replace("-", "−")
+    """A number with `digits` decimals and a real minus sign, which zero never has."""
+    return NOTHING if value is None else f"{value:z.{digits}f}".replace("-", "−")
 
 
 def interval(low: float | None, high: float | None, digits: int) -> str:

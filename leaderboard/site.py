@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from evaluation.task import Task
 
-DEFAULT_OUT = Path("site")
-
 _HERE = Path(__file__).parent
 _MARKER = ".mlip-zoo-site"
 """A folder with this file was made by `build`, so that `build` may replace it."""
@@ -86,7 +84,7 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
     for path in sorted((_HERE / "pages").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         title, _, prose = text.removeprefix("# ").partition("\n")
-        files[f"{path.stem}.html"] = render("page.html.j2", title=title, prose=prose_html(prose))
+        files[f"{path.stem}.html"] = render("page.html.j2", title=title, prose=prose_html(prose, top=1))
     for card in cards:
         files[f"models/{card.name}.html"] = _model_page(render, card, all_boards)
     for task in tasks.values():
@@ -119,21 +117,19 @@ def _model_page(render: _Renderer, card: Card, all_boards: Sequence[Board]) -> s
     sections = []
     specs: dict[str, views.Spec] = {}
     datasets: dict[str, views.Datasets] = {}
-    for board in all_boards:
+    mine = [(board, place) for board in all_boards for place in board.places if place.entry.card.name == card.name]
+    for board, place in mine:
+        entry = place.entry
         view = views.view(board.task.name)
-        for place in board.places:
-            if place.entry.card.name != card.name:
-                continue
-            panels = view.panels(place.entry.records, place.entry.rows) if view and place.entry.rows else []
-            drawn = []
-            for panel in panels:
-                key = None
-                if view and panel.datasets is not None:
-                    specs.setdefault(board.task.name, view.spec())
-                    key = f"{board.task.name}/{board.subset}/{place.entry.name}/{panel.title}"
+        drawn = []
+        if view and entry.rows:
+            specs[board.task.name] = view.spec()
+            for panel in view.panels(entry.records, entry.rows):
+                key = f"{board.task.name}/{board.subset}/{entry.name}/{panel.title}"
+                if panel.datasets is not None:
                     datasets[key] = panel.datasets
-                drawn.append((panel, key))
-            sections.append({"board": board, "place": place, "view": view, "panels": drawn})
+                drawn.append((panel, key if key in datasets else None))
+        sections.append({"board": board, "place": place, "view": view, "panels": drawn})
     return render(
         "model.html.j2",
         root="../",
@@ -175,19 +171,14 @@ class _Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.globals.update(
-            tasks=tasks, digits=digits, axis_title=figures.axis_title, short_name=figures.short_name
-        )
+        self._environment.globals.update(tasks=tasks, digits=digits, axis_title=figures.axis_title)
         self._environment.filters.update(json=_json_block, href=quote, data=_data)
-        # written as HTML by prose_html, which lets nothing through that acts
-        self._trusted = ("prose",)
 
-    def __call__(self, template: str, *, root: str = "", **values: object) -> str:
+    def __call__(self, template: str, *, root: str = "", prose: str = "", **values: object) -> str:
+        """Render a template; `prose` is HTML from `prose_html`, which lets nothing through that acts."""
         from markupsafe import Markup
 
-        for name in self._trusted:
-            if name in values:
-                values[name] = Markup(values[name])  # noqa: S704
+        values["prose"] = Markup(prose)  # noqa: S704
         return self._environment.get_template(template).render(root=root, **values)
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from evaluation.metric import Metric
 from leaderboard import digits
 from leaderboard.board import Board, Place
+from leaderboard.plain import plain
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _calls(place: Place) -> Text:
 
 def _machine(place: Place) -> Text:
     run = place.entry.result.run
-    return _two_lines(run.device, run.hardware.accelerator or run.hardware.cpu)
+    return _two_lines(plain(run.device), plain(run.hardware.accelerator or run.hardware.cpu))
 
 
 def _two_lines(above: str, below: str) -> Text:

@@ -17,7 +17,7 @@ import zoo
 
 ROOT = Path(zoo.__file__).parent.parent
 PACKAGES = ("zoo", "evaluation", "leaderboard")
-HEAVY = ("altair", "ase", "httpx", "huggingface_hub", "matplotlib", "numpy", "pandas", "pyarrow", "scipy", "torch")
+HEAVY = ("altair", "ase", "httpx2", "huggingface_hub", "matplotlib", "numpy", "pandas", "pyarrow", "scipy", "torch")
 ALONE = [
     *(ROOT / "zoo" / f"{name}.py" for name in ("frames", "serving", "worker")),
     *sorted((ROOT / "zoo" / "adapters").glob("[!_]*.py")),

@@ -22,6 +22,7 @@ elements: H-Og
 training_sets: [mptrj]
 forces: [conservative]
 rotation: exact
+inversion: exact
 licence: {code: MIT, weights: MIT}
 paper: https://example.org/paper
 code: https://example.org/code

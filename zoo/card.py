@@ -39,7 +39,8 @@ FileAddress = Annotated[
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # defer_build: of these models only Card is ever validated by itself, and `mlip-zoo list` should start at once
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 def _relative(path: str) -> str:
@@ -181,7 +182,9 @@ class Card(_Frozen):
     forces: tuple[Forces, ...]
     """Force heads, the default first."""
     rotation: Literal["exact", "learned"]
-    """Whether rotational equivariance is built in. A claim: the harness measures it."""
+    """Whether equivariance under proper rotations is built in. A claim: the harness measures it."""
+    inversion: Literal["exact", "learned"]
+    """The same for inversion, and so for reflections: a network may be built on SO(3) alone."""
     fidelities: dict[str, Name] = {}
     """Levels of theory of a multi-fidelity checkpoint → the training set each one speaks for; the default first."""
     dtypes: tuple[Dtype, ...] = ("float32", "float64")

@@ -165,7 +165,7 @@ def _told(ends: Mapping[str, WorkerError]) -> str:
 
 
 def _name(function: Callable[[Bench], Finding]) -> str:
-    return str(getattr(function, "__name__")).replace("_", " ")  # noqa: B009  # mypy: a Callable has no __name__
+    return function.__name__.replace("_", " ")
 
 
 def _compounds(elements: Sequence[str] | None) -> tuple[str, ...]:

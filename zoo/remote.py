@@ -31,12 +31,12 @@ BATCH_TIME_LIMIT = 1800.0
 STDERR_LINES = 25
 
 # glibc gives every large batch's pages back and faults them in again, up to 5 ms per atom: keep them
-_KEEP_PAGES = {
+KEEP_PAGES = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "99999999999",
     "MALLOC_TOP_PAD_": "268435456",
 }
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
@@ -163,8 +163,8 @@ class Worker:
 
     def _environment(self) -> dict[str, str]:
         mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA"))}
-        threads = dict.fromkeys(_THREADS, str(self.threads)) if self.threads else {}
-        return {**mine, **_KEEP_PAGES, **threads}
+        threads = dict.fromkeys(THREADS, str(self.threads)) if self.threads else {}
+        return {**mine, **KEEP_PAGES, **threads}
 
 
 class _Process:

@@ -15,8 +15,10 @@ A request that fails is answered by `error` or, when a smaller batch might do, `
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,10 @@ PIPE_IN = os.dup(0)
 os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
 
+MEMORY_SHARE = 0.9
+"""Of the memory that is free when the model is loaded."""
+
+
 def beside(name: str) -> Any:
     """Import a file that lies beside this one."""
     spec = importlib.util.spec_from_file_location(f"mlip_zoo_{name}", Path(__file__).with_name(f"{name}.py"))
@@ -37,6 +43,19 @@ def beside(name: str) -> Any:
     sys.modules[module.__name__] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
+
+
+def limit_memory() -> None:
+    """Make an allocation beyond what is free an error here, instead of this process's end by the system's hand.
+
+    An error can be answered with a smaller batch. It counts memory that is written to (RLIMIT_DATA), so that mapped
+    libraries are free. Where the system does not tell what is free, nothing is limited.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                limit = int(int(line.split()[1]) * 1024 * MEMORY_SHARE)
+                resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
 def main() -> int:
@@ -54,6 +73,8 @@ def main() -> int:
             if header["op"] == "load":
                 files = {role: Path(path) for role, path in header["files"].items()}
                 model = serving.Served(Path(header["adapter"]), files, header["mode"])
+                if model.device == "cpu":
+                    limit_memory()
                 reply, out = {"op": "ready", **model.about()}, {}
             elif header["op"] == "export":
                 out, config = model.model.export()

@@ -6,7 +6,8 @@
 # ///
 """A small sound potential that runs anywhere ASE does, and misbehaves on request: lanthanides are its dials.
 
-La raises, Ce kills the process, Pr hangs, Nd prints to the pipe, Sm runs out of memory beyond 8 atoms, Eu gives NaN.
+La raises, Ce kills the process, Pr hangs, Nd prints to the pipe, Sm runs out of memory beyond 8 atoms,
+Gd really takes a terabyte, Eu gives NaN.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import signal
 import sys
 import time
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -24,7 +26,7 @@ from ase.calculators.lj import LennardJones
 DELAY = float(os.environ.get("TOY_DELAY", "0"))
 
 
-def load(files, *, device, dtype, forces, fidelity, runtime):
+def load(files: dict[str, Any], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str) -> Toy:
     print("toy: loading", flush=True)
     if forces == "direct":
         raise ValueError("the toy has no direct forces")
@@ -37,16 +39,16 @@ def load(files, *, device, dtype, forces, fidelity, runtime):
 
 
 class Toy:
-    def __init__(self, epsilon, config):
+    def __init__(self, epsilon: np.ndarray, config: dict[str, Any]) -> None:
         self.epsilon, self.config = epsilon, config
         self.facts = {"parameters": [1, 1], "cutoff": 6.0, "elements": ["H"]}
 
-    def compute(self, structures):
+    def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray | None]]:
         time.sleep(DELAY)
         n_atoms = sum(len(s.numbers) for s in structures)
         return [self._one(structure, n_atoms) for structure in structures]
 
-    def _one(self, structure, n_atoms):
+    def _one(self, structure: Any, n_atoms: int) -> tuple[float, np.ndarray, np.ndarray | None]:
         first = int(structure.numbers[0])
         if first == 57:
             raise ValueError("lanthanum is refused")
@@ -58,6 +60,8 @@ class Toy:
         if first == 60:
             print("neodymium \x00 prints", flush=True)
             os.write(1, b"and writes to file descriptor one\n")
+        if first == 64 and n_atoms > 1:
+            np.ones(2**40 // 8)
         if first == 62 and n_atoms > 8:
             raise MemoryError("samarium is large")
         atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
@@ -66,5 +70,5 @@ class Toy:
         energy = float("nan") if first == 63 else atoms.get_potential_energy()
         return energy, atoms.get_forces(), stress
 
-    def export(self):
+    def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         return {"epsilon": self.epsilon}, self.config

@@ -1,4 +1,4 @@
-"""Runs: killed at random they end with the records of an undisturbed one; faults make no record; stale runs are left."""
+"""Runs: killed at random they end with the records of an undisturbed one, and faults make no record."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
         job(tmp_path, potential).run()
         (shard,) = (tmp_path / "runs").rglob("canary-0000.parquet")
         shard.write_bytes(b"PAR1 not really")
-        with pytest.raises(StoreError, match="canary-0000.parquet cannot be read"):
+        with pytest.raises(StoreError, match=r"canary-0000\.parquet cannot be read"):
             job(tmp_path, potential).run()
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from evaluation.run import Evaluation
+from evaluation.subset import SUBSETS
 from evaluation.task import load
 from tests import toy
 
 if __name__ == "__main__":
-    folder, subset = Path(sys.argv[1]), sys.argv[2]
+    folder = Path(sys.argv[1])
+    (subset,) = (known for known in SUBSETS if known == sys.argv[2])
     with toy.potential(folder) as potential:
         job = Evaluation(
             potential, load("eos"), subset=subset, threads=1, runs=folder / "runs", results=folder / "results"

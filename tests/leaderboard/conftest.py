@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,24 +11,29 @@ from leaderboard.collect import Collection, collect
 from tests.leaderboard.specimens import MODELS, write_card, write_result
 
 
-@pytest.fixture
-def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of three cards that stands for the zoo's own."""
-    folder = tmp_path / "cards"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def specimens(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cards and results of three models, made once; tests get copies that they may damage."""
+    folder = tmp_path_factory.mktemp("specimens")
+    (folder / "cards").mkdir()
     for name, model in MODELS.items():
-        write_card(folder, name, model)
+        write_card(folder / "cards", name, model)
+        write_result(folder / "results", name, model)
+    return folder
+
+
+@pytest.fixture
+def cards(specimens: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of three cards that stands for the zoo's own."""
+    folder = shutil.copytree(specimens / "cards", tmp_path / "cards")
     monkeypatch.setenv("MLIP_ZOO_CARDS", str(folder))
     return folder
 
 
 @pytest.fixture
-def results(tmp_path: Path, cards: Path) -> Path:
-    """Results of the three on the fast subset, and of one of them on the canary."""
-    folder = tmp_path / "results"
-    for name, model in MODELS.items():
-        write_result(folder, name, model)
-    return folder
+def results(specimens: Path, tmp_path: Path, cards: Path) -> Path:
+    """Results of the three on the fast subset."""
+    return shutil.copytree(specimens / "results", tmp_path / "results")
 
 
 @pytest.fixture

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ import numpy as np
 from evaluation import task as tasks
 from evaluation.record import Record
 from evaluation.result import Cost, Counts, Hardware, Result, Run
-from evaluation.run import protocol_sha256
 from evaluation.store import write_records
 from evaluation.subset import Subset
+from evaluation.task import protocol_sha256
 from evaluation.tasks.eos import reference_curve
 
 CARD = """\
@@ -27,6 +28,7 @@ elements: H-Bi, Ac-Pu
 training_sets: [{training_set}]
 forces: [{forces}]
 rotation: {rotation}
+inversion: exact
 licence:
   code: MIT
   weights: MIT
@@ -65,6 +67,8 @@ class Model:
     rotation: str = "exact"
     seed: int = 0
     fails: tuple[str, ...] = ()
+    error: str = "the model said <nothing>"
+    """Why they failed."""
     sha256: str = "a" * 64
     prose: str = "Charge-informed graph network.\n\n## Limits\n\nIt knows **no** charge of the cell."
 
@@ -78,8 +82,24 @@ MODELS: Mapping[str, Model] = {
 }
 
 
+HOSTILE = Model(
+    # no angle brackets: a card with them in its title is refused
+    title='" onmouseover="window.pwned=1" x=\'',
+    v0=0.01,
+    b0=0.1,
+    seed=4,
+    fails=("Si",),
+    error="</script><script>window.pwned = 'record'</script>",
+    prose="# <script>window.pwned = 'prose'</script>\n\n[click](javascript:window.pwned='link') "
+    "<img src=x onerror=\"window.pwned='image'\"> ![x](https://example.org/tracker.png)\n\n"
+    "</section></main><script>window.pwned = 'section'</script>",
+)
+"""A card and records that try to act on a page."""
+
+
 def write_card(folder: Path, name: str, model: Model) -> None:
-    fields = {key: getattr(model, key) for key in Model.__dataclass_fields__}
+    # JSON text is YAML text, whatever is in it
+    fields = {**asdict(model), "title": json.dumps(model.title)}
     (folder / f"{name}.md").write_text(CARD.format(**fields), encoding="utf-8")
 
 
@@ -91,9 +111,8 @@ def records(model: Model, subset: Subset) -> list[Record]:
     for sample in task.samples(subset):
         dv, db = rng.normal(0, model.v0), rng.normal(0, model.b0)
         if sample.id in model.fails:
-            error = "the model said <nothing>"
             found.append(
-                Record(sample=sample.id, status="failed", error=error, force_calls=7, atom_calls=0, seconds=0.0)
+                Record(sample=sample.id, status="failed", error=model.error, force_calls=7, atom_calls=0, seconds=0.0)
             )
             continue
         curve = reference_curve(sample.id)

@@ -77,6 +77,17 @@ def test_a_damaged_result_costs_the_exit_code_and_not_the_board(results: Path) -
     assert (done.exit_code, len(json.loads(done.stdout)["rows"])) == (1, 2)
 
 
+def test_a_result_cannot_steer_the_terminal(results: Path) -> None:
+    for path, field in zip(sorted((results / "eos").glob("*.json")), ("cpu", "card", "cpu"), strict=True):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        (data["run"]["hardware"] if field == "cpu" else data["run"])[field] = "\x1b]0;pwned\x07\x1b[2J\x9b"
+        path.write_text(json.dumps(data), encoding="utf-8")
+    done = run("board", "--results", results, width=300)
+    assert "pwned" in done.stdout
+    assert "pwned" in done.stderr
+    assert not {"\x1b", "\x07", "\x9b"} & {*done.stdout, *done.stderr}
+
+
 def test_no_results(cards: Path, tmp_path: Path) -> None:
     assert isinstance(run("board", "--results", tmp_path).exception, NoResults)
     assert isinstance(run("site", "build", "--results", tmp_path).exception, NoResults)
@@ -121,9 +132,7 @@ def test_an_error_of_our_own_making_keeps_its_traceback(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("package", ["jinja2", "altair", "vl_convert", "markdown_it"])
-def test_a_missing_extra_is_named(
-    package: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_extra_is_named(package: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)

@@ -76,15 +76,21 @@ def test_another_subset_hides_nothing(results: Path, tmp_path: Path) -> None:
 
 def test_published_results_are_called_so(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collecting, "PUBLISHED", results)
+    monkeypatch.chdir(results)
+    assert {entry.origin for entry in collect([Path()]).entries} == {"published"}
     assert {entry.origin for entry in collect([results]).entries} == {"published"}
 
 
 def test_default_folders_are_the_published_and_the_local_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert collecting.default_folders() == [collecting.PUBLISHED]
+    published = tmp_path / "published"
+    monkeypatch.setattr(collecting, "PUBLISHED", published)
+    assert collecting.default_folders() == []
+    published.mkdir()
+    assert collecting.default_folders() == [published]
     local = Path("mlip-zoo-runs/results")
     local.mkdir(parents=True)
-    assert collecting.default_folders() == [collecting.PUBLISHED, local]
+    assert collecting.default_folders() == [published, local]
 
 
 def test_nothing_to_show_says_what_to_run(tmp_path: Path, cards: Path) -> None:

@@ -32,6 +32,7 @@ def test_no_number_is_a_dash_and_zero_is_a_number() -> None:
 
 def test_signs_and_groups() -> None:
     assert digits.figure(-1.25, 1) == "−1.2"
+    assert digits.figure(-0.04, 1) == "0.0"
     assert digits.interval(-1.0, 2.0, 1) == "[−1.0, 2.0]"
     assert digits.microseconds(10664.2) == "10\N{NO-BREAK SPACE}664"
     assert digits.microseconds(1.2345) == "1.23"
@@ -45,6 +46,8 @@ def test_counts_are_short(number: int, expected: str) -> None:
     assert digits.count(number) == expected
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(0.0351, "0.0351 s"), (99.0, "99 s"), (600, "10 min"), (9000, "2.5 h")])
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0.0351, "0.0351 s"), (99.0, "99 s"), (600, "10 min"), (9000, "2.5 h")]
+)
 def test_durations(seconds: float, expected: str) -> None:
     assert digits.duration(seconds) == expected

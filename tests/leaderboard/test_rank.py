@@ -46,7 +46,7 @@ def test_places_are_what_the_site_says(table: dict[str, dict[str, float | None]]
     for entry, row in table.items():
         n = sum(value is not None for value in row.values())
         assert (entry in ranked) == (n > 0 and n >= MIN_COVERAGE * len(row))
-    assert {entry: found[entry] and found[entry].place for entry in ranked} == {
+    assert {entry: rank.place for entry, rank in found.items() if rank} == {
         entry: by_definition(ranked, entry) for entry in ranked
     }
 

@@ -18,7 +18,7 @@ CUTOFF = 4.5
 
 
 class Sound(Calculator):
-    """Morse pairs whose depth, width and length depend on both species, smoothly cut off; plus an energy per species."""
+    """Morse pairs that depend on both species, smoothly cut off, and an energy per species."""
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # ASE's declaration
 
@@ -41,16 +41,18 @@ class Sound(Calculator):
     ) -> None:
         """ASE's entry."""
         super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None
         batch = self.compute([self.atoms])
-        if batch.stresses is None or batch.errors[0]:
+        if batch.errors[0]:
             raise ValueError(batch.errors[0])
         energy = float(batch.energies[0])
         self.results: dict[str, Any] = {
             "energy": energy,
             "free_energy": energy,
             "forces": batch.forces[0],
-            "stress": full_3x3_to_voigt_6_stress(batch.stresses[0]),
         }
+        if batch.stresses is not None:
+            self.results["stress"] = full_3x3_to_voigt_6_stress(batch.stresses[0])
 
     def _one(self, atoms: Atoms) -> tuple[float, Array, Array, str | None]:
         error = None

@@ -27,6 +27,7 @@ def test_every_card_of_the_zoo_is_valid_and_pinned() -> None:
     for card in cards:
         assert card.checkpoint.safetensors, card.name
         assert card.prose.strip(), card.name
+        assert card.superseded_by is None or card.superseded_by in index.names(), card.name
 
 
 @pytest.mark.parametrize(
@@ -94,8 +95,12 @@ def test_entry_names_round_trip(entry: str) -> None:
 
 def test_a_mode_is_canonical_whatever_the_order() -> None:
     assert str(Mode.parse("float64+r2scan")) == "conservative+r2scan+float64"
-    assert index.entry_name(*index.resolve("sevennet-mf-0@float64+r2scan")) == "sevennet-mf-0@conservative+r2scan+float64"
-    assert index.entry_name(*index.resolve("sevennet-mf-0", dtype="float64")) == "sevennet-mf-0@conservative+pbe+float64"
+    assert (
+        index.entry_name(*index.resolve("sevennet-mf-0@float64+r2scan")) == "sevennet-mf-0@conservative+r2scan+float64"
+    )
+    assert (
+        index.entry_name(*index.resolve("sevennet-mf-0", dtype="float64")) == "sevennet-mf-0@conservative+pbe+float64"
+    )
 
 
 @pytest.mark.parametrize(

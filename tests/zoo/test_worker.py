@@ -25,7 +25,8 @@ CU = bulk("Cu", a=3.7)
 
 
 def metal(symbol: str, n: int = 1) -> Atoms:
-    return bulk(symbol, "fcc", a=5.0).repeat((n, 1, 1))
+    cell: Atoms = bulk(symbol, "fcc", a=5.0).repeat((n, 1, 1))
+    return cell
 
 
 @pytest.fixture
@@ -145,6 +146,12 @@ def test_out_of_memory_splits_the_batch_and_remembers(potential: Potential) -> N
     assert potential.atoms_per_batch <= 8
     with pytest.raises(WorkerOutOfMemory):
         potential.compute([metal("Sm", 9)])
+
+
+def test_more_memory_than_there_is_is_an_error_and_not_a_death(potential: Potential) -> None:
+    potential.atoms_per_batch = 4
+    assert potential.compute([metal("Gd")] * 4).errors == [None] * 4
+    assert potential.atoms_per_batch == 1
 
 
 def test_an_adapter_that_cannot_load_says_why(tmp_path: Path) -> None:

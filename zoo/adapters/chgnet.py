@@ -82,8 +82,13 @@ class CHGNetModel:
         for structure in structures:
             if not structure.pbc.all():
                 raise ValueError("CHGNet treats every structure as periodic: give it a cell and pbc=True")
+            # wrapped into the cell: the graph keeps fractional coordinates as float32, which far out lose their digits
             crystal = Structure(
-                Lattice(structure.cell), structure.numbers, structure.positions, coords_are_cartesian=True
+                Lattice(structure.cell),
+                structure.numbers,
+                structure.positions,
+                coords_are_cartesian=True,
+                to_unit_cell=True,
             )
             graphs.append(self.model.graph_converter(crystal))
         answers = self.model.predict_graph(graphs, task="efs", batch_size=len(graphs))

@@ -57,8 +57,11 @@ class Bench:
         """The potential's raw answer to copies of the structures."""
         given = [_labelled(atoms) for atoms in structures]
         sent = [_labelled(atoms) for atoms in structures]
+        order = list(sent)
         batch = self.caller.run(lambda: self.potential.compute(sent))
-        self._watch(given, sent)
+        if [id(atoms) for atoms in sent] != [id(atoms) for atoms in order]:
+            self.mutations["the list itself"] = 1.0
+        self._watch(given, order)
         return batch
 
     def answer(self, structures: Sequence[Atoms]) -> Batch:
@@ -88,9 +91,7 @@ class Bench:
         return np.asarray(SLOPE_NOISE * self.bounds.epsilon * abs(self.reference.energies) / (2 * half))
 
     def _watch(self, given: list[Atoms], sent: list[Atoms]) -> None:
-        if len(given) != len(sent):
-            self.mutations["the list itself"] = 1.0
-        for before, after in zip(given, sent, strict=False):
+        for before, after in zip(given, sent, strict=True):
             for what, size in _changes(before, after):
                 self.mutations[what] = max(size, self.mutations.get(what, 0.0))
 

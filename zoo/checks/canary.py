@@ -32,15 +32,15 @@ def canary(bench: Bench) -> Finding:
     forces = batch.forces[0]
     energy = float(batch.energies[0]) / len(forces)
     largest = float(np.linalg.norm(forces, axis=1).max())
-    measures = [
-        Measure("energy", abs(energy - known.energy_ev_per_atom), _ENERGY, "eV/atom"),
-        Measure("max force", abs(largest - known.max_force_ev_per_angstrom), _FORCE, "eV/Å"),
+    answers = [
+        ("energy", energy, known.energy_ev_per_atom, _ENERGY, "eV/atom"),
+        ("max force", largest, known.max_force_ev_per_angstrom, _FORCE, "eV/Å"),
     ]
     if batch.stresses is not None:
         pressure_gpa = -float(np.trace(batch.stresses[0])) / 3 / units.GPa
-        measures.append(Measure("pressure", abs(pressure_gpa - known.pressure_gpa), _PRESSURE_GPA, "GPa"))
+        answers.append(("pressure", pressure_gpa, known.pressure_gpa, _PRESSURE_GPA, "GPa"))
+    told = ", ".join(f"{what} {value:.4f} (card {wanted:.4f}) {unit}" for what, value, wanted, _, unit in answers)
     return Finding(
-        tuple(measures),
-        diagnosis=f"{known.crystal} has {energy:.4f} eV/atom and not the card's {known.energy_ev_per_atom:.4f}: "
-        "another model, or species mixed up",
+        tuple(Measure(what, abs(value - wanted), bound, unit) for what, value, wanted, bound, unit in answers),
+        diagnosis=f"another model, another unit, or species mixed up: {known.crystal} has {told}",
     )

@@ -12,7 +12,7 @@ from zoo.files import json_text
 from zoo.mode import Dtype, Forces
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 Status = Literal["passed", "failed", "skipped"]
 Symmetry = Literal["exact", "learned"]
@@ -61,7 +61,7 @@ class Finding:
     note: str = ""
     """Shown always."""
     unclaimed: str = ""
-    """Why the potential doesn't promise this; then it is measured and reported, never failed."""
+    """Why the potential can't be held to this: then it is measured and reported, never failed."""
 
     @property
     def worst(self) -> Measure | None:
@@ -89,7 +89,7 @@ class Check(_Frozen):
     """The most it may be; None where nothing is promised."""
     unit: str = ""
     detail: str = ""
-    """The fault by name when there is one, then every measure."""
+    """The fault by name when there is one, then every measure, the worst first."""
 
 
 class Conformance(_Frozen):
@@ -126,15 +126,16 @@ class Conformance(_Frozen):
 
     def to_json(self) -> str:
         """Sorted JSON with a final newline; `Conformance.model_validate_json` reads it back."""
-        return json_text({"passed": self.passed, **self.model_dump(mode="json")})
+        return json_text(self.model_dump(mode="json"))
 
 
 def graded(name: str, finding: Finding) -> Check:
     """The verdict on a finding: failed when any measure is beyond its bound and the potential claims otherwise."""
     worst = finding.worst
+    measures = sorted(finding.measures, key=lambda measure: -measure.excess)
     texts = [finding.diagnosis] if finding.beyond else []
-    texts += [f"not claimed: {finding.unclaimed}"] if finding.unclaimed else []
-    texts += [finding.note, "; ".join(str(measure) for measure in finding.measures)]
+    texts += [f"not judged: {finding.unclaimed}"] if finding.unclaimed else []
+    texts += [finding.note, "; ".join(str(measure) for measure in measures)]
     return Check(
         name=name,
         status="skipped" if finding.unclaimed else "failed" if finding.beyond else "passed",
@@ -145,25 +146,25 @@ def graded(name: str, finding: Finding) -> Check:
     )
 
 
-def table(report: Conformance) -> Table:
-    """The report for a terminal."""
+def table(report: Conformance) -> RenderableType:
+    """The report for a terminal: the numbers, then what was found where a check did not pass."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     colours = {"passed": "green", "failed": "bold red", "skipped": "dim"}
     counts = ", ".join(f"{sum(check.status == status for check in report.checks)} {status}" for status in colours)
-    grid = Table(
-        title=f"{report.potential}: {counts}",
-        caption=f"{report.forces} forces, {report.rotation} rotation, {report.dtype}, on {', '.join(report.crystals)}; "
-        f"{report.calls} calls, {report.seconds:.1f} s",
-    )
+    grid = Table(title=f"{report.potential}: {counts}")
     for heading, justify in (("check", "left"), ("verdict", "left"), ("value", "right"), ("bound", "right")):
         grid.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     grid.add_column("unit", no_wrap=True)
-    grid.add_column("detail", overflow="fold")
+    details = []
     for check in report.checks:
+        style = colours[check.status]
         numbers = ["" if number is None else f"{number:.2g}" for number in (check.value, check.bound)]
         # Text, never markup: details carry what a potential wrote
-        cells = [Text(cell) for cell in (*numbers, check.unit, "" if check.status == "passed" else check.detail)]
-        grid.add_row(Text(check.name), Text(check.status, style=colours[check.status]), *cells)
-    return grid
+        grid.add_row(Text(check.name), Text(check.status, style=style), *map(Text, (*numbers, check.unit)))
+        if check.status != "passed":
+            details.append(Text.assemble((f"{check.name}: ", style), check.detail))
+    mode = f"{report.forces} forces, {report.rotation} rotation, {report.dtype}, on {', '.join(report.crystals)}; "
+    return Group(grid, *details, Text(f"{mode}{report.calls} calls, {report.seconds:.1f} s", style="dim"))

@@ -1,0 +1,103 @@
+"""What the pipe costs: the same call through a worker and in process, in turn, in one process.
+
+    python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
+
+Builds an environment that holds both the family's packages and ours, so that `isolated=False` is possible, and runs
+itself there. Prints, per case, the median over pairs of (isolated - in process) / in process, and its quartiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+PAIRS = {"64 atoms": 25, "256x8 atoms": 5}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="+")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    given = parser.parse_args()
+    if given.inside:
+        print(json.dumps(measure(given.names[0])))
+        return
+    figures = {name: run_inside(name) for name in given.names}
+    for name, cases in figures.items():
+        for case, (low, median, high, milliseconds) in cases.items():
+            print(f"{name:16} {case:12} {median:+7.2%} (quartiles {low:+.2%} … {high:+.2%}) of {milliseconds:.0f} ms")
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def run_inside(name: str) -> dict[str, tuple[float, float, float, float]]:
+    """Run `measure` in an environment that has everything."""
+    import uv
+
+    from zoo import environment, index
+    from zoo.remote import KEEP_PAGES, THREADS
+
+    family = environment.find(index.card(name).family)
+    folder = ROOT / "build" / f"benchmark-{family.folder.name}"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([uv.find_uv_bin(), "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+        subprocess.run(
+            [
+                *(uv.find_uv_bin(), "pip", "install", "--quiet", "--python", str(python)),
+                *("--exclude-newer", family.exclude_newer, *family.dependencies, "-e", str(ROOT)),
+            ],
+            check=True,
+        )
+    # the same allocator and threads on both sides: it is the pipe that is measured
+    variables = {**os.environ, **KEEP_PAGES, **dict.fromkeys(THREADS, "1")}
+    done = subprocess.run(
+        [python, __file__, name, "--inside"], env=variables, stdout=subprocess.PIPE, text=True, check=True
+    )
+    figures: dict[str, tuple[float, float, float, float]] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def measure(name: str) -> dict[str, tuple[float, float, float, float]]:
+    """(lower quartile, median, upper quartile) of the overhead, and the call's milliseconds, per case."""
+    import zoo
+    from zoo import crystals
+
+    cells = {
+        "64 atoms": [crystals.distorted("mgo-rocksalt").repeat((4, 4, 2))],
+        "256x8 atoms": [crystals.distorted("mgo-rocksalt", seed=s).repeat((2, 2, 1)) for s in range(256)],
+    }
+    found = {}
+    with (
+        zoo.load(name, device="cpu", threads=1, isolated=True) as isolated,
+        zoo.load(name, device="cpu", isolated=False) as inside,
+    ):
+        for case, atoms in cells.items():
+            ratios, seconds = [], []
+            for pair in range(PAIRS[case] + 1):
+                times = {}
+                # in turn, and each first as often as second
+                for potential in (isolated, inside) if pair % 2 else (inside, isolated):
+                    clock = time.perf_counter()
+                    potential.compute(atoms)
+                    times[potential is isolated] = time.perf_counter() - clock
+                if pair:  # the first one warms up
+                    ratios.append(times[True] / times[False] - 1)
+                    seconds.append(times[False])
+            low, median, high = statistics.quantiles(ratios, n=4)
+            found[case] = (low, median, high, statistics.median(seconds) * 1000)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The site of three models and a hostile one, served on loopback, and a browser that tells everything it does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from leaderboard.collect import collect
+from leaderboard.serve import server
+from leaderboard.site import build
+from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result
+
+# A browser that asks nobody for updates, and starts in a container.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the served site, without a final slash."""
+    folder = tmp_path_factory.mktemp("browser")
+    cards, results = folder / "cards", folder / "results"
+    cards.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLIP_ZOO_CARDS", str(cards))
+        for name, model in {**MODELS, "hostile": HOSTILE}.items():
+            write_card(cards, name, model)
+            write_result(results, name, model)
+        assert build(collect([results]), folder / "site") == []
+    with server(folder / "site", port=0) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield running
+        running.close()
+
+
+@dataclass
+class Visit:
+    """A page, and what the browser said and asked for while it was open."""
+
+    page: Page
+    said: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def visit(browser: Browser, site: str) -> Iterator[Callable[..., Visit]]:
+    """Open a page of the site; keywords are the browser context's (viewport, color_scheme, java_script_enabled)."""
+    contexts: list[BrowserContext] = []
+
+    def go(path: str, **options: object) -> Visit:
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        contexts.append(context)
+        visit = Visit(context.new_page())
+        visit.page.on("console", lambda message: visit.said.append(f"{message.type}: {message.text}"))
+        visit.page.on("pageerror", lambda error: visit.said.append(f"error: {error}"))
+        visit.page.on("dialog", lambda dialog: visit.said.append(f"dialog: {dialog.message}"))
+        visit.page.on("request", lambda request: visit.asked.append(request.url))
+        visit.page.goto(f"{site}/{path}")
+        return visit
+
+    yield go
+    for context in contexts:
+        context.close()
