@@ -14,7 +14,7 @@ DEMO_MODELS := chgnet-0.3.0 sevennet-0 sevennet-l3i5
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint site lock install clean
+.PHONY: help demo test lint site benchmark lock install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -36,6 +36,9 @@ lint: install ## ruff, mypy, import-linter
 
 site: install ## build the site from the results at hand
 	$(BIN)/mlip-zoo site build
+
+benchmark: install ## measure what isolation costs, as a ratio to the same call in process (10 minutes)
+	$(BIN)/python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
 
 lock: | $(BIN)/uv ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --exclude-newer $(LOCK_DATE) --upgrade \

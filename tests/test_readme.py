@@ -1,0 +1,83 @@
+"""The README keeps its word: its Python runs, its commands exist, its table is what the published records say."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evaluation.store import read_records
+from evaluation.task import load
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.splitlines()[-1][:30])
+def test_python_blocks_run(block: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("mlip-zoo ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+# Those that need no model run as they stand; of the others the help must know every option that is given.
+CHEAP = {"list", "show", "status", "board", "environments"}
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_commands_exist(command: list[str], tmp_path: Path) -> None:
+    if command[0] in CHEAP:
+        done = run(command, tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip()
+        return
+    words = [word for word in command if not word.startswith("-")]
+    names = words[:2] if words[0] == "site" else words[:1]
+    known = run([*names, "--help"], tmp_path)
+    assert known.returncode == 0, known.stderr
+    for option in (word for word in command if word.startswith("--")):
+        assert option in known.stdout
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "zoo", *command], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"(?:^|`)make ([a-z]+)", README, flags=re.MULTILINE)):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE), target
+
+
+def test_the_table_is_what_the_published_records_say() -> None:
+    (table,) = re.findall(r"<!-- demo -->\n```text\n(.*?)```", README, flags=re.DOTALL)
+    shown = dict(re.findall(r"^ +\d +(.+?) {2,}(\d+\.\d+) ", table, flags=re.MULTILINE))
+    task = load("eos")
+    fast = {sample.id for sample in task.samples("fast")}
+    for title, name in (
+        ("SevenNet-l3i5 (12Dec2024)", "sevennet-l3i5"),
+        ("SevenNet-0 (11Jul2024)", "sevennet-0"),
+        ("CHGNet 0.3.0", "chgnet-0.3.0"),
+    ):
+        path = ROOT / "leaderboard" / "results" / "eos" / f"{name}@conservative.parquet"
+        records = [record for record in read_records(path) if record.sample in fast]
+        value = task.score(task.table(records))["delta"].value
+        assert value is not None
+        assert shown[title] == f"{value:.2f}"
