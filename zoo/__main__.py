@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -11,6 +12,7 @@ from zoo.errors import ShadowedPackage
 
 def main() -> None:
     """Run the command line."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would read every distribution's metadata for them
     try:
         require_ours(*PACKAGES)
     except ShadowedPackage as error:

@@ -25,21 +25,29 @@ from zoo.mode import Dtype, Forces, Mode, Runtime
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$", max_length=60)]
-RepositoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}$")]
+RepositoryId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=193)
+]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f<>]*$")]
 Element = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
 Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
-# Hosts that a link may not lead to are none of our business; the scheme is: a page shows these links.
-WebAddress = Annotated[str, StringConstraints(pattern=r"^https://[^\s\"'<>]{4,300}$")]
+# Lengths stand beside the patterns: a bounded repetition takes long to compile, and `mlip-zoo list` should start soon.
+# A link is printable ASCII without quotes and angle brackets. Which host it leads to is its author's business, the
+# scheme is ours: a page shows these links.
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https://[!#-&(-;=?-~]+$", max_length=300)]
 # Loopback is for tests and for people who serve their own files.
 FileAddress = Annotated[
-    str, StringConstraints(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:\d+)?/)[^\s\"'<>]{1,500}$")
+    str,
+    StringConstraints(
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:[0-9]+)?/)[!#-&(-;=?-~]+$",
+        max_length=500,
+    ),
 ]
 
 
 class _Frozen(BaseModel):
-    # defer_build: of these models only Card is ever validated by itself, and `mlip-zoo list` should start at once
+    # of these models only Card is ever validated by itself
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 

@@ -162,7 +162,8 @@ class Worker:
             raise
 
     def _environment(self) -> dict[str, str]:
-        mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA"))}
+        # what speaks of the host's own environment would only mislead another one
+        mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA", "MPL"))}
         threads = dict.fromkeys(THREADS, str(self.threads)) if self.threads else {}
         return {**mine, **KEEP_PAGES, **threads}
 

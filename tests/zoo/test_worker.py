@@ -166,6 +166,15 @@ def test_an_interpreter_that_does_not_run_is_a_dead_worker(tmp_path: Path) -> No
         toy.worker(tmp_path, python=Path("/bin/false")).start()
 
 
+def test_the_hosts_own_settings_do_not_reach_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # Jupyter sets it
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    environment = toy.worker(tmp_path)._environment()
+    assert {"MPLBACKEND", "PYTHONPATH"}.isdisjoint(environment)
+    assert environment["OMP_NUM_THREADS"] == "1"
+
+
 def test_threads_share_a_worker(potential: Potential) -> None:
     expected = potential.compute([CU]).energies[0]
     got: list[float] = []
