@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from zoo.files import write_json
 ADAPTERS = Path(__file__).with_name("adapters")
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
 _BUILD_TIME_LIMIT = 3600.0
+"""Seconds."""
 
 Say = Callable[[str], None]
 
@@ -107,20 +109,23 @@ class Environment:
 
         command = [uv.find_uv_bin(), *arguments, *(["--offline"] if offline() else [])]
         environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT")}
-        process = subprocess.Popen(  # the words are ours and the adapter's header's
+        lines: list[str] = []
+        with subprocess.Popen(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
-        )
-        assert process.stderr is not None
-        lines: list[str] = []
-        for line in process.stderr:
-            lines.append(line.rstrip())
-            say(line.strip())
-        if process.wait(_BUILD_TIME_LIMIT):
+        ) as process:
+            assert process.stderr is not None
+            hung = threading.Timer(_BUILD_TIME_LIMIT, process.kill)
+            hung.start()
+            for line in process.stderr:
+                lines.append(line.rstrip())
+                say(line.strip())
+            hung.cancel()
+        if process.returncode:
             tail = "\n  ".join(lines[-15:])
             self.remove()
             hint = " (offline: build it once while connected)" if offline() else ""

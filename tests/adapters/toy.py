@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.12"
-# dependencies = ["ase==3.29.0"]
+# dependencies = ["ase==3.29.0", "numpy==2.5.4", "scipy==1.18.1", "safetensors==0.8.0"]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
 # ///

@@ -15,6 +15,7 @@ import zoo
 from zoo import Batch, crystals, environment, index
 from zoo.check import check
 from zoo.convert import convert, prepare
+from zoo.errors import WorkerStartError
 
 # One of each family by default: the others run the same code.
 ONE_OF_EACH = ["chgnet-0.3.0", "sevennet-0"]
@@ -68,6 +69,11 @@ def test_float64_is_double_precision_throughout(name: str) -> None:
     assert 0 < max(np.abs(x - y).max() for x, y in zip(single.forces, double.forces, strict=True)) < 1e-4
     # the net force vanishes to the precision of the arithmetic
     assert max(np.abs(forces.sum(axis=0)).max() for forces in double.forces) < 1e-13
+
+
+def test_without_isolation_the_packages_must_be_here() -> None:
+    with pytest.raises(WorkerStartError, match="leave isolated=None"):
+        zoo.load("chgnet-0.3.0", isolated=False)
 
 
 def test_fidelities_are_different_answers() -> None:
