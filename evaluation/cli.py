@@ -7,7 +7,7 @@ import json as json_
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,8 @@ from evaluation.subset import SUBSETS, Subset
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
     from evaluation.result import Result
     from evaluation.run import Progress
 
@@ -50,10 +52,11 @@ def evaluate(
     for name in names:  # a typo in the last name should not be found after hours
         index.resolve(name)
     faults = []
-    with _bars() as bar:
+    with _bars() as bars:
         for name in names:
+            bar = bars(f"{name} · {task} · {subset}")
             try:
-                with load(name, device=device, threads=threads) as potential:
+                with load(name, device=device, threads=threads, say=bar.say) as potential:
                     job = Evaluation(
                         potential,
                         work,
@@ -62,8 +65,9 @@ def evaluate(
                         runs=runs,
                         results=results or runs / "results",
                     )
-                    _tell(job.run(bar(f"{potential.name} · {task} · {subset}")))
+                    _tell(job.run(bar.show))
             except (ZooError, EvaluationError) as error:
+                bar.say("failed")
                 faults.append(f"{name}: {type(error).__name__}: {error}")
     if faults:
         raise EvaluationFault("\n".join(faults))
@@ -106,35 +110,44 @@ def status(
     Console().print(table)
 
 
+class _Bar:
+    """One entry's line; without bars (nobody is looking) it is silent."""
+
+    def __init__(self, title: str, bars: Bars | None) -> None:
+        self._bars = bars
+        self._task = bars.add_task(title, total=None, left="starting") if bars else None
+
+    def say(self, text: str) -> None:
+        """What is going on right now."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, left=text[-50:])
+
+    def show(self, progress: Progress) -> None:
+        """How far it is, and how long it will take."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=progress.done, total=progress.total)
+            left = "" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left"
+            before = f"{progress.resumed} from before" if progress.resumed else ""
+            self.say(", ".join(filter(None, (left, before))))
+
+
 @contextlib.contextmanager
-def _bars() -> Iterator[Callable[[str], Callable[[Progress], None]]]:
-    """A maker of progress bars; silent when nobody is looking."""
+def _bars() -> Iterator[Callable[[str], _Bar]]:
+    """A maker of progress bars."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda _: lambda _: None
+        yield lambda title: _Bar(title, None)
         return
-    columns: list[Any] = [
+    with Bars(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
-    ]
-    with Bars(*columns, console=console) as bars:
-
-        def bar(title: str) -> Callable[[Progress], None]:
-            number = bars.add_task(title, total=None, left="starting")
-
-            def show(progress: Progress) -> None:
-                left = progress.seconds_left
-                resumed = f", {progress.resumed} from before" if progress.resumed else ""
-                text = "" if left is None else f"{left:.0f} s left{resumed}"
-                bars.update(number, completed=progress.done, total=progress.total, left=text)
-
-            return show
-
-        yield bar
+        TextColumn("{task.fields[left]}", markup=False),
+        console=console,
+    ) as bars:
+        yield lambda title: _Bar(title, bars)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from zoo import environment, index
@@ -9,7 +10,7 @@ from zoo.convert import prepare
 from zoo.local import Local
 from zoo.mode import Dtype, Forces, Runtime
 from zoo.potential import Backend, Potential
-from zoo.progress import status
+from zoo.progress import Say, status
 from zoo.remote import BATCH_TIME_LIMIT, Worker
 
 
@@ -24,6 +25,7 @@ def load(
     isolated: bool | None = None,
     threads: int | None = None,
     batch_time_limit: float = BATCH_TIME_LIMIT,
+    say: Say | None = None,
 ) -> Potential:
     """A potential by name: `load("chgnet-0.3.0")`, `load("sevennet-mf-0@r2scan+float64")`.
 
@@ -40,6 +42,7 @@ def load(
         threads: CPU threads of the worker; None leaves it to the model's libraries. One thread is repeatable to the
             last bit, more are not.
         batch_time_limit: seconds after which a batch counts as hung and its worker is stopped.
+        say: told what is going on while files and environment are brought; None shows it on the terminal or notebook.
 
     Raises:
         UnknownModel, ModeError, CardError: the name or the mode is not one we have.
@@ -50,10 +53,10 @@ def load(
     family = environment.find(card.family)
     inside = sys.prefix == str(family.folder)
     isolated = not inside if isolated is None else isolated
-    with status(f"{card.name}:") as say:
+    with status(f"{card.name}:") if say is None else contextlib.nullcontext(say) as tell:
         if isolated and not inside:
-            family.ensure(say=say)
-        files = prepare(card, say=say)
+            family.ensure(say=tell)
+        files = prepare(card, say=tell)
     request = {
         "device": device,
         "dtype": mode.dtype,
