@@ -30,7 +30,8 @@ class Batch:
     forces: list[Array]
     """n arrays (n_i, 3), eV/Å."""
     stresses: Array | None
-    """(n, 3, 3), eV/Å³, tensile positive (ASE's sign); None when the model has no stress."""
+    """(n, 3, 3), eV/Å³, tensile positive (ASE's sign); NaN for a structure that is not periodic in three directions,
+    None when the model has no stress."""
     errors: list[str | None]
     seconds: float
     """Time inside the model, without the pipe."""

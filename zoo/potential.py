@@ -114,7 +114,7 @@ class Potential(Calculator):
                     energies[i], forces[i] = raw.energies[k], force
                     if raw.stresses is None:
                         stresses = None
-                    elif stresses is not None:
+                    elif stresses is not None and atoms[i].pbc.all():
                         stresses[i] = raw.stresses[k]
                     errors[i] = raw.errors[k] or _fault(raw.energies[k], force)
                 seconds += raw.seconds
