@@ -93,7 +93,10 @@ def test_reading_cards_is_light() -> None:
 
 def test_the_command_starts_light_and_fast() -> None:
     assert imported_by("import leaderboard.cli").isdisjoint(HEAVY)
-    assert best_seconds("-m", "zoo", "list") < 0.5
+    # Under half a second on a machine of its own. Here others use it, so the measure is a ratio: to nothing but importing
+    # the four libraries without which there is no list
+    libraries = "import pydantic, rich.console, rich.table, typer, yaml; pydantic.BaseModel"
+    assert best_seconds("-m", "zoo", "list") < 2 * best_seconds("-c", libraries)
 
 
 def test_importing_any_module_says_nothing_and_loads_no_model() -> None:
