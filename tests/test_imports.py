@@ -93,8 +93,8 @@ def test_reading_cards_is_light() -> None:
 
 def test_the_command_starts_light_and_fast() -> None:
     assert imported_by("import leaderboard.cli").isdisjoint(HEAVY)
-    # Under half a second on a machine of its own. Here others use it, so the measure is a ratio: to nothing but importing
-    # the four libraries without which there is no list
+    # Half a second at most on a machine of its own. Here others use it, so the measure is a ratio: to nothing but
+    # importing the four libraries without which there is no list
     libraries = "import pydantic, rich.console, rich.table, typer, yaml; pydantic.BaseModel"
     assert best_seconds("-m", "zoo", "list") < 2 * best_seconds("-c", libraries)
 
