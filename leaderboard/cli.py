@@ -90,6 +90,37 @@ def board(
     _end(collection.faults)
 
 
+@app.command()
+def push(
+    name: Annotated[str, typer.Argument(help="A model of the zoo.")],
+    repo: Annotated[str, typer.Option(help="ORGANISATION/NAME on the Hugging Face Hub; made when it is not there.")],
+    results: Results = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(help="Hub data set that collects the scores, as ORGANISATION/NAME.", show_default=False),
+    ] = None,
+    *,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
+) -> None:
+    """Publish a model's safetensors, card and results on the Hugging Face Hub, in one commit."""
+    from leaderboard.publish import push as publish
+    from zoo import index
+    from zoo.progress import status
+
+    card = index.card(name)
+    with _extra():
+        collection = _collect(results, None)
+    mine = [entry.result for entry in collection.entries if entry.card.name == name and not entry.stale]
+    with status(f"{name}:") as say:
+        done = publish(card, repo, results=mine, benchmark=benchmark, private=private, say=say)
+    typer.echo(
+        f"{done.repository} at {done.revision}. To load from there, add to {name}.md, under checkpoint.safetensors:"
+    )
+    for role, source in done.sources.items():
+        typer.echo(f"  {role}.sources: [{{hub: {source.hub}, revision: {source.revision}, file: {source.file}}}]")
+    _end(collection.faults)
+
+
 @site_app.command("build")
 def site_build(
     results: Results = None,

@@ -4,6 +4,7 @@ LeaderboardError
 ├── NoResults         there is nothing to show; says which command makes a result
 ├── ResultFault       a stored result cannot be believed: file, field, reason
 ├── MissingExtra      a package of mlip-zoo[leaderboard] is not installed
+├── PublishError      the Hub refused what was to be published
 └── SiteError         the site cannot be written or served where it was asked for
 """
 
@@ -24,6 +25,10 @@ class ResultFault(LeaderboardError):
 
 class MissingExtra(LeaderboardError, ImportError):
     """A package that only the leaderboard needs is not installed."""
+
+
+class PublishError(LeaderboardError):
+    """A checkpoint could not be published."""
 
 
 class SiteError(LeaderboardError):

@@ -1,0 +1,111 @@
+"""Publishing to a Hub on loopback with the real client, and loading from there on a machine that has nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from huggingface_hub import HfApi, ModelCard
+
+from evaluation.result import read_result
+from leaderboard.errors import PublishError
+from leaderboard.publish import Published, push
+from tests.hub_server import Hub, serve_hub
+from zoo import checkpoint, index
+from zoo.card import Card, Safetensors
+from zoo.convert import prepare
+from zoo.files import json_text
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
+
+NAME = "chgnet-0.3.0"
+RESULT = Path(__file__).parents[2] / "leaderboard" / "results" / "eos" / f"{NAME}@conservative.json"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    with serve_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.origin)
+        monkeypatch.setenv("HF_TOKEN", hub.token)
+        yield hub
+
+
+@pytest.fixture
+def published(hub: Hub) -> Published:
+    return push(index.card(NAME), "lab/chgnet", results=[read_result(RESULT)], benchmark="lab/benchmark")
+
+
+def from_hub(card: Card, there: Published) -> Card:
+    """The card with the Hub as the only source of its safetensors, and no upstream checkpoint to fall back on."""
+    pinned = card.checkpoint.safetensors
+    assert pinned is not None
+    both = {
+        role: getattr(pinned, role).model_copy(update={"sources": (source,)}) for role, source in there.sources.items()
+    }
+    files = {"upstream": None, "upstream_format": None, "safetensors": Safetensors(**both)}
+    return card.model_copy(update={"checkpoint": card.checkpoint.model_copy(update=files)})
+
+
+def test_it_is_one_commit_of_all_files(hub: Hub, published: Published) -> None:
+    api = HfApi(endpoint=hub.origin, token=hub.token)
+    assert set(api.list_repo_files("lab/chgnet")) == {
+        ".gitattributes",
+        ".eval_results/eos_conservative.yaml",
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        f"results/eos/{NAME}@conservative.json",
+    }
+    assert hub.count("POST /api/models/lab/chgnet/commit/") == 1
+    assert api.model_info("lab/chgnet").sha == published.revision
+
+
+def test_what_was_pushed_loads_on_an_empty_cache(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = from_hub(index.card(NAME), published)
+    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "empty"))
+    files = prepare(card)
+    pinned = card.checkpoint.safetensors
+    assert pinned is not None
+    assert files["weights"].name == pinned.weights.sha256
+    assert checkpoint.cached(pinned.config) == files["config"]
+
+
+def test_the_hubs_card_says_what_a_person_and_the_hub_need(hub: Hub, published: Published, tmp_path: Path) -> None:
+    api = HfApi(endpoint=hub.origin, token=hub.token)
+    path = api.hf_hub_download("lab/chgnet", "README.md", revision=published.revision, local_dir=tmp_path)
+    card = ModelCard.load(path)
+    assert card.data.license == "bsd-3-clause"
+    assert card.data.library_name == "mlip-zoo"
+    assert f'zoo.load("{NAME}")' in card.text
+    assert "412,525" in card.text
+    assert f"| Equations of state (full) | {NAME}@conservative | Δ | 4.1" in card.text
+
+
+def test_results_are_in_the_hubs_format(hub: Hub, published: Published, tmp_path: Path) -> None:
+    api = HfApi(endpoint=hub.origin, token=hub.token)
+    path = api.hf_hub_download("lab/chgnet", ".eval_results/eos_conservative.yaml", local_dir=tmp_path)
+    entries = yaml.safe_load(Path(path).read_text())
+    scores = read_result(RESULT).scores
+    assert {entry["dataset"]["task_id"]: entry["value"] for entry in entries} == {
+        f"eos-full-{name}": score.value for name, score in scores.items()
+    }
+    assert {entry["dataset"]["id"] for entry in entries} == {"lab/benchmark"}
+    whole = api.hf_hub_download("lab/chgnet", f"results/eos/{NAME}@conservative.json", local_dir=tmp_path)
+    assert Path(whole).read_text() == json_text(read_result(RESULT).model_dump(mode="json"))
+
+
+def test_pushing_the_same_again_changes_nothing(published: Published) -> None:
+    again = push(index.card(NAME), "lab/chgnet", results=[read_result(RESULT)], benchmark="lab/benchmark")
+    assert again == published
+
+
+def test_a_stranger_is_told_to_log_in(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_other")
+    with pytest.raises(PublishError, match="hf auth login"):
+        push(index.card(NAME), "lab/chgnet")
+    assert hub.repositories == {}
