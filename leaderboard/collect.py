@@ -68,9 +68,14 @@ class Entry:
         return self.path.with_name(self.result.records_name)
 
     @property
-    def claims_constrained(self) -> bool:
-        """Whether, by its card, rotation is exact and this mode's forces are a gradient. Nothing here measures it."""
-        return self.card.rotation == "exact" and self.mode.forces == "conservative"
+    def claims_constrained(self) -> bool | None:
+        """Whether, by its card, rotation is exact and this mode's forces are a gradient. Nothing here measures it.
+
+        None where the card says nothing about rotation, and the forces leave it open.
+        """
+        if self.mode.forces != "conservative":
+            return False
+        return None if self.card.rotation is None else self.card.rotation == "exact"
 
     @property
     def theory(self) -> str:
@@ -242,5 +247,5 @@ def _shown(score: Score | None) -> str:
 
 def _nothing(folders: Sequence[Path], task: str | None) -> str:
     where = f"in {', '.join(str(folder) for folder in folders)}" if folders else "published, and none made here"
-    example = next((card.name for card in index.cards() if card.superseded_by is None), "NAME")
+    example = next((card.name for card in index.cards() if card.verified and card.superseded_by is None), "NAME")
     return f"no results{f' of {task}' if task else ''} {where}. 'mlip-zoo evaluate {example}' makes one."

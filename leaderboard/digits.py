@@ -26,8 +26,10 @@ def interval(low: float | None, high: float | None, digits: int) -> str:
     return "" if low is None or high is None else f"[{figure(low, digits)}, {figure(high, digits)}]"
 
 
-def count(number: int) -> str:
+def count(number: int | None) -> str:
     """A large count to three digits: 413 k, 1.17 M."""
+    if number is None:
+        return NOTHING
     number = int(float(f"{number:.3g}"))  # first, or 999 600 would be 1000 k
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= size:

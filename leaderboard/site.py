@@ -172,7 +172,7 @@ class _Renderer:
             keep_trailing_newline=True,
         )
         self._environment.globals.update(tasks=tasks, digits=digits, axis_title=figures.axis_title)
-        self._environment.filters.update(json=_json_block, href=quote, data=_data)
+        self._environment.filters.update(json=_json_block, href=quote, data=_data, claim=_claim)
 
     def __call__(self, template: str, *, root: str = "", prose: str = "", **values: object) -> str:
         """Render a template; `prose` is HTML from `prose_html`, which lets nothing through that acts."""
@@ -180,6 +180,13 @@ class _Renderer:
 
         values["prose"] = Markup(prose)  # noqa: S704
         return self._environment.get_template(template).render(root=root, **values)
+
+
+def _claim(card: Card) -> str:
+    """What a card claims to be, in words."""
+    if card.constrained is None:
+        return "not documented whether it is constrained"
+    return "claims to be constrained" if card.constrained else "claims to be unconstrained"
 
 
 def _json_block(data: object) -> Markup:

@@ -105,7 +105,8 @@ def _theory(place: Place) -> Text:
 
 
 def _claims(place: Place) -> Text:
-    return Text("constrained" if place.entry.claims_constrained else "unconstrained")
+    claim = place.entry.claims_constrained
+    return Text(digits.NOTHING if claim is None else "constrained" if claim else "unconstrained")
 
 
 def _samples(place: Place, metric: Metric) -> Text:

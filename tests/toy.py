@@ -20,6 +20,7 @@ parameters: 1
 cutoff: 6.0
 elements: H-Og
 training_sets: [mptrj]
+energies: dft
 forces: [conservative]
 rotation: exact
 inversion: exact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -14,13 +14,14 @@ from pydantic import (
     Field,
     RootModel,
     StringConstraints,
+    ValidationError,
     field_validator,
     model_validator,
 )
 
 from zoo import front_matter
 from zoo.elements import SYMBOLS, expand
-from zoo.errors import CardError, ModeError
+from zoo.errors import CardError, ModeError, UnpinnedCheckpoint
 from zoo.mode import Dtype, Forces, Mode, Runtime
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -119,22 +120,55 @@ class Safetensors(_Frozen):
     config: PinnedFile
 
 
+class HubFile(_Frozen):
+    """A file of a Hugging Face Hub repository, at whatever commit is the newest."""
+
+    hub: RepositoryId
+    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+    _plain = field_validator("file")(_relative)
+
+    def __str__(self) -> str:
+        return f"Hugging Face Hub {self.hub}:{self.file}"
+
+
+class WebPage(_Frozen):
+    """A page where people find the file: behind a form, or in a list."""
+
+    page: WebAddress
+
+    def __str__(self) -> str:
+        return f"somewhere on {self.page}"
+
+
+Place = HubFile | WheelSource | UrlSource | WebPage
+"""Where a checkpoint is, known by nothing but its address: what lies there can change any day."""
+
+
 class Checkpoint(_Frozen):
-    """One set of weights in the forms it exists in."""
+    """One set of weights in the forms it exists in, or the place of one whose bytes nobody has pinned yet."""
 
     upstream: PinnedFile | None = None
     """The file that the authors published; opened only inside a worker."""
-    upstream_format: Literal["torch-pickle"] | None = None
+    upstream_format: Literal["torch-pickle", "torchscript", "tensorflow-archive", "nequip-package"] | None = None
     safetensors: Safetensors | None = None
     """What loading uses. Made from `upstream` on first use where no source has it."""
+    unpinned: Place | None = None
+    """Instead of the others: where the file is, until `mlip-zoo pin` brings revision and hash."""
 
     @model_validator(mode="after")
-    def _some_form(self) -> Checkpoint:
-        if self.upstream is None and self.safetensors is None:
-            raise ValueError("give upstream, safetensors, or both")
-        if (self.upstream is None) != (self.upstream_format is None):
+    def _some_form(self) -> Self:
+        pinned = self.upstream is not None or self.safetensors is not None
+        if pinned == (self.unpinned is not None):
+            raise ValueError("give upstream, safetensors, or both; or unpinned alone")
+        if self.unpinned is None and (self.upstream is None) != (self.upstream_format is None):
             raise ValueError("upstream and upstream_format go together")
         return self
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the bytes are known by their hash."""
+        return self.unpinned is None
 
 
 class Canary(_Frozen):
@@ -153,8 +187,8 @@ class Canary(_Frozen):
 
 
 class Licence(_Frozen):
-    code: Line
-    weights: Line
+    code: Line | None = None
+    weights: Line | None = None
 
 
 class TrainingSet(_Frozen):
@@ -169,46 +203,54 @@ class TrainingSet(_Frozen):
 
 
 class Card(_Frozen):
-    """One checkpoint. The file's name is the card's name; everything measured lives in results, never here."""
+    """One checkpoint. The file's name is the card's name; everything measured lives in results, never here.
+
+    A card grows in three steps: *unpinned* (where the checkpoint is), *pinned* (its hash; it can be loaded), *verified*
+    (its canary: somebody has compared it with the authors' own calculator). Until it is verified, a fact that could
+    not be checked is None, never a guess; a verified card has them all.
+    """
 
     name: Name
     title: Line
     family: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-    """The adapter: `zoo/adapters/<family>.py`."""
+    """The adapter: `zoo/adapters/<family>.py`. There may be none yet; then the card can be read and not loaded."""
     released: Date | None = None
-    parameters: Annotated[int, Field(gt=0)]
-    cutoff: Annotated[float, Field(gt=0)]
+    parameters: Annotated[int, Field(gt=0)] | None = None
+    cutoff: Annotated[float, Field(gt=0)] | None = None
     """Radius of one message-passing step, Å."""
-    elements: Annotated[tuple[Element, ...], BeforeValidator(_expanded)]
+    elements: Annotated[tuple[Element, ...] | None, BeforeValidator(_expanded)] = None
     """Chemical symbols the checkpoint was made for, written as ranges (`H-Bi, Ac-Pu`); others are `unsupported`."""
-    training_sets: tuple[Name, ...]
+    training_sets: Annotated[tuple[Name, ...], Field(min_length=1)]
     """What the weights were last trained on; the level of theory follows from it."""
     pretraining_sets: tuple[Name, ...] = ()
     """What they had been trained on before, where that was something else."""
-    energies: Literal["dft", "mp2020-corrected"] = "dft"
+    energies: Literal["dft", "mp2020-corrected"] | None = None
     """What the energies stand for: raw DFT totals, or totals with the Materials Project 2020 corrections."""
-    forces: tuple[Forces, ...]
+    forces: Annotated[tuple[Forces, ...], Field(min_length=1)]
     """Force heads, the default first."""
-    rotation: Literal["exact", "learned"]
+    rotation: Literal["exact", "learned"] | None = None
     """Whether equivariance under proper rotations is built in. A claim: the harness measures it."""
-    inversion: Literal["exact", "learned"]
+    inversion: Literal["exact", "learned"] | None = None
     """The same for inversion, and so for reflections: a network may be built on SO(3) alone."""
     fidelities: dict[str, Name] = {}
     """Levels of theory of a multi-fidelity checkpoint → the training set each one speaks for; the default first."""
     dtypes: tuple[Dtype, ...] = ("float32", "float64")
     runtimes: tuple[Runtime, ...] = ("eager",)
-    licence: Licence
-    paper: WebAddress
+    licence: Licence = Licence()
+    paper: WebAddress | None = None
+    """None where nothing has been published."""
     code: WebAddress
     checkpoint: Checkpoint
-    canary: Canary
+    canary: Canary | None = None
     superseded_by: Name | None = None
     prose: str = ""
     """The Markdown below the front matter."""
 
     @field_validator("elements")
     @classmethod
-    def _elements(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+    def _elements(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if symbols is None:
+            return None
         unknown = [symbol for symbol in symbols if symbol not in SYMBOLS]
         if unknown:
             raise ValueError(f"no such element: {', '.join(unknown)}")
@@ -231,14 +273,46 @@ class Card(_Frozen):
                 raise ValueError(f"fidelities.{fidelity}: {training_set!r} is not among training_sets")
         return self
 
+    @model_validator(mode="after")
+    def _verified_is_complete(self) -> Card:
+        if not self.verified:
+            return self
+        if not self.checkpoint.pinned:
+            raise ValueError("a canary is of bytes that are known by their hash; this checkpoint is unpinned")
+        missing: list[tuple[str, ...]] = [(fact,) for fact in _FACTS if getattr(self, fact) is None]
+        missing += [("licence", part) for part in ("code", "weights") if getattr(self.licence, part) is None]
+        if missing:
+            raise ValidationError.from_exception_data(
+                self.name, [{"type": "missing", "loc": field, "input": None} for field in missing]
+            )
+        return self
+
+    @property
+    def verified(self) -> bool:
+        """Whether somebody has compared the checkpoint with its authors' own calculator."""
+        return self.canary is not None
+
+    def require_pinned(self) -> None:
+        """Raise UnpinnedCheckpoint, with the way out, when the checkpoint has no hash yet."""
+        if place := self.checkpoint.unpinned:
+            raise UnpinnedCheckpoint(
+                f"{self.name} has no pinned checkpoint yet, and only bytes that are known by their hash are loaded. It "
+                f"is {place}; 'mlip-zoo pin {self.name}' brings revision and hash."
+            )
+
     @property
     def default_mode(self) -> Mode:
         return Mode(forces=self.forces[0], fidelity=next(iter(self.fidelities), None), dtype=self.dtypes[0])
 
     @property
-    def constrained(self) -> bool:
-        """Whether the card claims both exact rotation and forces that are a gradient, whatever head is asked for."""
-        return self.rotation == "exact" and self.forces == ("conservative",)
+    def constrained(self) -> bool | None:
+        """Whether the card claims both exact rotation and forces that are a gradient, whatever head is asked for.
+
+        None where that hangs on a rotation about which nothing is known.
+        """
+        if self.forces != ("conservative",):
+            return False
+        return None if self.rotation is None else self.rotation == "exact"
 
     def theory(self, fidelity: str | None = None) -> str:
         """The level of theory that a mode's numbers stand for, from the training sets."""
@@ -268,6 +342,10 @@ class Card(_Frozen):
                 have = "; ".join(f"{k} {', '.join(v)}" for k, v in has.items() if v)
                 raise ModeError(f"{self.name} has no {key} {wanted[key]!r}. It has: {have}.")
         return Mode(**wanted)
+
+
+_FACTS = ("parameters", "cutoff", "elements", "energies", "rotation", "inversion")
+"""What a verified card tells."""
 
 
 class TrainingSets(RootModel[dict[Name, TrainingSet]]):

@@ -1,4 +1,4 @@
-"""Commands about models: list, show, check, convert, fetch, environments."""
+"""Commands about models: list, show, check, convert, fetch, pin, environments."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def show(name: str, *, json: Json = False) -> None:
     """Show one model's card."""
     card = index.card(name)
     if json:
-        _print_json({**card.model_dump(mode="json"), "theory": card.theory(), "entry": _default_entry(card)})
+        states = {"pinned": card.checkpoint.pinned, "verified": card.verified}
+        known = card.model_dump(mode="json")
+        _print_json({**known, **states, "theory": card.theory(), "entry": _default_entry(card)})
         return
     from rich.console import Console
     from rich.markdown import Markdown
@@ -73,8 +75,8 @@ def check(
             card=potential.card,
             forces=potential.mode.forces,
             fidelity=potential.mode.fidelity,
-            rotation=potential.card.rotation,
-            inversion=potential.card.inversion,
+            rotation=potential.card.rotation or "learned",  # what nobody claims is measured, and not demanded
+            inversion=potential.card.inversion or "learned",
             dtype=potential.mode.dtype,
             time_limit=time_limit,
             progress=say,
@@ -104,6 +106,7 @@ def convert(
     from zoo.progress import status
 
     card = index.card(name)
+    card.require_pinned()
     with status(f"{card.name}:") as say:
         find(card.family).ensure(say=say)
         done = run_conversion(card, out / card.name, say=say)
@@ -139,6 +142,7 @@ def fetch(
     from zoo.progress import status
 
     card = index.card(name)
+    card.require_pinned()
     with status(f"{card.name}:") as say:
         find(card.family).ensure(say=say)
         files = prepare(card, say=say)
@@ -150,6 +154,41 @@ def fetch(
     console = Console(highlight=False, soft_wrap=True)
     for path in [*files.values(), *copies]:
         console.print(str(path))
+
+
+@app.command()
+def pin(
+    name: str,
+    *,
+    revision: Annotated[
+        str | None, typer.Option(help="Branch, tag or commit of the Hub repository; main when not given.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Put the block into the card, in place.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the card into this folder instead of in place.")] = None,
+    json: Json = False,
+) -> None:
+    """Bring revision and hash of a checkpoint that its card names without them, and print what to put into the card."""
+    from rich.console import Console
+
+    from zoo import pin as pinning
+    from zoo.progress import status
+
+    card = index.card(name)
+    with status(f"{card.name}:") as say:
+        found = pinning.pin(card, revision=revision, say=say)
+    written = pinning.write(index.path(name), found.checkpoint, out=out) if write or out else None
+    if json:
+        checkpoint = found.checkpoint.model_dump(mode="json", exclude_none=True)
+        _print_json({"name": name, "checkpoint": checkpoint, "note": found.note, "written": written})
+        return
+    sys.stdout.write(pinning.block(found.checkpoint))
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    if found.note:
+        console.print(found.note)
+    if written:
+        console.print(f"{written} has it now.")
+    if card.canary is None:
+        console.print("The card is not verified yet: compare with the authors' own calculator and add its canary.")
 
 
 @app.command()
@@ -186,20 +225,21 @@ def _list_table(cards: list[Card]) -> Table:
     from rich.table import Table
 
     table = Table(
-        title=f"{len(cards)} models",
-        caption="'mlip-zoo show NAME' for more; zoo.load(\"NAME\") to use one",
+        title=f"{len(cards)} models, {sum(card.checkpoint.pinned for card in cards)} of them pinned",
+        caption="'mlip-zoo show NAME' for more; zoo.load(\"NAME\") uses a pinned one, 'mlip-zoo pin NAME' pins one",
         box=box.SIMPLE_HEAD,
     )
-    for heading in ("name", "parameters", "trained on", "theory", "forces", "rotation"):
+    for heading in ("name", "parameters", "trained on", "theory", "forces", "rotation", "weights"):
         table.add_column(heading, justify="right" if heading == "parameters" else "left", no_wrap=heading == "name")
     for card in cards:
         table.add_row(
             card.name if not card.superseded_by else f"[dim]{card.name}[/]",
-            f"{card.parameters:,}",
+            _grouped(card.parameters),
             ", ".join(card.training_sets),
             card.theory(),
             ", ".join(card.forces),
-            card.rotation,
+            _or_dash(card.rotation),
+            _weights(card),
         )
     return table
 
@@ -209,26 +249,28 @@ def _facts_table(card: Card) -> Table:
 
     table = Table(title=card.title, show_header=False)
     facts = {
-        "load with": f'zoo.load("{card.name}")',
+        "load with": f'zoo.load("{card.name}")' if card.checkpoint.pinned else f"first 'mlip-zoo pin {card.name}'",
         "entry": _default_entry(card),
         "family": card.family,
         "released": card.released or "-",
-        "parameters": f"{card.parameters:,}",
-        "cutoff": f"{card.cutoff:g} Å",
-        "elements": f"{len(card.elements)}",
+        "parameters": _grouped(card.parameters),
+        "cutoff": "-" if card.cutoff is None else f"{card.cutoff:g} Å",
+        "elements": "-" if card.elements is None else f"{len(card.elements)}",
         "trained on": ", ".join(card.training_sets),
         "before that on": ", ".join(card.pretraining_sets),
         "theory": card.theory(),
         "fidelities": ", ".join(card.fidelities),
-        "energies": card.energies,
+        "energies": _or_dash(card.energies),
         "forces (claimed)": ", ".join(card.forces),
-        "rotation (claimed)": card.rotation,
-        "inversion (claimed)": card.inversion,
+        "rotation (claimed)": _or_dash(card.rotation),
+        "inversion (claimed)": _or_dash(card.inversion),
         "dtypes": ", ".join(card.dtypes),
-        "licence": f"code {card.licence.code}, weights {card.licence.weights}",
-        "paper": card.paper,
+        "licence": f"code {_or_dash(card.licence.code)}, weights {_or_dash(card.licence.weights)}",
+        "paper": card.paper or "",
         "code": card.code,
         "superseded by": card.superseded_by or "",
+        "weights": _weights(card),
+        "checkpoint": str(card.checkpoint.unpinned or ""),
     }
     for fact, value in facts.items():
         if value:
@@ -247,7 +289,16 @@ def _files(card: Card) -> dict[str, Any]:
 
 def _summary(card: Card) -> dict[str, Any]:
     keep = ("name", "title", "family", "parameters", "training_sets", "forces", "rotation", "fidelities")
-    return {**card.model_dump(mode="json", include=set(keep)), "theory": card.theory(), "entry": _default_entry(card)}
+    states = {"pinned": card.checkpoint.pinned, "verified": card.verified}
+    known = card.model_dump(mode="json", include=set(keep))
+    return {**known, **states, "theory": card.theory(), "entry": _default_entry(card)}
+
+
+def _weights(card: Card) -> str:
+    """How far a card's checkpoint has come."""
+    if not card.checkpoint.pinned:
+        return "not pinned"
+    return "verified" if card.verified else "pinned"
 
 
 def _default_entry(card: Card) -> str:
@@ -260,6 +311,10 @@ def _pins(card: Card, done: Conversion) -> bool:
         done.weights_sha256,
         done.config_sha256,
     )
+
+
+def _grouped(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"
 
 
 def _gb(size: int | None) -> str:

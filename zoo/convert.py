@@ -90,6 +90,7 @@ def prepare(card: Card, *, say: Say = lambda _: None) -> dict[str, Path]:
     checkpoint (they must come out with the hashes that the card pins), and, for a card that pins none, the upstream
     checkpoint itself.
     """
+    card.require_pinned()
     pinned = card.checkpoint.safetensors
     if pinned is None:
         return _upstream_files(card, say)
@@ -111,7 +112,7 @@ def loaded_sha256(found: Checkpoint) -> str:
     """The hash that names a checkpoint in results: of the weights that loading uses."""
     if found.safetensors is not None:
         return found.safetensors.weights.sha256
-    assert found.upstream is not None  # the card says so
+    assert found.upstream is not None  # it was loaded, so it is pinned
     return found.upstream.sha256
 
 
@@ -133,6 +134,7 @@ def _convert_as_pinned(card: Card, wanted: Mapping[str, PinnedFile], say: Say) -
 
 
 def _upstream_files(card: Card, say: Say) -> dict[str, Path]:
+    card.require_pinned()
     upstream = card.checkpoint.upstream
     if upstream is None:
         raise ConversionError(f"{card.name} has no upstream checkpoint to convert; it is safetensors already")
@@ -180,8 +182,8 @@ def _write(weights: Path, config: Path, tensors: Mapping[str, np.ndarray], confi
 
 
 def _five(card: Card) -> tuple[str, ...]:
-    known = set(card.elements)
-    fitting = [name for name in crystals.names() if set(crystals.ideal(name).symbols) <= known]
+    known = None if card.elements is None else set(card.elements)
+    fitting = [name for name in crystals.names() if known is None or set(crystals.ideal(name).symbols) <= known]
     return tuple(fitting[:5])
 
 

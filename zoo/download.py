@@ -48,7 +48,7 @@ class Stutter(Exception):
         """Whether the attempt got further than any before it, so that it was worth its try."""
 
 
-def patiently(attempt: Callable[[], Path]) -> Path:
+def patiently[Answer](attempt: Callable[[], Answer]) -> Answer:
     """Repeat an attempt that stutters, waiting longer every time. Raises Unavailable in the end."""
     failures = 0
     while True:

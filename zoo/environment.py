@@ -139,7 +139,7 @@ def find(family: str) -> Environment:
     EnvironmentFault for an unknown family or a header without exact pins.
     """
     if family not in families():
-        raise EnvironmentFault(f"no adapter for family {family!r}; there are: {', '.join(families())}")
+        raise EnvironmentFault(f"the zoo has no adapter for family {family!r} yet; it has {', '.join(families())}")
     return describe(ADAPTERS / f"{family}.py")
 
 

@@ -7,6 +7,7 @@ ZooError
 ├── CheckpointError
 │   ├── ChecksumMismatch     the bytes are not the pinned ones; nothing was kept
 │   ├── CheckpointNotFound   no source has the file
+│   ├── UnpinnedCheckpoint   nobody has pinned its bytes yet; says how to
 │   └── OfflineError         the network is switched off and the file is not here
 ├── ConversionError          upstream checkpoint → safetensors did not come out as pinned
 ├── EnvironmentFault        a family's environment could not be built
@@ -54,6 +55,10 @@ class ChecksumMismatch(CheckpointError):
 
 class CheckpointNotFound(CheckpointError):
     """No source could deliver the file."""
+
+
+class UnpinnedCheckpoint(CheckpointError):
+    """The card says where the checkpoint is, and not which bytes it is."""
 
 
 class OfflineError(CheckpointError):

@@ -28,16 +28,21 @@ def names() -> list[str]:
 
 def card(name: str) -> Card:
     """The card of that name. Raises UnknownModel with close matches, CardError when the card is wrong."""
+    return _stored(path(name))
+
+
+def path(name: str) -> Path:
+    """The file of that card. Raises UnknownModel with close matches."""
     # membership in the listing, not a path made from the name: a name is hostile input
     known = names()
     if name not in known:
         raise UnknownModel(_unknown(name, known))
-    return _read(cards_dir() / f"{name}.md")
+    return cards_dir() / f"{name}.md"
 
 
 def cards() -> list[Card]:
     """All cards, by name."""
-    return [card(name) for name in names()]
+    return [_stored(cards_dir() / f"{name}.md") for name in names()]
 
 
 def resolve(entry: str, **asked: str | None) -> tuple[Card, Mode]:
@@ -52,8 +57,12 @@ def entry_name(card: Card, mode: Mode) -> str:
     return f"{card.name}@{mode}"
 
 
+def _stored(path: Path) -> Card:
+    return _read(path, path.stat().st_mtime_ns)
+
+
 @cache
-def _read(path: Path) -> Card:
+def _read(path: Path, changed: int) -> Card:  # noqa: ARG001  # a card may be pinned while this process runs
     return read_card(path)
 
 

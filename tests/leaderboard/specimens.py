@@ -26,6 +26,7 @@ parameters: {parameters}
 cutoff: 6.0
 elements: H-Bi, Ac-Pu
 training_sets: [{training_set}]
+energies: dft
 forces: [{forces}]
 rotation: {rotation}
 inversion: exact

@@ -203,6 +203,7 @@ def test_the_canary_stands_for_the_default_mode(card: Card) -> None:
     [("energy_ev_per_atom", 0.002), ("max_force_ev_per_angstrom", 0.02), ("pressure_gpa", 0.2)],
 )
 def test_each_number_of_the_canary_counts(card: Card, field: str, size: float) -> None:
+    assert card.canary is not None
     wrong = card.canary.model_copy(update={field: getattr(card.canary, field) + size})
     report = check(Sound(), card=card.model_copy(update={"canary": wrong}), dtype="float64")
     assert statuses(report, "failed") == {"canary"}

@@ -28,6 +28,8 @@ def canary(bench: Bench) -> Finding:
     if (bench.forces, bench.fidelity or default.fidelity) != (default.forces, default.fidelity):
         raise Skipped(f"the card's canary stands for {default}")
     known = card.canary
+    if known is None:
+        raise Skipped("the card has no canary yet")
     batch = bench.answer([crystals.distorted(known.crystal)])
     forces = batch.forces[0]
     energy = float(batch.energies[0]) / len(forces)

@@ -105,6 +105,8 @@ def unsupported_element(bench: Bench) -> Finding:
     from ase.data import chemical_symbols
 
     known = bench.card.elements
+    if known is None:
+        raise Skipped("the card doesn't say which elements it was made for")
     unknown = next((symbol for symbol in chemical_symbols[1:] if symbol not in known), None)
     if unknown is None:
         raise Skipped("the card lists every element")
