@@ -121,15 +121,17 @@ class Safetensors(_Frozen):
 
 
 class HubFile(_Frozen):
-    """A file of a Hugging Face Hub repository, at whatever commit is the newest."""
+    """A file of a Hugging Face Hub repository, at whatever commit a branch or tag now has."""
 
     hub: RepositoryId
+    revision: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "main"
     file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
     _plain = field_validator("file")(_relative)
 
     def __str__(self) -> str:
-        return f"Hugging Face Hub {self.hub}:{self.file}"
+        at = "" if self.revision == "main" else f"@{self.revision}"
+        return f"Hugging Face Hub {self.hub}{at}:{self.file}"
 
 
 class WebPage(_Frozen):
@@ -150,7 +152,7 @@ class Checkpoint(_Frozen):
 
     upstream: PinnedFile | None = None
     """The file that the authors published; opened only inside a worker."""
-    upstream_format: Literal["torch-pickle", "torchscript", "tensorflow-archive", "nequip-package"] | None = None
+    upstream_format: Literal["torch-pickle", "torchscript", "tensorflow-archive"] | None = None
     safetensors: Safetensors | None = None
     """What loading uses. Made from `upstream` on first use where no source has it."""
     unpinned: Place | None = None

@@ -161,7 +161,7 @@ def pin(
     name: str,
     *,
     revision: Annotated[
-        str | None, typer.Option(help="Branch, tag or commit of the Hub repository; main when not given.")
+        str | None, typer.Option(help="Branch, tag or commit of the Hub repository; else the card's, or main.")
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Put the block into the card, in place.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the card into this folder instead of in place.")] = None,

@@ -55,7 +55,7 @@ class Pin:
 def pin(card: Card, *, revision: str | None = None, say: Say = lambda _: None) -> Pin:
     """Find out which bytes an unpinned card's checkpoint is: hash, size and, on a Hub, commit.
 
-    `revision`: a branch, tag or commit of the Hub repository, `main` when None; only a Hub has revisions. Raises
+    `revision`: a branch, tag or commit of the Hub repository, the card's when None; only a Hub has revisions. Raises
     CheckpointNotFound when the file cannot be had, OfflineError when the network is switched off, CheckpointError for
     a card that is pinned already or a revision of something that has none, CardError for a format that is not told.
     """
@@ -79,7 +79,7 @@ def pin(card: Card, *, revision: str | None = None, say: Say = lambda _: None) -
     with tempfile.TemporaryDirectory() as scratch:
         try:
             if isinstance(place, HubFile):
-                upstream, note = _from_hub(place, revision or "main", Path(scratch), say)
+                upstream, note = _from_hub(place, revision or place.revision, Path(scratch), say)
             else:
                 say(f"downloading {place}")
                 upstream = _hashed(_fetched(place, Path(scratch), say), place)
