@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evaluation.result import Result
 from evaluation.task import load as load_task
-from leaderboard.digits import decimals, figure, interval
+from leaderboard.digits import NOTHING, decimals, figure, interval
 from leaderboard.errors import PublishError
 from zoo.card import Card, HubSource
 from zoo.convert import CONFIG, WEIGHTS, prepare
@@ -58,8 +58,11 @@ def push(
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
+    card.require_pinned()
     if card.checkpoint.safetensors is None:
         raise PublishError(f"{card.name} pins no safetensors; 'mlip-zoo convert {card.name}' makes them")
+    if card.licence.weights is None:
+        raise PublishError(f"{card.name}: the card names no licence of the weights; nobody may pass on what has none")
     files = prepare(card, say=say)
     operations = [
         CommitOperationAdd(WEIGHTS, files["weights"]),
@@ -84,7 +87,7 @@ def hub_card(card: Card, results: Sequence[Result]) -> ModelCard:
     """The README of the repository: metadata for the Hub, facts and scores for people."""
     from huggingface_hub import ModelCard, ModelCardData
 
-    known = _HUB_LICENCES.get(card.licence.weights)
+    known = _HUB_LICENCES.get(card.licence.weights or "")
     data = ModelCardData(
         license=known or "other",
         license_name=None if known else card.licence.weights,
@@ -96,8 +99,10 @@ def hub_card(card: Card, results: Sequence[Result]) -> ModelCard:
         card.prose.strip(),
         "## Use",
         f'```python\nimport zoo\n\natoms.calc = zoo.load("{card.name}")\n```',
-        f"Converted from the authors' checkpoint by mlip-zoo, every tensor equal bit by bit. Paper: {card.paper}. "
-        f"Code: {card.code}. Licence of the code: {card.licence.code}; of the weights: {card.licence.weights}.",
+        f"Converted from the authors' checkpoint by mlip-zoo, every tensor equal bit by bit. "
+        + (f"Paper: {card.paper}. " if card.paper else "")
+        + f"Code: {card.code}. Licence of the code: {card.licence.code or NOTHING}; of the weights: "
+        f"{card.licence.weights or NOTHING}.",
         "## Facts",
         _facts(card),
     ]
@@ -109,14 +114,14 @@ def hub_card(card: Card, results: Sequence[Result]) -> ModelCard:
 def _facts(card: Card) -> str:
     pinned = card.checkpoint.safetensors
     facts = {
-        "parameters": f"{card.parameters:,}",
-        "cutoff": f"{card.cutoff:g} Å",
-        "elements": f"{len(card.elements)}",
+        "parameters": "" if card.parameters is None else f"{card.parameters:,}",
+        "cutoff": "" if card.cutoff is None else f"{card.cutoff:g} Å",
+        "elements": "" if card.elements is None else f"{len(card.elements)}",
         "trained on": ", ".join(card.training_sets),
         "level of theory": card.theory(),
         "energies": card.energies,
         "forces (claimed)": ", ".join(card.forces),
-        "rotation, inversion (claimed)": f"{card.rotation}, {card.inversion}",
+        "rotation, inversion (claimed)": f"{card.rotation or NOTHING}, {card.inversion or NOTHING}",
         "sha256 of the weights": f"`{pinned.weights.sha256}`" if pinned else "",
     }
     return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in facts.items() if value)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -235,8 +236,8 @@ def _list_table(cards: list[Card]) -> Table:
         table.add_row(
             card.name if not card.superseded_by else f"[dim]{card.name}[/]",
             _grouped(card.parameters),
-            ", ".join(card.training_sets),
-            card.theory(),
+            _few(card.training_sets, "sets"),
+            _few(card.theory().split(" + "), "levels"),
             ", ".join(card.forces),
             _or_dash(card.rotation),
             _weights(card),
@@ -292,6 +293,11 @@ def _summary(card: Card) -> dict[str, Any]:
     states = {"pinned": card.checkpoint.pinned, "verified": card.verified}
     known = card.model_dump(mode="json", include=set(keep))
     return {**known, **states, "theory": card.theory(), "entry": _default_entry(card)}
+
+
+def _few(names: Sequence[str], what: str) -> str:
+    """Names where a line has room for them, else how many there are."""
+    return ", ".join(names) if len(names) <= 3 else f"{len(names)} {what}"
 
 
 def _weights(card: Card) -> str:
