@@ -73,6 +73,7 @@ def check(
             card=potential.card,
             forces=potential.mode.forces,
             fidelity=potential.mode.fidelity,
+            averaging=potential.mode.averaging,
             rotation=potential.card.rotation,
             inversion=potential.card.inversion,
             dtype=potential.mode.dtype,

@@ -18,9 +18,10 @@ is (3/2) e·T·e, T symmetric and traceless: of degree 2 in the rotation, with m
 (9/4)(2/15)‖T‖² = (3/10)‖T‖² over all rotations.
 
 Smooth noise. F_i = sqrt(2/M) Σ_m a_m cos(k_m·c_i/length + φ_m), with a, k normal and φ uniform random, M of them per
-species, and c_i = Σ_j g r / (1 + Σ_j g), how far the atom is off its neighbours' centre. Over seeds the standard
-deviation of each component is one, and the correlation of an atom's force between two structures is
-exp(-|Δc|²/2 length²): random Fourier features of a Gaussian process (Rahimi and Recht, 2007).
+species, and c_i = Σ_j w r / (1 + Σ_j w), w = g (CUTOFF/r)⁶: where its neighbours are, seen from the atom. With this
+power an atom that moves in a cubic surrounding moves its c by as much. Over seeds the standard deviation of each
+component is one, and the correlation of an atom's force between two structures is exp(-|Δc|²/2 length²): random Fourier
+features of a Gaussian process (Rahimi and Recht, 2007).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.batch import Array
+from zoo.batch import Array, Counts
 from zoo.errors import StructureError
 
 if TYPE_CHECKING:
@@ -62,9 +63,17 @@ class Pairs:
 
     @classmethod
     def of(cls, atoms: Atoms) -> Pairs:
-        from ase.neighborlist import neighbor_list
+        from scipy.spatial import cKDTree
 
-        first, second, vectors = neighbor_list("ijD", atoms, CUTOFF)
+        cell = atoms.cell.complete().array
+        # as many images as planes of the lattice fit into the cutoff, and one for the width of the cell
+        reach = np.where(atoms.pbc, np.floor(CUTOFF * np.linalg.norm(np.linalg.inv(cell), axis=0)) + 1, 0).astype(int)
+        shifts = np.array(list(np.ndindex(*(2 * reach + 1)))) - reach
+        home = atoms.get_positions(wrap=True)
+        images = ((shifts @ cell)[:, None] + home).reshape(-1, 3)
+        near = cKDTree(home).sparse_distance_matrix(cKDTree(images), CUTOFF, output_type="ndarray")
+        near = near[near["v"] > 0]  # all but the atom itself
+        first, second, vectors = near["i"], near["j"] % len(atoms), images[near["j"]] - home[near["i"]]
         distances = np.linalg.norm(vectors, axis=1)
         t = np.clip((distances - INNER) / (CUTOFF - INNER), 0, 1)
         weights = 1 - t**3 * (10 - 15 * t + 6 * t**2)
@@ -78,15 +87,14 @@ class Pairs:
         return sums
 
 
-def curl_forces(atoms: Atoms) -> Array:
+def curl_forces(atoms: Atoms, pairs: Pairs) -> Array:
     """(n, 3), eV/Å for a strength of one eV/Å². Raises StructureError where the cell has no a × b."""
-    pairs = Pairs.of(atoms)
     return pairs.sums(pairs.weights[:, None] * np.cross(_axial(atoms), pairs.vectors), len(atoms))
 
 
-def curl_jacobian(atoms: Atoms) -> Array:
-    """∂F/∂x of the curl, (3n, 3n), 1 for a strength of one."""
-    pairs, n = Pairs.of(atoms), len(atoms)
+def curl_jacobian(atoms: Atoms, pairs: Pairs) -> Array:
+    """∂F/∂x of the curl, (3n, 3n), eV/Å² for a strength of one eV/Å²."""
+    n = len(atoms)
     radial = pairs.slopes / pairs.distances
     slopes = pairs.weights[:, None, None] * np.eye(3) + radial[:, None, None] * _outer(pairs.vectors, pairs.vectors)
     blocks = np.cross(np.eye(3), _axial(atoms)) @ slopes
@@ -108,8 +116,8 @@ class Quadrupole:
     """(3, 3, 3, 3), 1/Å³; all zero without a volume."""
 
     @classmethod
-    def of(cls, atoms: Atoms) -> Quadrupole:
-        pairs, one = Pairs.of(atoms), np.eye(3)
+    def of(cls, atoms: Atoms, pairs: Pairs) -> Quadrupole:
+        one = np.eye(3)
         units = pairs.vectors / pairs.distances[:, None]
         traceless = _outer(units, units) - one / 3
         turning = np.einsum("ab,pc->pabc", one, units) + np.einsum("ac,pb->pabc", one, units)
@@ -152,16 +160,21 @@ class Quadrupole:
         return _rms(self.strains)
 
 
-def smooth_noise(atoms: Atoms, *, length: float, seed: int) -> Array:
-    """(n, 3), eV/Å, of standard deviation one; `length` in Å."""
-    pairs, n = Pairs.of(atoms), len(atoms)
-    centres = pairs.sums(pairs.weights[:, None] * pairs.vectors, n) / (1 + pairs.sums(pairs.weights, n))[:, None]
-    forces = np.empty((n, 3))
-    for number in np.unique(atoms.numbers):
+def centres(atoms: Atoms, pairs: Pairs) -> Array:
+    """c, (n, 3), Å."""
+    weights = pairs.weights * (CUTOFF / pairs.distances) ** 6
+    sums = pairs.sums(weights[:, None] * pairs.vectors, len(atoms))
+    return sums / (1 + pairs.sums(weights, len(atoms)))[:, None]
+
+
+def smooth_noise(numbers: Counts, centres: Array, *, length: float, seed: int) -> Array:
+    """(n, 3), eV/Å, of standard deviation one; atomic numbers (n,), centres and `length` in Å."""
+    forces = np.empty_like(centres)
+    for number in np.unique(numbers):
         rng = np.random.default_rng([seed, int(number)])
         amplitudes, waves = rng.normal(size=(2, _FEATURES, 3))
         phases = rng.uniform(0, 2 * np.pi, _FEATURES)
-        of_species = atoms.numbers == number
+        of_species = numbers == number
         arguments = centres[of_species] @ waves.T / length + phases
         forces[of_species] = np.sqrt(2 / _FEATURES) * np.cos(arguments) @ amplitudes
     return forces

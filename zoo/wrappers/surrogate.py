@@ -12,7 +12,7 @@ of a reference. zoo.fields has their formulas and what they assume.
   the same one.
 
 Noise breaks everything else at its own size: turned forces differ by √2 of it, and λ from differences of step h is
-3nσ/(2h‖J‖) of rough noise alone. `asymmetry` and `rotation_error` are the truth without noise.
+3nσ/(2h‖J‖) of rough noise alone, while that is small. `asymmetry` and `rotation_error` are the truth without noise.
 
 The energy and the stress are the potential's and the quadrupole's; curl and noise are in the forces alone, and are
 exactly what a detector of F ≠ -∇E has to find.
@@ -96,7 +96,7 @@ class Surrogate(Wrapper):
                 raise ValueError("the symmetry of this structure forbids any rotation error of its forces; rattle it")
             made.quadrupole = rotation_error / size
         if asymmetry:
-            made.curl = _strength(made._gradient_jacobian(atoms), fields.curl_jacobian(atoms), asymmetry)
+            made.curl = _strength(made._gradient_jacobian(atoms), _curl_jacobian(atoms), asymmetry)
         return made
 
     def variants(self, atoms: Atoms) -> list[Atoms]:
@@ -105,16 +105,19 @@ class Surrogate(Wrapper):
     def combine(self, atoms: Atoms, answers: Answers) -> Answer:
         energy, forces = float(answers.energies[0]), answers.forces[0].copy()
         stress = None if answers.stresses is None else answers.stresses[0].copy()
+        pairs = fields.Pairs.of(atoms)
         if self.quadrupole:
-            field = fields.Quadrupole.of(atoms)
+            field = fields.Quadrupole.of(atoms, pairs)
             energy += self.quadrupole * float(field.energy(fields.AXIS))
             forces += self.quadrupole * field.forces(fields.AXIS)
             if stress is not None:
                 stress += self.quadrupole * field.stress(fields.AXIS)
         if self.curl:
-            forces += self.curl * fields.curl_forces(atoms)
+            forces += self.curl * fields.curl_forces(atoms, pairs)
         if self.smooth:
-            forces += self.smooth * fields.smooth_noise(atoms, length=self.length, seed=self.seed)
+            forces += self.smooth * fields.smooth_noise(
+                atoms.numbers, fields.centres(atoms, pairs), length=self.length, seed=self.seed
+            )
         if self.rough:
             forces += self.rough * generator(atoms, seed=self.seed).normal(size=forces.shape)
         return Answer(energy, forces, stress)
@@ -125,12 +128,12 @@ class Surrogate(Wrapper):
         J_curl is analytic. J_potential comes from central differences of the potential and the quadrupole, and is
         symmetrised: it is a Hessian.
         """
-        total = self._gradient_jacobian(atoms) + self.curl * fields.curl_jacobian(atoms)
+        total = self._gradient_jacobian(atoms) + self.curl * _curl_jacobian(atoms)
         return float(np.linalg.norm(total - total.T) / 2 / np.linalg.norm(total))
 
     def rotation_error(self, atoms: Atoms) -> RotationError:
         """How far answers lie apart when the crystal is turned, without noise: closed form."""
-        field = fields.Quadrupole.of(atoms)
+        field = fields.Quadrupole.of(atoms, fields.Pairs.of(atoms))
         return RotationError(
             energy_per_atom=abs(self.quadrupole) * float(field.energy_rms) / len(atoms),
             force=abs(self.quadrupole) * float(np.sqrt((field.forces_rms**2).mean())),
@@ -142,6 +145,10 @@ class Surrogate(Wrapper):
         gradient = Surrogate(self.model, quadrupole=self.quadrupole)
         numeric = jacobian(gradient, atoms)
         return (numeric + numeric.T) / 2
+
+
+def _curl_jacobian(atoms: Atoms) -> Array:
+    return fields.curl_jacobian(atoms, fields.Pairs.of(atoms))
 
 
 def _strength(gradient: Array, curl: Array, asymmetry: float) -> float:
