@@ -80,10 +80,11 @@ def check(
 ) -> Conformance:
     """Run every check on a potential. What the potential does is a verdict, never an exception of this function.
 
-    `forces`, `fidelity`, `averaging`, `dtype`: the mode that the potential runs in. `forces="direct"`, `rotation="learned"` and
-    `inversion="learned"` claim less: what they don't claim is measured and reported as skipped. `elements`: what the
-    potential supports; the card's when there is one, else all. `time_limit`: seconds per call. `progress`: told the
-    name of each check before it runs. Raises StructureError when no crystal is made of these elements.
+    `forces`, `fidelity`, `averaging`, `dtype`: the mode that the potential runs in. `forces="direct"`,
+    `rotation="learned"` and `inversion="learned"` claim less: what they don't claim is measured and reported as
+    skipped. `elements`: what the potential supports; the card's when there is one, else all. `time_limit`: seconds per
+    call. `progress`: told the name of each check before it runs. Raises StructureError when no crystal is made of these
+    elements.
     """
     compounds = _compounds(elements if elements is not None else card.elements if card else None)
     started = time.monotonic()

@@ -47,7 +47,7 @@ class Answer:
     forces: Array
     """(n, 3), eV/Å."""
     stress: Array | None
-    """(3, 3), eV/Å³."""
+    """(3, 3), eV/Å³; NaN and None as in Batch."""
     deviation: Deviation | None = None
 
 

@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.filters import FrechetCellFilter
-from ase.optimize import BFGS, FIRE
+from ase.optimize import BFGS
 
 from tests import toy
 from zoo.batch import UNSUPPORTED
@@ -25,7 +25,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Potential]:
         yield made
 
 
-@pytest.fixture(scope="module", params=["o3-3", "o3-3-inversion", "random-frame"])
+@pytest.fixture(scope="module", params=["o3-3", "random-frame"])
 def potential(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Potential]:
     mode = Mode.parse(f"conservative+{request.param}+float64")
     with Potential(toy.worker(tmp_path_factory.mktemp("toy")), card=toy.card(), mode=mode) as made:
@@ -52,17 +52,17 @@ def test_an_equivariant_model_answers_as_without(potential: Potential, plain: Po
     assert found.stresses == pytest.approx(expected.stresses, abs=1e-11)
 
 
-@pytest.mark.parametrize("optimizer", [FIRE, BFGS])
-def test_ase_relaxes_atoms_and_cell_with_it(potential: Potential, plain: Potential, optimizer: type) -> None:
+def test_ase_relaxes_atoms_and_cell_with_it(potential: Potential, plain: Potential) -> None:
     relaxed = []
     for calculator in (potential, plain):
-        atoms = rattled()
+        atoms: Atoms = bulk("Cu", a=3.3).repeat((2, 1, 1))
+        atoms.rattle(0.05, seed=1)
         atoms.calc = calculator
-        assert optimizer(FrechetCellFilter(atoms), logfile=None).run(fmax=1e-3, steps=300)
+        assert BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=0.02, steps=60)  # type: ignore[arg-type]  # filters stand for atoms
         relaxed.append(atoms)
     energies = [atoms.get_potential_energy() for atoms in relaxed]
-    assert energies[0] == pytest.approx(energies[1], abs=1e-6)
-    assert relaxed[0].get_volume() == pytest.approx(relaxed[1].get_volume(), rel=1e-4)
+    assert energies[0] == pytest.approx(energies[1], abs=1e-8)
+    assert relaxed[0].get_volume() == pytest.approx(relaxed[1].get_volume(), rel=1e-6)
 
 
 def test_what_a_model_cannot_do_is_told_as_without(potential: Potential) -> None:

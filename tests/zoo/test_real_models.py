@@ -76,20 +76,15 @@ def test_without_isolation_the_packages_must_be_here() -> None:
         zoo.load("chgnet-0.3.0", isolated=False)
 
 
-@pytest.mark.parametrize("name", ONE_OF_EACH)
-def test_averaging_changes_an_equivariant_model_by_rounding_alone(name: str) -> None:
-    sample = [crystals.distorted("mgo-rocksalt"), crystals.distorted("sic-zincblende")]
-    answers = {}
-    for entry in (name, f"{name}@o3-3"):
-        with zoo.load(entry, device="cpu", threads=1) as potential:
-            answers[entry] = potential.compute(sample)
-    plain, averaged = answers.values()
-    assert plain.spread is None
-    assert averaged.calls.tolist() == [42, 42]
+def test_averaging_changes_an_equivariant_model_by_rounding_alone() -> None:
+    atoms = crystals.distorted("mgo-rocksalt")
+    with zoo.load("chgnet-0.3.0@o3-3", device="cpu", threads=1) as potential:
+        averaged, plain = potential.compute([atoms]), potential._model.compute([atoms])
+    assert (averaged.calls.tolist(), plain.calls.tolist()) == ([42], [1])
     assert abs(averaged.energies - plain.energies).max() < 1e-5
-    assert max(abs(a - b).max() for a, b in zip(averaged.forces, plain.forces, strict=True)) < 1e-4
+    assert abs(averaged.forces[0] - plain.forces[0]).max() < 1e-4
     assert averaged.spread is not None
-    assert 0 < max(spread.max() for spread in averaged.spread.forces) < 1e-4
+    assert 0 < averaged.spread.forces[0].max() < 1e-4
 
 
 def test_fidelities_are_different_answers() -> None:

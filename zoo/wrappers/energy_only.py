@@ -1,7 +1,8 @@
 """Energy only: forces and stress as central differences of the energy, whatever heads the model has.
 
 F = -(E(x + h) - E(x - h)) / 2h for each of the 3N coordinates; σ = (E(ε) - E(-ε)) / 2εV for the six symmetric strains
-(half of that for shear, whose strain has two elements). 6N + 12 + 1 evaluations, or 6N + 1 without a stress.
+(half of that for shear, whose strain has two elements). 6N + 12 + 1 evaluations; 6N + 1 without a stress, as where a
+structure is not periodic in three directions.
 
 The error is h²/6 times the third derivative plus about eps·|E|/h of rounding: with a float64 model the default steps
 leave some 1e-6 eV/Å of the first and 1e-12 of the second; a float32 model wants steps ten times as large, and still
@@ -26,8 +27,7 @@ _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 class EnergyOnly(Wrapper):
     """A gradient by construction, at a price.
 
-    `step`: of a coordinate, Å; `strain`: of a strain component, None for no stress. The stress is left out for
-    structures that are not periodic in all three directions, and then for all of a call.
+    `step`: of a coordinate, Å; `strain`: of a strain component, None for a potential without stress.
     """
 
     def __init__(self, model: Computes, *, step: float = 1e-3, strain: float | None = 1e-3) -> None:
@@ -46,8 +46,11 @@ class EnergyOnly(Wrapper):
         energy, (up, down) = answers.energies[0], answers.energies[1:].reshape(-1, 2).T
         n = 3 * len(atoms)
         forces = (down - up)[:n].reshape(-1, 3) / (2 * self._step)
-        stress = None
-        if self._strain is not None and len(up) > n:
+        if self._strain is None:
+            stress = None
+        elif len(up) == n:  # not periodic in three directions
+            stress = np.full((3, 3), np.nan)
+        else:
             work = (up - down)[n:] / (2 * self._strain * atoms.get_volume())
             units = _unit_strains()
             stress = np.tensordot(work / (units**2).sum(axis=(1, 2)), units, axes=1)

@@ -23,10 +23,9 @@ class LJ:
         for each in atoms:
             energies.append(calculator.get_potential_energy(each))
             forces.append(calculator.get_forces(each))
-            if each.pbc.all():
-                stresses.append(voigt_6_to_full_3x3_stress(calculator.get_stress(each)))
-        stress = np.array(stresses) if stresses else None
-        return Batch(np.array(energies), forces, stress, [None] * len(atoms), 0.0)
+            nothing = np.full((3, 3), np.nan)
+            stresses.append(voigt_6_to_full_3x3_stress(calculator.get_stress(each)) if each.pbc.all() else nothing)
+        return Batch(np.array(energies), forces, np.array(stresses), [None] * len(atoms), 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +63,13 @@ def test_the_cost_is_six_for_each_atom_twelve_for_the_stress_and_one(atoms: Atom
     assert EnergyOnly(LJ(), strain=None).compute([atoms]).calls.tolist() == [6 * 2 + 1]
 
 
-def test_a_cluster_has_no_stress() -> None:
+def test_a_cluster_has_no_stress(atoms: Atoms) -> None:
     cluster = Octahedron("Cu", 2)
     cluster.rattle(0.1, seed=2)
-    batch = EnergyOnly(LJ()).compute([cluster])
-    assert batch.stresses is None
-    assert batch.calls.tolist() == [6 * len(cluster) + 1]
+    batch = EnergyOnly(LJ()).compute([cluster, atoms])
+    assert batch.stresses is not None
+    assert np.isnan(batch.stresses[0]).all()
+    assert np.isfinite(batch.stresses[1]).all()
+    assert batch.calls.tolist() == [6 * len(cluster) + 1, 6 * len(atoms) + 13]
+    assert EnergyOnly(LJ(), strain=None).compute([atoms]).stresses is None
     assert batch.forces[0] == pytest.approx(LJ().compute([cluster]).forces[0], abs=2e-5)
