@@ -21,7 +21,7 @@ class Record(BaseModel):
     outputs: dict[str, JsonValue] = {}
     """Raw numbers in house units; keys are the task's."""
     force_calls: int = Field(default=0, ge=0)
-    """Structures evaluated for this sample."""
+    """Evaluations of the model for this sample; an averaging mode needs many for one structure."""
     atom_calls: int = Field(default=0, ge=0)
     """Atoms evaluated for this sample, summed over its force calls."""
     seconds: float = Field(default=0.0, ge=0)

@@ -99,7 +99,7 @@ def hub_card(card: Card, results: Sequence[Result]) -> ModelCard:
         card.prose.strip(),
         "## Use",
         f'```python\nimport zoo\n\natoms.calc = zoo.load("{card.name}")\n```',
-        f"Converted from the authors' checkpoint by mlip-zoo, every tensor equal bit by bit. "
+        "Converted from the authors' checkpoint by mlip-zoo, every tensor equal bit by bit. "
         + (f"Paper: {card.paper}. " if card.paper else "")
         + f"Code: {card.code}. Licence of the code: {card.licence.code or NOTHING}; of the weights: "
         f"{card.licence.weights or NOTHING}.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -16,6 +16,23 @@ UNSUPPORTED = "unsupported: "
 """How an error begins that says: the model does not claim to know such a structure. Everything else is a failure."""
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far the answers that were averaged lie apart, for n structures: an uncertainty.
+
+    Standard deviations, so that white noise of one size in every number shows as that size. NaN where a structure has
+    an error.
+    """
+
+    energies_per_atom: Array
+    """(n,), eV/atom."""
+    forces: list[Array]
+    """n arrays (n_i,): per atom, root mean square over the averaged answers and the three components, eV/Å."""
+    stresses: Array | None
+    """(n,): root mean square over the averaged answers and the nine components, eV/Å³."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,14 @@ class Batch:
     errors: list[str | None]
     seconds: float
     """Time inside the model, without the pipe."""
+    calls: Counts = field(default=None)  # type: ignore[arg-type]  # its default needs the number of structures
+    """(n,), model evaluations behind each answer: one, unless a wrapper needed more."""
+    spread: Spread | None = None
+    """Of the answers that a wrapper averaged; None where there was one answer."""
+
+    def __post_init__(self) -> None:
+        if self.calls is None:
+            object.__setattr__(self, "calls", np.ones(len(self), dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.forces)

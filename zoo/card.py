@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -22,7 +22,7 @@ from pydantic import (
 from zoo import front_matter
 from zoo.elements import SYMBOLS, expand
 from zoo.errors import CardError, ModeError, UnpinnedCheckpoint
-from zoo.mode import Dtype, Forces, Mode, Runtime
+from zoo.mode import Averaging, Dtype, Forces, Mode, Runtime
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$", max_length=60)]
@@ -336,6 +336,7 @@ class Card(_Frozen):
         has: dict[str, tuple[str, ...]] = {
             "forces": self.forces,
             "fidelity": tuple(self.fidelities),
+            "averaging": get_args(Averaging),
             "dtype": self.dtypes,
             "runtime": self.runtimes,
         }

@@ -23,7 +23,7 @@ from zoo.checks.bench import Bench
 from zoo.checks.caller import Caller
 from zoo.checks.finding import Check, Conformance, Fault, Finding, Measure, Skipped, Symmetry, graded, table
 from zoo.errors import StructureError, WorkerDied, WorkerError, WorkerStartError, WorkerTimeout
-from zoo.mode import Dtype, Forces
+from zoo.mode import Averaging, Dtype, Forces
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -70,6 +70,7 @@ def check(
     card: Card | None = None,
     forces: Forces = "conservative",
     fidelity: str | None = None,
+    averaging: Averaging = "none",
     rotation: Symmetry = "exact",
     inversion: Symmetry = "learned",
     dtype: Dtype = "float32",
@@ -79,10 +80,11 @@ def check(
 ) -> Conformance:
     """Run every check on a potential. What the potential does is a verdict, never an exception of this function.
 
-    `forces`, `fidelity`, `dtype`: the mode that the potential runs in. `forces="direct"`, `rotation="learned"` and
-    `inversion="learned"` claim less: what they don't claim is measured and reported as skipped. `elements`: what the
-    potential supports; the card's when there is one, else all. `time_limit`: seconds per call. `progress`: told the
-    name of each check before it runs. Raises StructureError when no crystal is made of these elements.
+    `forces`, `fidelity`, `averaging`, `dtype`: the mode that the potential runs in. `forces="direct"`,
+    `rotation="learned"` and `inversion="learned"` claim less: what they don't claim is measured and reported as
+    skipped. `elements`: what the potential supports; the card's when there is one, else all. `time_limit`: seconds per
+    call. `progress`: told the name of each check before it runs. Raises StructureError when no crystal is made of these
+    elements.
     """
     compounds = _compounds(elements if elements is not None else card.elements if card else None)
     started = time.monotonic()
@@ -96,6 +98,7 @@ def check(
             card=card,
             forces=forces,
             fidelity=fidelity,
+            averaging=averaging,
             rotation=rotation,
             inversion=inversion,
             dtype=dtype,

@@ -76,6 +76,7 @@ def check(
             card=potential.card,
             forces=potential.mode.forces,
             fidelity=potential.mode.fidelity,
+            averaging=potential.mode.averaging,
             rotation=potential.card.rotation or "learned",  # what nobody claims is measured, and not demanded
             inversion=potential.card.inversion or "learned",
             dtype=potential.mode.dtype,

@@ -8,8 +8,9 @@ import sys
 from zoo import environment, index
 from zoo.convert import prepare
 from zoo.local import Local
-from zoo.mode import Dtype, Forces, Runtime
-from zoo.potential import Backend, Potential
+from zoo.mode import Averaging, Dtype, Forces, Runtime
+from zoo.model import Backend
+from zoo.potential import Potential
 from zoo.progress import Say, status
 from zoo.remote import BATCH_TIME_LIMIT, Worker
 
@@ -21,13 +22,14 @@ def load(
     dtype: Dtype | None = None,
     forces: Forces | None = None,
     fidelity: str | None = None,
+    averaging: Averaging | None = None,
     runtime: Runtime | None = None,
     isolated: bool | None = None,
     threads: int | None = None,
     batch_time_limit: float = BATCH_TIME_LIMIT,
     say: Say | None = None,
 ) -> Potential:
-    """A potential by name: `load("chgnet-0.3.0")`, `load("sevennet-mf-0@r2scan+float64")`.
+    """A potential by name: `load("chgnet-0.3.0")`, `load("sevennet-mf-0@r2scan+float64")`, `load("sevennet-0@o3-3")`.
 
     On first use this fetches the checkpoint (verified by hash), converts it to safetensors and builds the family's
     environment, with a progress line; afterwards it takes milliseconds, and the model itself loads with the first
@@ -36,7 +38,7 @@ def load(
     Args:
         entry: a card's name, or `card@mode`.
         device: `auto` (an accelerator when the family's packages see one), `cpu`, `cuda`, `cuda:1`.
-        dtype, forces, fidelity, runtime: parts of the mode, instead of writing them behind the `@`.
+        dtype, forces, fidelity, averaging, runtime: parts of the mode, instead of writing them behind the `@`.
         isolated: True runs the model in a worker in the family's own environment; False in this process, which must
             be that environment or have its packages; None chooses False only inside that very environment.
         threads: CPU threads of the worker; None leaves it to the model's libraries. One thread is repeatable to the
@@ -49,7 +51,9 @@ def load(
         CheckpointError, ConversionError: the bytes cannot be had, are not the pinned ones, or were never pinned.
         EnvironmentFault: the family has no adapter, or its environment cannot be built.
     """
-    card, mode = index.resolve(entry, dtype=dtype, forces=forces, fidelity=fidelity, runtime=runtime)
+    card, mode = index.resolve(
+        entry, dtype=dtype, forces=forces, fidelity=fidelity, averaging=averaging, runtime=runtime
+    )
     card.require_pinned()
     family = environment.find(card.family)
     inside = sys.prefix == str(family.folder)

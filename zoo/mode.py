@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict
 from zoo.errors import ModeError
 
 Forces = Literal["conservative", "direct"]
-Averaging = Literal["none"]
+Averaging = Literal[
+    "none",
+    "o3-3",
+    "o3-5",
+    "o3-7",
+    "o3-3-inversion",
+    "o3-5-inversion",
+    "o3-7-inversion",
+    "space-group",
+    "random-frame",
+]
 Dtype = Literal["float32", "float64"]
 Runtime = Literal["eager", "compiled"]
 
@@ -20,6 +30,8 @@ _TOKENS = {
     "dtype": get_args(Dtype),
     "runtime": get_args(Runtime),
 }
+_DIRECTIONS = {3: 6, 5: 14, 7: 26}
+"""l_max → points of the Lebedev rule of that degree; each is taken with 2 l_max + 1 angles about it."""
 _FIDELITY = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 
@@ -37,7 +49,8 @@ class Mode(BaseModel):
     fidelity: str | None = None
     """The level of theory asked of a multi-fidelity checkpoint (`pbe`, `r2scan`); None where there is only one."""
     averaging: Averaging = "none"
-    """Symmetrisation around the model."""
+    """Symmetrisation around the model: over rotations up to l_max (`o3-3`), with their mirror images
+    (`o3-3-inversion`), over the crystal's own group, or one random orientation (zoo.wrappers)."""
     dtype: Dtype = "float32"
     """Floating-point type of the model's arithmetic (positions travel as float64 always)."""
     runtime: Runtime = "eager"
@@ -54,8 +67,15 @@ class Mode(BaseModel):
 
     @property
     def cost_force_calls(self) -> int:
-        """Model evaluations that one answer of this mode costs."""
-        return 1
+        """Model evaluations that one answer of this mode costs.
+
+        The space group's is one: a crystal that its own symmetry has moved is the same crystal.
+        """
+        match self.averaging.split("-"):
+            case ["o3", l_max, *inversion]:
+                return _DIRECTIONS[int(l_max)] * (2 * int(l_max) + 1) * (2 if inversion else 1)
+            case _:
+                return 1
 
     @classmethod
     def parse(cls, text: str) -> Mode:

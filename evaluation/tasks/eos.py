@@ -138,7 +138,7 @@ class Eos:
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         ratios = self.protocol.volume_ratios
         batch = potential.compute([_scaled(sample.atoms, ratio) for sample in samples for ratio in ratios])
-        parts = np.repeat([len(sample.atoms) for sample in samples], len(ratios))
+        parts = batch.calls * np.repeat([len(sample.atoms) for sample in samples], len(ratios))
         seconds = batch.seconds * parts / parts.sum()
         return [
             self._record(sample, batch, range(i * len(ratios), (i + 1) * len(ratios)), seconds)
@@ -147,9 +147,10 @@ class Eos:
 
     def _record(self, sample: Sample, batch: Batch, rows: range, seconds: np.ndarray) -> Record:
         n = len(sample.atoms)
+        calls = int(batch.calls[rows.start : rows.stop].sum())
         cost = {
-            "force_calls": len(rows),
-            "atom_calls": n * len(rows),
+            "force_calls": calls,
+            "atom_calls": n * calls,
             "seconds": float(seconds[rows.start : rows.stop].sum()),
         }
         errors = [error for error in batch.errors[rows.start : rows.stop] if error]

@@ -11,6 +11,7 @@ from ase import Atoms
 from evaluation.record import Record
 from evaluation.tasks.eos import MAGNETIC, TASK, reference_curve
 from zoo.batch import UNSUPPORTED, Batch
+from zoo.wrappers.o3_average import O3Average
 
 
 class AllElectron:
@@ -89,6 +90,15 @@ def test_cost_is_that_of_the_structures() -> None:
     assert sum(record.force_calls for record in found) == 27 * 7
     assert sum(record.atom_calls for record in found) == 7 * sum(len(s.atoms) for s in TASK.samples("fast"))
     assert sum(record.seconds for record in found) == pytest.approx(1.0)
+
+
+def test_an_average_costs_all_its_evaluations() -> None:
+    found = records(O3Average(AllElectron(), l_max=3), "canary")  # type: ignore[arg-type]
+    assert [record.force_calls for record in found] == [7 * 42] * 3
+    atoms = [len(sample.atoms) for sample in TASK.samples("canary")]
+    assert [record.atom_calls for record in found] == [7 * 42 * n for n in atoms]
+    assert sum(record.seconds for record in found) == pytest.approx(1.0)
+    assert TASK.score(TASK.table(found))["delta"].value == pytest.approx(0, abs=1e-6)
 
 
 def test_the_dataset_is_the_one_that_was_pinned() -> None:

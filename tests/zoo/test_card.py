@@ -183,6 +183,10 @@ def test_a_name_is_never_a_path(name: str) -> None:
         "chgnet-0.3.0@conservative+float64",
         "sevennet-mf-0@conservative+r2scan",
         "sevennet-mf-0@conservative+pbe+float64",
+        "chgnet-0.3.0@conservative+o3-3",
+        "chgnet-0.3.0@conservative+o3-7-inversion+float64",
+        "sevennet-mf-0@conservative+pbe+space-group",
+        "chgnet-0.3.0@conservative+random-frame",
     ],
 )
 def test_entry_names_round_trip(entry: str) -> None:
@@ -194,6 +198,8 @@ def test_a_mode_is_canonical_whatever_the_order() -> None:
     assert (
         index.entry_name(*index.resolve("sevennet-mf-0@float64+r2scan")) == "sevennet-mf-0@conservative+r2scan+float64"
     )
+    assert str(Mode.parse("float64+o3-5+direct")) == "direct+o3-5+float64"
+    assert index.entry_name(*index.resolve("chgnet-0.3.0", averaging="o3-3")) == "chgnet-0.3.0@conservative+o3-3"
     assert (
         index.entry_name(*index.resolve("sevennet-mf-0", dtype="float64")) == "sevennet-mf-0@conservative+pbe+float64"
     )
@@ -207,6 +213,14 @@ def test_a_mode_is_canonical_whatever_the_order() -> None:
         ("sevennet-mf-0@scan", {}, "It has: forces conservative; fidelity pbe, r2scan"),
         ("chgnet-0.3.0", {"runtime": "compiled"}, "has no runtime 'compiled'"),
         ("chgnet-0.3.0@float32+float64", {}, "gives dtype twice"),
+        ("chgnet-0.3.0@o3-3+o3-5", {}, "gives averaging twice"),
+        ("chgnet-0.3.0@o3-3", {"averaging": "none"}, "keep one"),
+        (
+            "chgnet-0.3.0",
+            {"averaging": "o3-4"},
+            "has no averaging 'o3-4'. It has: forces conservative; averaging none, o3-3",
+        ),
+        ("chgnet-0.3.0@o3-4", {}, "averaging none, o3-3, o3-5, o3-7"),
         ("chgnet-0.3.0@float32", {"dtype": "float64"}, "keep one"),
         ("chgnet-0.3.0@<b>", {}, "is no part of a mode"),
     ],

@@ -198,6 +198,12 @@ def test_the_canary_stands_for_the_default_mode(card: Card) -> None:
     assert "stands for direct" in report["canary"].detail
 
 
+def test_the_canary_stands_for_one_orientation(card: Card) -> None:
+    learned = card.model_copy(update={"rotation": "learned"})
+    for known, status in ((card, "passed"), (learned, "skipped")):
+        assert check(Sound(), card=known, averaging="o3-3", dtype="float64")["canary"].status == status
+
+
 @pytest.mark.parametrize(
     ("field", "size"),
     [("energy_ev_per_atom", 0.002), ("max_force_ev_per_angstrom", 0.02), ("pressure_gpa", 0.2)],

@@ -81,6 +81,17 @@ def test_without_isolation_the_packages_must_be_here() -> None:
         zoo.load("chgnet-0.3.0", isolated=False)
 
 
+def test_averaging_changes_an_equivariant_model_by_rounding_alone() -> None:
+    atoms = crystals.distorted("mgo-rocksalt")
+    with zoo.load("chgnet-0.3.0@o3-3", device="cpu", threads=1) as potential:
+        averaged, plain = potential.compute([atoms]), potential._model.compute([atoms])
+    assert (averaged.calls.tolist(), plain.calls.tolist()) == ([42], [1])
+    assert abs(averaged.energies - plain.energies).max() < 1e-5
+    assert abs(averaged.forces[0] - plain.forces[0]).max() < 1e-4
+    assert averaged.spread is not None
+    assert 0 < averaged.spread.forces[0].max() < 1e-4
+
+
 def test_fidelities_are_different_answers() -> None:
     pbe, r2scan = _answer("sevennet-mf-0@pbe"), _answer("sevennet-mf-0@r2scan")
     assert np.abs(pbe.energies - r2scan.energies).min() > 1.0

@@ -14,7 +14,7 @@ from zoo.checks.bounds import BOUNDS, SLOPE_NOISE
 from zoo.checks.caller import Caller
 from zoo.checks.finding import Fault, Symmetry
 from zoo.checks.work import VOIGT, Strain, mean_slopes
-from zoo.mode import Dtype, Forces
+from zoo.mode import Averaging, Dtype, Forces
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -32,6 +32,7 @@ class Bench:
         card: Card | None,
         forces: Forces,
         fidelity: str | None,
+        averaging: Averaging,
         rotation: Symmetry,
         inversion: Symmetry,
         dtype: Dtype,
@@ -46,6 +47,7 @@ class Bench:
         self.card = card
         self.forces = forces
         self.fidelity = fidelity
+        self.averaging = averaging
         self.rotation = rotation
         self.inversion = inversion
         self.dtype = dtype

@@ -11,6 +11,7 @@ from zoo.batch import Array, Batch
 from zoo.checks.bench import Bench
 from zoo.checks.difference import difference
 from zoo.checks.finding import Finding
+from zoo.rotation import turned
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -46,7 +47,7 @@ def far_translation(bench: Bench) -> Finding:
 def rotation(bench: Bench) -> Finding:
     """A turned crystal has the same energy, turned forces and a turned stress."""
     rotations = _rotations(len(bench.structures))
-    found = bench.answer([_turned(atoms, matrix) for atoms, matrix in zip(bench.structures, rotations, strict=True)])
+    found = bench.answer([turned(atoms, matrix) for atoms, matrix in zip(bench.structures, rotations, strict=True)])
     measures = difference(found, _covariant(bench.reference, rotations), bounds=bench.bounds)
     unclaimed = "" if bench.rotation == "exact" else "rotation is learned, not built in"
     return Finding(measures, diagnosis="not equivariant under rotation", unclaimed=unclaimed)
@@ -59,7 +60,7 @@ def inversion(bench: Bench) -> Finding:
     """
     n = len(bench.structures)
     improper = [-np.eye(3)] * n + [-matrix for matrix in _rotations(n)]
-    found = bench.answer([_turned(atoms, matrix) for atoms, matrix in zip(bench.structures * 2, improper, strict=True)])
+    found = bench.answer([turned(atoms, matrix) for atoms, matrix in zip(bench.structures * 2, improper, strict=True)])
     measures = difference(found, _covariant(_joined([bench.reference] * 2), improper), bounds=bench.bounds)
     unclaimed = "" if bench.inversion == "exact" else "equivariance under inversion is not promised"
     return Finding(measures, diagnosis="tells left from right: not equivariant under inversion", unclaimed=unclaimed)
@@ -113,14 +114,6 @@ def _moved(atoms: Atoms, vector: Array) -> Atoms:
     moved: Atoms = atoms.copy()
     moved.positions += vector
     return moved
-
-
-def _turned(atoms: Atoms, matrix: Array) -> Atoms:
-    """The structure under an orthogonal matrix; the cell stays right-handed: -a, -b, -c span the lattice of a, b, c."""
-    turned: Atoms = atoms.copy()
-    turned.positions = atoms.positions @ matrix.T
-    turned.cell = atoms.cell.array @ matrix.T * np.sign(np.linalg.det(matrix))
-    return turned
 
 
 def _covariant(batch: Batch, matrices: list[Array]) -> Batch:

@@ -1,0 +1,32 @@
+"""Rotations, proper and improper, of structures and of answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zoo.batch import Array
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def turned(atoms: Atoms, matrix: Array) -> Atoms:
+    """The structure under an orthogonal matrix; the cell stays right-handed: -a, -b, -c span the lattice of a, b, c."""
+    turned: Atoms = atoms.copy()
+    turned.positions = atoms.positions @ matrix.T
+    turned.cell = atoms.cell.array @ matrix.T * np.sign(np.linalg.det(matrix))
+    return turned
+
+
+def random_rotation(rng: np.random.Generator) -> Array:
+    """A proper rotation matrix, uniformly distributed: a uniform unit quaternion's."""
+    w, x, y, z = (q := rng.normal(size=4)) / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
