@@ -116,7 +116,11 @@ class Checkpoint(_Frozen):
 
     upstream: PinnedFile | None = None
     """The file that the authors published; opened only inside a worker."""
-    upstream_format: Literal["torch-pickle"] | None = None
+    upstream_format: Literal["torch-pickle", "nqx"] | None = None
+    """`torch-pickle` runs code when it is opened; `nqx` is a line of JSON and plain arrays."""
+    upstream_config: PinnedFile | dict[str, str | int | float | bool] | None = None
+    """The description of the architecture, where the authors' file holds tensors alone: another file of theirs, or,
+    where it stands in their code and nowhere else, the arguments themselves."""
     safetensors: Safetensors | None = None
     """What loading uses. Made from `upstream` on first use where no source has it."""
 
@@ -126,6 +130,8 @@ class Checkpoint(_Frozen):
             raise ValueError("give upstream, safetensors, or both")
         if (self.upstream is None) != (self.upstream_format is None):
             raise ValueError("upstream and upstream_format go together")
+        if self.upstream_config is not None and self.upstream is None:
+            raise ValueError("upstream_config describes an upstream file; there is none")
         return self
 
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from zoo.files import write_json
 
 ADAPTERS = Path(__file__).with_name("adapters")
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
+NEVER = "sys_platform == 'never'"
+"""The marker with which an override drops a dependency that a model does not need to compute."""
 _BUILD_TIME_LIMIT = 3600.0
 
 Say = Callable[[str], None]
@@ -42,6 +45,8 @@ class Environment:
     requires_python: str
     dependencies: tuple[str, ...]
     exclude_newer: str
+    overrides: tuple[str, ...]
+    """What packages are to want instead of what their own metadata say (`[tool.uv] override-dependencies`)."""
     folder: Path
 
     @property
@@ -84,16 +89,21 @@ class Environment:
         started = time.monotonic()
         say(f"building the environment of {self.family}")
         self._uv("venv", "--no-project", "--python", _base_python(self.requires_python), str(self.folder), say=say)
-        self._uv(
-            *("pip", "install", "--python", str(self.python), "--exclude-newer", self.exclude_newer),
-            *self.dependencies,
-            say=say,
-        )
+        with tempfile.TemporaryDirectory() as scratch:
+            overrides = Path(scratch) / "overrides.txt"
+            overrides.write_text("\n".join(self.overrides), encoding="utf-8")
+            self._uv(
+                *("pip", "install", "--python", str(self.python), "--exclude-newer", self.exclude_newer),
+                *("--override", str(overrides)),
+                *self.dependencies,
+                say=say,
+            )
         write_json(
             self._receipt,
             {
                 "family": self.family,
                 "dependencies": list(self.dependencies),
+                "overrides": list(self.overrides),
                 "exclude_newer": self.exclude_newer,
                 "seconds": round(time.monotonic() - started, 1),
                 **_size(self.folder),
@@ -144,8 +154,12 @@ def describe(adapter: Path) -> Environment:
     if match is None:
         raise EnvironmentFault(f"{adapter.name} has no '# /// script' header")
     header = tomllib.loads(re.sub(r"^# ?", "", match["body"], flags=re.MULTILINE))
-    loose = [item for item in header["dependencies"] if "==" not in item and " @ " not in item]
-    exclude_newer = header.get("tool", {}).get("uv", {}).get("exclude-newer")
+    settings = header.get("tool", {}).get("uv", {})
+    # an override may also drop a dependency: `name ; <a marker that never holds>`
+    overrides = settings.get("override-dependencies", [])
+    wanted = [*header["dependencies"], *(item for item in overrides if NEVER not in item)]
+    loose = [item for item in wanted if "==" not in item and " @ " not in item]
+    exclude_newer = settings.get("exclude-newer")
     if loose or not exclude_newer:
         raise EnvironmentFault(
             f"{adapter.name}: every dependency needs '==' and the header needs [tool.uv] exclude-newer; loose: {loose}"
@@ -158,6 +172,7 @@ def describe(adapter: Path) -> Environment:
         requires_python=header["requires-python"],
         dependencies=tuple(header["dependencies"]),
         exclude_newer=exclude_newer,
+        overrides=tuple(overrides),
         folder=_environments_dir() / f"{adapter.stem}-{digest}",
     )
 
