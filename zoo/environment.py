@@ -117,19 +117,19 @@ class Environment:
 
         command = [uv.find_uv_bin(), *arguments, *(["--offline"] if offline() else [])]
         environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT")}
-        process = subprocess.Popen(  # the words are ours and the adapter's header's
+        lines: list[str] = []
+        with subprocess.Popen(  # the words are ours and the adapter's header's
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
-        )
-        assert process.stderr is not None
-        lines: list[str] = []
-        for line in process.stderr:
-            lines.append(line.rstrip())
-            say(line.strip())
+        ) as process:
+            assert process.stderr is not None
+            for line in process.stderr:
+                lines.append(line.rstrip())
+                say(line.strip())
         if process.wait(_BUILD_TIME_LIMIT):
             tail = "\n  ".join(lines[-15:])
             self.remove()
@@ -158,7 +158,7 @@ def describe(adapter: Path) -> Environment:
     # an override may also drop a dependency: `name ; <a marker that never holds>`
     overrides = settings.get("override-dependencies", [])
     wanted = [*header["dependencies"], *(item for item in overrides if NEVER not in item)]
-    loose = [item for item in wanted if "==" not in item and " @ " not in item]
+    loose = [item for item in wanted if "==" not in item.partition(";")[0] and " @ " not in item]
     exclude_newer = settings.get("exclude-newer")
     if loose or not exclude_newer:
         raise EnvironmentFault(

@@ -46,22 +46,26 @@ class Structure:
     pbc: np.ndarray
     """(3,) bool."""
 
+    def central(self) -> Structure:
+        """The same atoms near the origin: a model that rounds positions to float32 loses their digits far out.
+
+        Along periodic directions they are wrapped into the cell, along the others their mean becomes zero.
+        """
+        fractional = np.linalg.solve(_completed(self.cell, self.pbc).T, self.positions.T).T
+        away = np.where(self.pbc, np.floor(fractional), fractional.mean(axis=0))
+        positions = self.positions - away @ _completed(self.cell, self.pbc)
+        return Structure(self.numbers, positions, self.cell, self.pbc)
+
     def boxed(self, reach: float) -> Structure:
         """The same atoms, periodic in every direction, for models that know nothing else.
 
         A direction that is not periodic gets a cell vector across the others, so long that no image is within
         `reach` (Å). The box has no meaning beyond that: its stress is nobody's.
         """
-        if self.pbc.all():
-            return self
-        cell = self.cell.copy()
-        cell[~self.pbc] = 0.0
+        cell = _completed(self.cell, self.pbc)
         for axis in np.flatnonzero(~self.pbc):
-            # the normal of the vectors there are, filled up with whatever Cartesian axis leans least on them
-            _, _, directions = np.linalg.svd(cell)
-            normal = directions[np.linalg.matrix_rank(cell)]
-            height = self.positions @ normal
-            cell[axis] = normal * (height.max() - height.min() + reach + 1.0)
+            height = self.positions @ cell[axis]
+            cell[axis] *= height.max() - height.min() + reach + 1.0
         return Structure(self.numbers, self.positions, cell, np.ones(3, dtype=bool))
 
 
@@ -200,6 +204,15 @@ def _jax_accelerator() -> Any:
     jax = sys.modules.get("jax")
     device = jax.devices()[0] if jax is not None else None
     return None if device is None or device.platform == "cpu" else device
+
+
+def _completed(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
+    """The cell with unit vectors, at right angles to all others, in the place of those that are not periodic."""
+    full = np.where(pbc[:, None], cell, 0.0)
+    for axis in np.flatnonzero(~pbc):
+        _, _, directions = np.linalg.svd(full)
+        full[axis] = directions[np.linalg.matrix_rank(full)]
+    return full
 
 
 def _unpack(arrays: Arrays) -> list[Structure]:

@@ -57,3 +57,16 @@ def test_a_box_keeps_images_out_of_reach(pbc: tuple[bool, bool, bool]) -> None:
         normal /= np.linalg.norm(normal)
         # whatever whole multiples of the other vectors are added, the height over their plane stays
         assert (abs(boxed.cell[axis] @ normal) - abs(apart @ normal)).min() >= 6.0
+
+
+@pytest.mark.parametrize("pbc", [(False, False, False), (True, False, False), (True, True, False), (True, True, True)])
+def test_central_moves_by_whole_cells_and_otherwise_as_one(pbc: tuple[bool, bool, bool]) -> None:
+    rng = np.random.default_rng(2)
+    cell = np.array([[3.0, 0.2, 0.0], [0.5, 4.0, 0.1], [0.3, 0.4, 5.0]]) * np.array(pbc)[:, None]
+    positions = rng.normal(scale=2.0, size=(5, 3)) + 1e4
+    moved = Structure(np.full(5, 6), positions, cell, np.array(pbc)).central().positions - positions
+    assert abs(moved + positions).max() < 12.0
+    apart = moved - moved[0]
+    whole = np.linalg.lstsq(cell.T, apart.T, rcond=None)[0] if any(pbc) else np.zeros((3, 5))
+    assert abs(whole - whole.round()).max() < 1e-8
+    assert abs(cell.T @ whole - apart.T).max() < 1e-8

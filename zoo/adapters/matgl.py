@@ -87,7 +87,7 @@ class MatGLModel:
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
         from torch_geometric.data import Batch
 
-        boxed = [structure.boxed(self.cutoff) for structure in structures]
+        boxed = [structure.boxed(self.cutoff).central() for structure in structures]
         graphs = Batch.from_data_list([self._graph(structure) for structure in boxed]).to(self.device)
         cells = torch.tensor(np.array([s.cell for s in boxed]), dtype=self.dtype, device=self.device)
         energies, forces, stresses, _ = self.potential(graphs, cells)
@@ -107,9 +107,7 @@ class MatGLModel:
         from torch_geometric.data import Data
 
         fractional = np.linalg.solve(structure.cell.T, structure.positions.T).T
-        # wrapped into the cell: far out, fractional coordinates in float32 would lose their digits
-        fractional -= np.floor(fractional)
-        positions = np.ascontiguousarray(fractional @ structure.cell)
+        positions = np.ascontiguousarray(structure.positions)
         centres, neighbours, images, distances = find_points_in_spheres(
             positions,
             positions,

@@ -118,6 +118,7 @@ class Nequix:
         from ase.geometry import complete_cell
         from matscipy.neighbours import neighbour_list
 
+        structures = [structure.central() for structure in structures]
         cells = [complete_cell(structure.cell) for structure in structures]
         n_node = np.array([len(structure.numbers) for structure in structures])
         receivers, senders, shifts, n_edge = [], [], [], []
