@@ -55,6 +55,8 @@ SMALL = [
     Small("mace"),
     Small("mattersim"),
     Small("pet", cutoff=4.5, forces="conservative, direct", rotation="learned", inversion="learned"),
+    Small("fairchem", "direct", forces="direct"),
+    Small("fairchem", "conservative"),
     Small("orb", "direct", cutoff=6.0, forces="direct", rotation="learned", inversion="learned", spelled_out=True),
     Small("orb", "conservative", cutoff=6.0, rotation="learned", inversion="learned", spelled_out=True),
 ]

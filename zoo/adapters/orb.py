@@ -117,7 +117,9 @@ class OrbModel:
         )
 
     def _graph(self, structure: Any) -> Any:
-        atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+        # the library takes all directions to be periodic or none
+        crystal = structure.boxed(CUTOFF) if structure.pbc.any() else structure
+        atoms = Atoms(crystal.numbers, crystal.positions, cell=crystal.cell, pbc=crystal.pbc)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.adapter.from_ase_atoms(

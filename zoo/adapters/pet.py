@@ -26,7 +26,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import metatomic.torch  # registers the classes that a checkpoint is made of; without it, loading one fails
+import metatomic.torch  # noqa: F401  # registers the classes that a checkpoint is made of
 import numpy as np
 import torch
 from ase.data import chemical_symbols
@@ -87,7 +87,7 @@ class PETModel:
             gradient, virials = torch.autograd.grad(energies.sum(), [positions, strains])
             volumes = torch.linalg.det(cells).abs().reshape(-1, 1, 1)
             forces, stresses = -gradient, virials / torch.where(volumes == 0, torch.nan, volumes)
-        # a molecule has no stress; the host does not ask for one
+        assert forces is not None  # from the head or from the gradient
         parts = _numpy(stresses).reshape(-1, 3, 3) if stresses is not None else [None] * len(structures)
         return list(zip(_numpy(energies), np.split(_numpy(forces), ends[:-1]), parts, strict=True))
 
