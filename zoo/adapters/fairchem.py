@@ -72,7 +72,7 @@ class FairchemModel:
         )
         self.unit = _unit(config, tensors, device=device.partition(":")[0], settings=settings)
         tasks = sorted(self.unit.dataset_to_tasks)
-        if task is None and len(tasks) > 1 or task is not None and task not in tasks:
+        if (task is None and len(tasks) > 1) or (task is not None and task not in tasks):
             raise ValueError(f"this checkpoint needs a fidelity among {', '.join(tasks)}; asked for {task}")
         self.task = task or tasks[0]
         backbone = self.unit.model.module.backbone
