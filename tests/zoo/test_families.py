@@ -53,6 +53,7 @@ class Small:
 
 SMALL = [
     Small("mace"),
+    Small("deepmd"),
     Small("mattersim"),
     Small("pet", cutoff=4.5, forces="conservative, direct", rotation="learned", inversion="learned"),
     Small("fairchem", "direct", forces="direct"),
