@@ -15,6 +15,7 @@ import pytest
 
 # A setting of the person who runs the tests must not decide one: tests set what they need. The cache stays, because the
 # families' environments in it are gigabytes.
+MIRROR = os.environ.get("MLIP_ZOO_MIRROR")
 KEPT = {"MLIP_ZOO_CACHE", "MLIP_ZOO_REQUIRE_ALL"}
 for name in [name for name in os.environ if name.startswith(("MLIP_ZOO_", "HF_", "HUGGING_FACE_"))]:
     if name not in KEPT:
@@ -42,6 +43,13 @@ def _loopback_only(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_here)
+
+
+@pytest.fixture
+def persons_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of checkpoints that the person who runs the tests named, for those that no package carries."""
+    if MIRROR:
+        monkeypatch.setenv("MLIP_ZOO_MIRROR", MIRROR)
 
 
 @pytest.fixture(scope="session")

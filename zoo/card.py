@@ -152,7 +152,11 @@ class Checkpoint(_Frozen):
 
     upstream: PinnedFile | None = None
     """The file that the authors published; opened only inside a worker."""
-    upstream_format: Literal["torch-pickle", "torchscript", "tensorflow-archive"] | None = None
+    upstream_format: Literal["torch-pickle", "torchscript", "tensorflow-archive", "nqx"] | None = None
+    """All but `nqx`, a line of JSON and plain arrays, run code when they are opened."""
+    upstream_config: PinnedFile | dict[str, str | int | float | bool] | None = None
+    """The description of the architecture, where the authors' file holds tensors alone: another file of theirs, or,
+    where it stands in their code and nowhere else, the arguments themselves."""
     safetensors: Safetensors | None = None
     """What loading uses. Made from `upstream` on first use where no source has it."""
     unpinned: Place | None = None
@@ -165,6 +169,8 @@ class Checkpoint(_Frozen):
             raise ValueError("give upstream, safetensors, or both; or unpinned alone")
         if self.unpinned is None and (self.upstream is None) != (self.upstream_format is None):
             raise ValueError("upstream and upstream_format go together")
+        if self.upstream_config is not None and self.upstream is None:
+            raise ValueError("upstream_config describes an upstream file; there is none")
         return self
 
     @property

@@ -15,7 +15,7 @@ from zoo import index
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from zoo.card import Card
+    from zoo.card import Card, PinnedFile
     from zoo.convert import Conversion
 
 app = typer.Typer()
@@ -151,7 +151,8 @@ def fetch(
         pinned = card.checkpoint.safetensors
         copies = []
         if mirror is not None:
-            wanted = (pinned.weights, pinned.config) if pinned else (card.checkpoint.upstream,)
+            upstream = (card.checkpoint.upstream, _pinned(card.checkpoint.upstream_config))
+            wanted = (pinned.weights, pinned.config) if pinned else upstream
             copies = [checkpoint.export(file, mirror, label=card.name) for file in wanted if file is not None]
     console = Console(highlight=False, soft_wrap=True)
     for path in [*files.values(), *copies]:
@@ -283,7 +284,10 @@ def _facts_table(card: Card) -> Table:
 
 
 def _files(card: Card) -> dict[str, Any]:
-    files: dict[str, Any] = {"upstream checkpoint": card.checkpoint.upstream}
+    files: dict[str, Any] = {
+        "upstream checkpoint": card.checkpoint.upstream,
+        "its description": _pinned(card.checkpoint.upstream_config),
+    }
     if card.checkpoint.safetensors:
         files |= {"safetensors": card.checkpoint.safetensors.weights, "its config": card.checkpoint.safetensors.config}
     return {role: file for role, file in files.items() if file}
@@ -310,6 +314,13 @@ def _weights(card: Card) -> str:
 
 def _default_entry(card: Card) -> str:
     return index.entry_name(card, card.default_mode)
+
+
+def _pinned(described: object) -> PinnedFile | None:
+    """A description of the architecture that is a file; one that the card spells out needs none."""
+    from zoo.card import PinnedFile
+
+    return described if isinstance(described, PinnedFile) else None
 
 
 def _pins(card: Card, done: Conversion) -> bool:

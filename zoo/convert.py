@@ -6,6 +6,7 @@ JSON; they are written here, with the same bytes every time, so that a card can 
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -138,7 +139,24 @@ def _upstream_files(card: Card, say: Say) -> dict[str, Path]:
     upstream = card.checkpoint.upstream
     if upstream is None:
         raise ConversionError(f"{card.name} has no upstream checkpoint to convert; it is safetensors already")
-    return {"upstream": _fetch(card, upstream, say)}
+    files = {"upstream": _fetch(card, upstream, say)}
+    described = card.checkpoint.upstream_config
+    if isinstance(described, PinnedFile):
+        files["upstream_config"] = _fetch(card, described, say)
+    elif described is not None:
+        files["upstream_config"] = _kept(described)
+    return files
+
+
+def _kept(configuration: Mapping[str, object]) -> Path:
+    """The configuration that a card spells out, as a file in the cache: a worker takes files."""
+    text = json_text(configuration).encode()
+    file = PinnedFile(sha256=hashlib.sha256(text).hexdigest(), bytes=len(text))
+    if (found := checkpoint.cached(file)) is not None:
+        return found
+    with tempfile.TemporaryDirectory() as scratch:
+        write_bytes(Path(scratch) / CONFIG, text)
+        return checkpoint.store(Path(scratch) / CONFIG, file)
 
 
 def _fetch(card: Card, file: PinnedFile, say: Say) -> Path:

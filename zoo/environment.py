@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tomllib
@@ -24,6 +25,8 @@ from zoo.files import write_json
 
 ADAPTERS = Path(__file__).with_name("adapters")
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
+NEVER = "sys_platform == 'never'"
+"""The marker with which an override drops a dependency that a model does not need to compute."""
 _BUILD_TIME_LIMIT = 3600.0
 """Seconds."""
 
@@ -44,6 +47,8 @@ class Environment:
     requires_python: str
     dependencies: tuple[str, ...]
     exclude_newer: str
+    overrides: tuple[str, ...]
+    """What packages are to want instead of what their own metadata say (`[tool.uv] override-dependencies`)."""
     folder: Path
 
     @property
@@ -86,16 +91,21 @@ class Environment:
         started = time.monotonic()
         say(f"building the environment of {self.family}")
         self._uv("venv", "--no-project", "--python", _base_python(self.requires_python), str(self.folder), say=say)
-        self._uv(
-            *("pip", "install", "--python", str(self.python), "--exclude-newer", self.exclude_newer),
-            *self.dependencies,
-            say=say,
-        )
+        with tempfile.TemporaryDirectory() as scratch:
+            overrides = Path(scratch) / "overrides.txt"
+            overrides.write_text("\n".join(self.overrides), encoding="utf-8")
+            self._uv(
+                *("pip", "install", "--python", str(self.python), "--exclude-newer", self.exclude_newer),
+                *("--override", str(overrides)),
+                *self.dependencies,
+                say=say,
+            )
         write_json(
             self._receipt,
             {
                 "family": self.family,
                 "dependencies": list(self.dependencies),
+                "overrides": list(self.overrides),
                 "exclude_newer": self.exclude_newer,
                 "seconds": round(time.monotonic() - started, 1),
                 **_size(self.folder),
@@ -110,7 +120,7 @@ class Environment:
         command = [uv.find_uv_bin(), *arguments, *(["--offline"] if offline() else [])]
         environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT")}
         lines: list[str] = []
-        with subprocess.Popen(
+        with subprocess.Popen(  # the words are ours and the adapter's header's
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -149,8 +159,12 @@ def describe(adapter: Path) -> Environment:
     if match is None:
         raise EnvironmentFault(f"{adapter.name} has no '# /// script' header")
     header = tomllib.loads(re.sub(r"^# ?", "", match["body"], flags=re.MULTILINE))
-    loose = [item for item in header["dependencies"] if "==" not in item and " @ " not in item]
-    exclude_newer = header.get("tool", {}).get("uv", {}).get("exclude-newer")
+    settings = header.get("tool", {}).get("uv", {})
+    # an override may also drop a dependency: `name ; <a marker that never holds>`
+    overrides = settings.get("override-dependencies", [])
+    wanted = [*header["dependencies"], *(item for item in overrides if NEVER not in item)]
+    loose = [item for item in wanted if "==" not in item.partition(";")[0] and " @ " not in item]
+    exclude_newer = settings.get("exclude-newer")
     if loose or not exclude_newer:
         raise EnvironmentFault(
             f"{adapter.name}: every dependency needs '==' and the header needs [tool.uv] exclude-newer; loose: {loose}"
@@ -163,6 +177,7 @@ def describe(adapter: Path) -> Environment:
         requires_python=header["requires-python"],
         dependencies=tuple(header["dependencies"]),
         exclude_newer=exclude_newer,
+        overrides=tuple(overrides),
         folder=_environments_dir() / f"{adapter.stem}-{digest}",
     )
 

@@ -5,7 +5,8 @@ with
 
     load(files, *, device, dtype, forces, fidelity, runtime) -> model
 
-where `files` maps a role ('weights' and 'config', or 'upstream') to a path, and the model has
+where `files` maps a role ('weights' and 'config', or 'upstream' and perhaps 'upstream_config') to a path, and the
+model has
 
     facts: dict            parameters ([trainable, all]), cutoff (Å), elements
     compute(structures)    → one (energy, forces, stress or None) per structure, eV, eV/Å, eV/Å³ (3×3, tensile > 0)
@@ -45,6 +46,28 @@ class Structure:
     pbc: np.ndarray
     """(3,) bool."""
 
+    def central(self) -> Structure:
+        """The same atoms near the origin: a model that rounds positions to float32 loses their digits far out.
+
+        Along periodic directions they are wrapped into the cell, along the others their mean becomes zero.
+        """
+        fractional = np.linalg.solve(_completed(self.cell, self.pbc).T, self.positions.T).T
+        away = np.where(self.pbc, np.floor(fractional), fractional.mean(axis=0))
+        positions = self.positions - away @ _completed(self.cell, self.pbc)
+        return Structure(self.numbers, positions, self.cell, self.pbc)
+
+    def boxed(self, reach: float) -> Structure:
+        """The same atoms, periodic in every direction, for models that know nothing else.
+
+        A direction that is not periodic gets a cell vector across the others, so long that no image is within
+        `reach` (Å). The box has no meaning beyond that: its stress is nobody's.
+        """
+        cell = _completed(self.cell, self.pbc)
+        for axis in np.flatnonzero(~self.pbc):
+            height = self.positions @ cell[axis]
+            cell[axis] *= height.max() - height.min() + reach + 1.0
+        return Structure(self.numbers, self.positions, cell, np.ones(3, dtype=bool))
+
 
 class Served:
     """A loaded model that answers requests."""
@@ -57,12 +80,10 @@ class Served:
     def about(self) -> Header:
         """What was loaded, into what."""
         packages = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
-        torch = sys.modules.get("torch")
-        accelerator = torch.cuda.get_device_name() if torch is not None and torch.cuda.is_initialized() else None
         return {
             "facts": self.model.facts,
             "device": self.device,
-            "accelerator": accelerator,
+            "accelerator": _accelerator(),
             "python": platform.python_version(),
             "packages": packages,
         }
@@ -154,6 +175,8 @@ def peak_memory_gb() -> float:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return float(torch.cuda.max_memory_allocated()) / 1e9
+    if (device := _jax_accelerator()) is not None:
+        return float(device.memory_stats()["peak_bytes_in_use"]) / 1e9
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
@@ -162,7 +185,34 @@ def _device(asked: str) -> str:
     if asked != "auto":
         return asked
     torch = sys.modules.get("torch")
-    return "cuda" if torch is not None and torch.cuda.is_available() else "cpu"
+    if torch is not None and torch.cuda.is_available():
+        return "cuda"
+    return "cpu" if _jax_accelerator() is None else "cuda"
+
+
+def _accelerator() -> str | None:
+    """What it says on the accelerator in use; None when there is none."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return str(torch.cuda.get_device_name())
+    device = _jax_accelerator()
+    return None if device is None else str(device.device_kind)
+
+
+def _jax_accelerator() -> Any:
+    """JAX's default device where it is not the CPU; None where it is, or where the model does not run on JAX."""
+    jax = sys.modules.get("jax")
+    device = jax.devices()[0] if jax is not None else None
+    return None if device is None or device.platform == "cpu" else device
+
+
+def _completed(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
+    """The cell with unit vectors, at right angles to all others, in the place of those that are not periodic."""
+    full = np.where(pbc[:, None], cell, 0.0)
+    for axis in np.flatnonzero(~pbc):
+        _, _, directions = np.linalg.svd(full)
+        full[axis] = directions[np.linalg.matrix_rank(full)]
+    return full
 
 
 def _unpack(arrays: Arrays) -> list[Structure]:

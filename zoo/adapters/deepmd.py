@@ -1,0 +1,109 @@
+# /// script
+# requires-python = ">=3.12,<3.14"
+# dependencies = [
+#   "deepmd-kit[torch]==3.2.0",
+#   "torch==2.11.0",
+#   "ase==3.29.0",
+#   "numpy==2.5.4",
+#   "safetensors==0.8.0",
+# ]
+# [tool.uv]
+# exclude-newer = "2026-11-01T00:00:00Z"
+# ///
+"""DeePMD-kit (Zeng et al. 2023, 2025): DPA and the descriptors before it on PyTorch, batched natively.
+
+Structures of one batch are frames of one size, filled up with atoms of type −1, which have no energy and no neighbours.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase.data import chemical_symbols
+from safetensors.torch import load_file
+
+PARAMETERS = "_extra_state"
+MULTITASK = "model_dict"
+
+
+def load(
+    files: dict[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str
+) -> DeepmdModel:
+    """A DeePMD checkpoint (`.pt`), ready to compute."""
+    if forces != "conservative" or runtime != "eager":
+        raise ValueError(f"DeePMD has conservative forces, run eagerly; asked for {forces}, {runtime}")
+    if "upstream" in files:
+        saved = torch.load(files["upstream"], map_location="cpu", weights_only=True)
+        saved = saved.get("model", saved)
+        config = json.loads(json.dumps(saved[PARAMETERS]["model_params"]))
+        tensors = {name: value for name, value in saved.items() if isinstance(value, torch.Tensor)}
+    else:
+        config = json.loads(files["config"].read_text())
+        tensors = load_file(files["weights"])
+    return DeepmdModel(config, tensors, device=device, dtype=dtype, branch=fidelity)
+
+
+class DeepmdModel:
+    """A checkpoint in memory."""
+
+    def __init__(
+        self, config: dict[str, Any], tensors: dict[str, torch.Tensor], *, device: str, dtype: str, branch: str | None
+    ) -> None:
+        if device != "cpu":
+            raise ValueError(f"this adapter was tried on the CPU alone; asked for {device!r}")
+        from deepmd.infer import DeepPot
+
+        branches = sorted(config.get(MULTITASK, ()))
+        by_fidelity = {name.lower().replace("_", "-"): name for name in branches}
+        if (branch is None) != (not branches) or (branch is not None and branch not in by_fidelity):
+            raise ValueError(f"this checkpoint needs a fidelity among {', '.join(by_fidelity) or 'none'}; got {branch}")
+        self.config = config
+        self.tensors = tensors
+        # the library reads files alone, so it gets one that was made here, from numbers and JSON
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.pt"
+            wanted = _in_precision(config, dtype)
+            torch.save({"model": {**tensors, PARAMETERS: {"model_params": wanted, "train_infos": {}}}}, path)
+            self.potential = DeepPot(str(path), head=by_fidelity[branch] if branch else None)
+        self.types = {symbol: index for index, symbol in enumerate(self.potential.get_type_map())}
+        count = sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point())
+        self.facts = {
+            "parameters": [count, count],
+            "cutoff": float(self.potential.get_rcut()),
+            "elements": list(self.types),
+        }
+
+    def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        sizes = [len(structure.numbers) for structure in structures]
+        boxed = [structure.boxed(self.facts["cutoff"]).central() for structure in structures]
+        positions = np.zeros((len(boxed), max(sizes), 3))
+        types = np.full((len(boxed), max(sizes)), -1)
+        for k, (structure, n) in enumerate(zip(boxed, sizes, strict=True)):
+            positions[k, :n] = structure.positions
+            types[k, :n] = [self.types[chemical_symbols[z]] for z in structure.numbers]
+        cells = np.array([structure.cell for structure in boxed])
+        energies, forces, virials = self.potential.eval(
+            positions.reshape(len(boxed), -1), cells.reshape(len(boxed), 9), types, mixed_type=True
+        )[:3]
+        volumes = abs(np.linalg.det(cells))[:, None, None]
+        stresses = -virials.reshape(-1, 3, 3) / volumes
+        stresses = (stresses + stresses.transpose(0, 2, 1)) / 2
+        return [
+            (float(energy), force[:n].astype(np.float64), stress.astype(np.float64))
+            for energy, force, stress, n in zip(energies.reshape(-1), forces, stresses, sizes, strict=True)
+        ]
+
+    def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        return {name: tensor.cpu().numpy() for name, tensor in self.tensors.items()}, self.config
+
+
+def _in_precision(config: Any, dtype: str) -> Any:
+    """The configuration with every network in `dtype`; the library reads it out of the configuration."""
+    if isinstance(config, dict):
+        return {key: dtype if key == "precision" else _in_precision(value, dtype) for key, value in config.items()}
+    return [_in_precision(value, dtype) for value in config] if isinstance(config, list) else config
