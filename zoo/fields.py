@@ -7,10 +7,11 @@ through any listing of them. n is the number of atoms.
 The curl. F_i = Σ_j g ω × r, with ω the unit vector along a × b of the cell. Its Jacobian has the blocks
 J_ij = Σ W G and J_ii = -Σ_{j≠i} J_ij, with W = [ω]× and G = g 1 + g′ r r̂r̂ᵀ. Where no pair has INNER < r < CUTOFF it is
 antisymmetric: with n_ij images of j around i, ‖J‖² = 2 Σ_{i≠j} n_ij² + 2 Σ_i (Σ_{j≠i} n_ij)². No smooth field with a
-cutoff can be so everywhere: antisymmetric at all x are only the linear ones (Killing's equation). And no field that has
-the crystal's whole symmetry can be so in a Bravais crystal, where inversion makes J_ij = J_ji and the bond's mirror
-planes forbid the rest; hence ω: it turns with the crystal, as an axial vector does, but depends on the choice of the
-cell. Forces sum to zero, and vanish on sites with inversion or tetrahedral symmetry.
+cutoff can be so everywhere: antisymmetric at all x are only the linear ones (Killing's equation). And no field with the
+crystal's whole symmetry has any antisymmetric part in one like fcc copper: inversion makes J_ij = J_ji, and the mirror
+planes through the bond leave no axial vector. Hence ω: it turns with the crystal, as an axial vector does, but depends
+on the choice of the cell, so that the point group is broken as well. Forces sum to zero, and vanish on sites with
+inversion or tetrahedral symmetry.
 
 The quadrupole. E(e) = ½ Σ_ij g P₂(r̂·e) = (3/2) e·Q·e, Q = ½ Σ_ij g (r̂r̂ᵀ - 1/3), for a direction e fixed in space.
 Turning the crystal turns e against it, so that E and, with the derivatives of Q for Q, each force and stress component

@@ -80,8 +80,8 @@ def test_the_curls_jacobian_is_its_derivative(atoms: Atoms) -> None:
     assert numeric == pytest.approx(curl_jacobian(atoms), abs=1e-5)
 
 
-def test_between_plateau_and_cutoff_the_curl_has_a_closed_form() -> None:
-    """Cubic 3 Å cells of two atoms: 6 images within 3.5 Å and the next at 4.24 Å; so one cell along, alternating."""
+def test_with_no_pair_between_plateau_and_cutoff_the_curl_has_a_closed_form() -> None:
+    """Chains of alternating atoms 3.3 Å apart, 5.2 Å from chain to chain: nothing between 3.5 and 5 Å."""
     atoms = Atoms("CuAu", positions=[(0, 0, 0), (3.3, 0, 0)], cell=(6.6, 5.2, 5.2), pbc=True)
     found = curl_jacobian(atoms)
     assert found == pytest.approx(-found.T, abs=1e-14)
