@@ -32,6 +32,7 @@ class Cost(_Strict):
     seconds: float
     """Time inside the model, summed over batches."""
     microseconds_per_atom: float | None
+    """Of one answer: a mode that averages pays for all its model calls here."""
     peak_memory_gb: float | None
     """Largest resident memory of the worker."""
 

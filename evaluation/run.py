@@ -136,12 +136,16 @@ class Evaluation:
             started=sessions[0].started,
             finished=provenance.now(),
             counts=Counts(total=len(records), ok=count["ok"], failed=count["failed"], unsupported=count["unsupported"]),
-            cost=cost(records, peak_memory_gb=self.potential.memory_gb),
+            cost=cost(
+                records,
+                calls_per_answer=self.potential.mode.cost_force_calls,
+                peak_memory_gb=self.potential.memory_gb,
+            ),
         )
 
 
-def cost(records: Sequence[Record], *, peak_memory_gb: float | None) -> Cost:
-    """What the records cost; time per atom is over the samples that worked."""
+def cost(records: Sequence[Record], *, calls_per_answer: int, peak_memory_gb: float | None) -> Cost:
+    """What the records cost. Time per atom is that of one answer of the mode, over the samples that worked."""
     worked = [record for record in records if record.status == "ok"]
     atoms = sum(record.atom_calls for record in worked)
     seconds = sum(record.seconds for record in worked)
@@ -149,6 +153,6 @@ def cost(records: Sequence[Record], *, peak_memory_gb: float | None) -> Cost:
         force_calls=sum(record.force_calls for record in records),
         atom_calls=sum(record.atom_calls for record in records),
         seconds=seconds,
-        microseconds_per_atom=seconds / atoms * 1e6 if atoms else None,
+        microseconds_per_atom=seconds / atoms * calls_per_answer * 1e6 if atoms else None,
         peak_memory_gb=peak_memory_gb,
     )
