@@ -11,11 +11,12 @@ from huggingface_hub import HfApi, ModelCard
 
 from evaluation.result import read_result
 from leaderboard.errors import PublishError
-from leaderboard.publish import Published, push
+from leaderboard.publish import Published, hub_card, push
 from tests.hub_server import Hub, serve_hub
 from zoo import checkpoint, index
 from zoo.card import Card, Safetensors
 from zoo.convert import prepare
+from zoo.errors import UnpinnedCheckpoint
 from zoo.files import json_text
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
@@ -109,3 +110,26 @@ def test_a_stranger_is_told_to_log_in(hub: Hub, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(PublishError, match="hf auth login"):
         push(index.card(NAME), "lab/chgnet")
     assert hub.repositories == {}
+
+
+def test_weights_without_a_licence_are_not_passed_on(hub: Hub) -> None:
+    card = index.card(NAME)
+    unlicensed = card.model_copy(update={"licence": card.licence.model_copy(update={"weights": None})})
+    with pytest.raises(PublishError, match="no licence of the weights"):
+        push(unlicensed, "lab/chgnet")
+    assert hub.repositories == {}
+
+
+def test_a_checkpoint_that_nobody_has_pinned_is_not_published(hub: Hub) -> None:
+    with pytest.raises(UnpinnedCheckpoint, match="mlip-zoo pin orb-v2"):
+        push(index.card("orb-v2"), "lab/orb")
+    assert hub.repositories == {}
+
+
+def test_facts_that_nobody_verified_are_left_out() -> None:
+    text = str(hub_card(index.card("eqnorm-mptrj"), []))
+    assert "None" not in text
+    assert "| parameters | 1,310,024 |" in text
+    assert "| elements |" not in text
+    assert "Paper:" not in text
+    assert "| rotation, inversion (claimed) | –, – |" in text
