@@ -56,8 +56,9 @@ SMALL = [
     Small("deepmd"),
     Small("mattersim"),
     Small("pet", cutoff=4.5, forces="conservative, direct", rotation="learned", inversion="learned"),
-    Small("fairchem", "direct", forces="direct"),
-    Small("fairchem", "conservative"),
+    # eSEN is built on SO(3) alone
+    Small("fairchem", "direct", forces="direct", inversion="learned"),
+    Small("fairchem", "conservative", inversion="learned"),
     Small("orb", "direct", cutoff=6.0, forces="direct", rotation="learned", inversion="learned", spelled_out=True),
     Small("orb", "conservative", cutoff=6.0, rotation="learned", inversion="learned", spelled_out=True),
 ]

