@@ -122,6 +122,8 @@ class Environment:
         lines: list[str] = []
         with subprocess.Popen(  # the words are ours and the adapter's header's
             command,
+            # not where the user stands: the uv settings of a project there are about that project
+            cwd=self.folder.parent,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
