@@ -13,8 +13,7 @@
 # ///
 """FAIR Chemistry: eSEN (Fu et al., ICML 2025) and UMA (Wood et al. 2025), direct or conservative, batched natively.
 
-A checkpoint has one force head. In float64 a direct stress is still good to 2e-8 eV/Å³ alone: its head's constants are
-float32 (2.24.0), and a card with that head should list float32 only. A fidelity of a card is what fairchem calls a task: `omat`, `oc20`, `omol`, …
+A checkpoint has one force head. A fidelity of a card is what fairchem calls a task: `omat`, `oc20`, `omol`, …
 """
 
 from __future__ import annotations
@@ -39,6 +38,8 @@ def load(
     files: dict[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str
 ) -> FairchemModel:
     """A fairchem checkpoint, ready to compute."""
+    # the direct stress is put together in the default precision, whatever that of the model is (2.24.0)
+    torch.set_default_dtype(getattr(torch, dtype))
     if "upstream" in files:
         config, tensors = _read_upstream(files["upstream"])
     else:
