@@ -2,6 +2,8 @@
 
 EvaluationError
 ├── UnknownTask          no task of that name; names the close ones
+├── UnknownDataset       no dataset of that name; names the close ones
+├── DatasetUnavailable   reference data are neither here nor to be had; says where to get them
 ├── ProtocolMismatch     a run folder holds records of another protocol, checkpoint or dataset
 ├── RunLocked            another process writes the same run
 ├── StoreError           a stored record or manifest cannot be read
@@ -20,6 +22,17 @@ class UnknownTask(EvaluationError, KeyError):
 
     def __str__(self) -> str:  # KeyError would show the message's repr
         return str(self.args[0])
+
+
+class UnknownDataset(EvaluationError, KeyError):
+    """No dataset has that name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class DatasetUnavailable(EvaluationError):
+    """The reference data could not be brought here."""
 
 
 class ProtocolMismatch(EvaluationError):
