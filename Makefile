@@ -14,10 +14,10 @@ DEMO_MODELS := chgnet-0.3.0 sevennet-0 sevennet-l3i5
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint site benchmark lock install clean
+.PHONY: help demo test lint site benchmark train-pet-tiny lock install clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: install ## evaluate real pretrained models against DFT and show the board (10 minutes)
 	$(BIN)/mlip-zoo evaluate $(DEMO_MODELS) --task eos --subset fast
@@ -40,6 +40,9 @@ site: install ## build the site from the results at hand
 benchmark: install ## measure start-up, and isolation as a ratio to the same call in process (10 minutes)
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
+
+train-pet-tiny: install ## train the PET that ships, from public DFT data (an hour on one core)
+	$(BIN)/python -m evaluation.recipes.pet_tiny build/pet-tiny
 
 lock: | $(BIN)/uv ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --exclude-newer $(LOCK_DATE) --upgrade \

@@ -102,7 +102,16 @@ class UrlSource(_Frozen):
         return self.url
 
 
-Source = HubSource | WheelSource | UrlSource
+class BundledSource(_Frozen):
+    """A file that ships with this package, in `zoo/weights`: a model that we trained ourselves."""
+
+    bundled: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
+
+    def __str__(self) -> str:
+        return f"this package's own {self.bundled}"
+
+
+Source = HubSource | WheelSource | UrlSource | BundledSource
 
 
 class PinnedFile(_Frozen):

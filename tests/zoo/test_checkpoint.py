@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import signal
@@ -16,8 +17,8 @@ import pytest
 
 from tests.faulty_server import Site, serve
 from tests.pinned import DATA, kept, pinned
-from zoo import checkpoint, download
-from zoo.card import PinnedFile
+from zoo import checkpoint, download, sources
+from zoo.card import BundledSource, PinnedFile
 from zoo.errors import CheckpointError, CheckpointNotFound, ChecksumMismatch, OfflineError
 
 OTHER = DATA[::-1]
@@ -197,7 +198,7 @@ def test_a_file_without_sources_says_so() -> None:
 FETCH = """
 import sys
 from zoo import checkpoint
-from zoo.card import PinnedFile
+from zoo.card import BundledSource, PinnedFile
 print(checkpoint.fetch(PinnedFile.model_validate_json(sys.argv[1]), label="a-model"))
 """
 
@@ -381,3 +382,25 @@ def test_exporting_again_mends_a_rotten_mirror(file: PinnedFile, tmp_path: Path)
     exported = checkpoint.export(file, tmp_path / "carried", label="a-model")
     exported.write_bytes(OTHER)
     assert checkpoint.export(file, tmp_path / "carried", label="a-model").read_bytes() == DATA
+
+
+def test_a_file_that_ships_with_the_package_needs_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    (shipped / "small.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(sources, "BUNDLED", shipped)
+    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLIP_ZOO_OFFLINE", "1")
+    file = PinnedFile(
+        sha256=hashlib.sha256(b"weights").hexdigest(), bytes=7, sources=(BundledSource(bundled="small.safetensors"),)
+    )
+    assert checkpoint.fetch(file, label="a-model").read_bytes() == b"weights"
+    missing = file.model_copy(update={"sha256": "0" * 64, "sources": (BundledSource(bundled="other.safetensors"),)})
+    with pytest.raises(OfflineError, match=r"this package's own other\.safetensors"):
+        checkpoint.fetch(missing, label="a-model")
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b", "..", ""])
+def test_a_bundled_file_is_a_plain_name(name: str) -> None:
+    with pytest.raises(ValueError, match="bundled"):
+        BundledSource(bundled=name)

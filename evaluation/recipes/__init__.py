@@ -1,0 +1,1 @@
+"""How the models that we trained ourselves were made: each folder is a recipe that anyone can run again."""

@@ -1,0 +1,190 @@
+"""The DFT frames that the tiny PET learns from, and those that it never sees."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read
+from ase.units import GPa
+from pydantic import BaseModel, ConfigDict
+
+from evaluation import dataset
+from evaluation.holdout import held_out_frame
+
+Part = Literal["train", "validation", "test"]
+
+
+class Source(BaseModel):
+    """Files of a dataset, and which share of their frames is taken."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    files: tuple[str, ...]
+    every: int
+
+
+class PlusU(BaseModel):
+    """What the databases compute with a Hubbard U."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    metals: tuple[str, ...]
+    anions: tuple[str, ...]
+
+
+class Recipe(BaseModel):
+    """The numbers of recipe.yaml; `model` and `training` are read by fit.py."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    seed: int
+    elements: tuple[str, ...]
+    plus_u: PlusU
+    sources: dict[str, Source]
+    largest_force: float
+    largest_stress: float
+    model: dict[str, int | float]
+    training: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A structure with DFT energy (eV), forces (eV/Å) and stress (eV/Å³, tensile positive) on its calculator."""
+
+    atoms: Atoms
+    source: str
+    """`dataset/file`."""
+    part: Part
+
+
+def frames(recipe: Recipe) -> list[Frame]:
+    """All frames of the recipe, in a fixed order; the test frames are those of `holdout`. Raises DatasetUnavailable."""
+    found = []
+    for name, source in recipe.sources.items():
+        for file in source.files:
+            for index, atoms in _read(name, file, recipe):
+                if _share(f"take {name}/{file}/{index}", source.every) == 0 and _fits(atoms, recipe):
+                    found.append(Frame(atoms, f"{name}/{file}", _part(atoms, index)))
+    return found
+
+
+def formula(atoms: Atoms) -> str:
+    """The reduced formula, as pymatgen writes it."""
+    from pymatgen.core import Composition
+
+    return str(Composition(atoms.get_chemical_formula()).reduced_formula)
+
+
+def save(found: list[Frame], path: Path) -> None:
+    """Write the frames as plain arrays, for fit.py."""
+    sizes = [len(frame.atoms) for frame in found]
+    arrays: dict[str, Any] = {
+        "sizes": np.array(sizes),
+        "parts": np.array([frame.part for frame in found]),
+        "sources": np.array([frame.source for frame in found]),
+        "numbers": np.concatenate([frame.atoms.numbers for frame in found]),
+        "positions": np.concatenate([frame.atoms.positions for frame in found]),
+        "forces": np.concatenate([frame.atoms.get_forces() for frame in found]),
+        "cells": np.array([frame.atoms.cell.array for frame in found]),
+        "energies": np.array([frame.atoms.get_potential_energy() for frame in found]),
+        "stresses": np.array([frame.atoms.get_stress(voigt=False) for frame in found]),
+    }
+    np.savez_compressed(path, **arrays)
+
+
+def _fits(atoms: Atoms, recipe: Recipe) -> bool:
+    symbols = set(atoms.symbols)
+    if not symbols <= set(recipe.elements):
+        return False
+    if symbols & set(recipe.plus_u.metals) and symbols & set(recipe.plus_u.anions):
+        return False
+    largest_force = float(np.abs(atoms.get_forces()).max())
+    largest_stress = float(np.abs(atoms.get_stress()).max())
+    return largest_force <= recipe.largest_force and largest_stress <= recipe.largest_stress
+
+
+def _part(atoms: Atoms, index: int) -> Part:
+    name = formula(atoms)
+    if held_out_frame(name, index):
+        return "test"
+    whole = f"{name} {index}" if len(set(atoms.symbols)) == 1 else name
+    return "validation" if _share(f"validation {whole}", 20) == 0 else "train"
+
+
+def _share(text: str, parts: int) -> int:
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % parts
+
+
+def _read(name: str, file: str, recipe: Recipe) -> Iterator[tuple[int, Atoms]]:
+    """A file's frames with their places in it; those of other elements may be missing."""
+    path = dataset.fetch(name, file)
+    match name:
+        case "mattersim-bench":
+            with gzip.open(path, "rt") as text:
+                yield from enumerate(_extxyz(text.read()))
+        case "mlearn":
+            with lzma.open(path, "rt") as text:
+                yield from enumerate(_on_one_scale(_extxyz(text.read())))
+        case "alexandria-pressure":
+            with bz2.open(path, "rt") as text:
+                entries = json.load(text)["entries"]
+            for index, entry in enumerate(entries):
+                if entry["composition"].keys() <= set(recipe.elements):
+                    yield index, _from_entry(entry, pressure=float(file[:3]) * GPa)
+        case _:
+            raise ValueError(f"the recipe reads no dataset {name!r}")
+
+
+def _extxyz(text: str) -> list[Atoms]:
+    # from memory: ASE looks for every frame's place in the file first, and to seek in a compressed one is slow
+    return cast(list[Atoms], read(io.StringIO(text), ":", format="extxyz"))
+
+
+def _from_entry(entry: dict[str, Any], *, pressure: float) -> Atoms:
+    """A pymatgen entry. Under pressure its energy is the enthalpy; its stress is in kbar with VASP's sign."""
+    structure = entry["structure"]
+    atoms = Atoms(
+        [site["species"][0]["element"] for site in structure["sites"]],
+        scaled_positions=[site["abc"] for site in structure["sites"]],
+        cell=structure["lattice"]["matrix"],
+        pbc=True,
+    )
+    atoms.calc = SinglePointCalculator(
+        atoms,
+        energy=entry["data"]["energy_total"] - pressure * atoms.get_volume(),
+        forces=np.array([site["properties"]["forces"] for site in structure["sites"]]),
+        stress=-np.array(entry["data"]["stress"]) * 0.1 * GPa,
+    )
+    return atoms
+
+
+def _on_one_scale(found: list[Atoms]) -> Iterator[Atoms]:
+    """Shift each element's energies so that its lowest frame, the ground state, has the Materials Project's energy.
+
+    The pseudopotentials differ for one element (germanium, by 0.13 eV/atom).
+    """
+    with gzip.open(dataset.fetch("wbm-972", "elements"), "rt") as text:
+        references = json.load(text)
+    lowest: dict[str, float] = {}
+    for atoms in found:
+        symbol = atoms.symbols[0]
+        lowest[symbol] = min(lowest.get(symbol, np.inf), atoms.get_potential_energy() / len(atoms))
+    for atoms in found:
+        symbol = atoms.symbols[0]
+        shift = min(references[symbol]["energy_per_atom"]) - lowest[symbol]
+        energy = atoms.get_potential_energy() + len(atoms) * shift
+        forces, stress = atoms.get_forces(), atoms.get_stress(voigt=False)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces, stress=stress)
+        yield atoms
