@@ -11,7 +11,7 @@ from zoo.batch import UNSUPPORTED, Batch
 
 SPRING = 4.0
 """eV/Å², of each atom to its place."""
-STIFFNESS = 0.06
+STIFFNESS = 0.2
 """eV/Å⁴, of the cell's metric."""
 
 
