@@ -38,7 +38,7 @@ def main() -> None:
             print(f"{name:16} {case:12} {median:+7.2%} {spread} of {milliseconds:.0f} ms", flush=True)
 
 
-def run_inside(name: str, *, program: Path = Path(__file__)) -> dict[str, Any]:
+def run_inside(name: str, *, program: Path = Path(__file__), extra: str = "") -> dict[str, Any]:
     """Run a benchmark's `measure` in an environment that has everything."""
     import uv
 
@@ -46,14 +46,20 @@ def run_inside(name: str, *, program: Path = Path(__file__)) -> dict[str, Any]:
     from zoo.remote import KEEP_PAGES, THREADS
 
     family = environment.find(index.card(name).family)
-    folder = ROOT / "build" / f"benchmark-{family.folder.name}"
+    folder = ROOT / "build" / f"benchmark-{extra}{family.folder.name}"
     python = folder / "bin" / "python"
     if not python.exists():
         subprocess.run([uv.find_uv_bin(), "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
         subprocess.run(
             [
                 *(uv.find_uv_bin(), "pip", "install", "--quiet", "--python", str(python)),
-                *("--exclude-newer", family.exclude_newer, *family.dependencies, "-e", str(ROOT)),
+                *(
+                    "--exclude-newer",
+                    family.exclude_newer,
+                    *family.dependencies,
+                    "-e",
+                    f"{ROOT}[{extra}]" if extra else str(ROOT),
+                ),
             ],
             check=True,
         )

@@ -3,8 +3,8 @@
     python tests/benchmarks/relaxation.py chgnet-0.3.0
 
 Prints, per model: batched over the isolated potential against a loop of ASE's FIRE over the same potential (the bar is
-1.5 on two cores), and against torch-sim's own loop with the model in this process (the bar is 0.9). Uses the
-environment of tests/benchmarks/isolation.py, which holds the family's packages and ours.
+1.5 on two cores), and against torch-sim's own loop with the model in this process (the bar is 0.9). Runs
+in an environment like that of tests/benchmarks/isolation.py, which holds the family's packages and ours.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
     from tests.benchmarks.isolation import run_inside
 
     for name in given.names:
-        for case, ratios in run_inside(name, program=Path(__file__)).items():
+        for case, ratios in run_inside(name, program=Path(__file__), extra="evaluation").items():
             spread = f"(of {len(ratios)} rounds {min(ratios):.2f} … {max(ratios):.2f})"
             print(f"{name:16} batched / {case:22} {statistics.median(ratios):5.2f} {spread}", flush=True)
 
