@@ -174,8 +174,8 @@ def scores(rows: Sequence[Row]) -> dict[str, Score]:
 
 def _verdicts(rows: Sequence[Row], prefix: str, metric: dict[str, Metric]) -> dict[str, Score]:
     """Scores of the verdict 'stable' against PBE's; a crystal without phonons has not been found stable."""
-    pred = np.array([bool(row[f"{prefix}stable_pred"]) for row in rows])
-    ref = np.array([bool(row[f"{prefix}stable_ref"]) for row in rows])
+    pred = np.array([bool(row[f"{prefix}stable_pred"]) for row in rows], dtype=bool)
+    ref = np.array([bool(row[f"{prefix}stable_ref"]) for row in rows], dtype=bool)
     missing = sum(row["status"] != "ok" for row in rows)
     names = {figure: f"{prefix}stability_{figure}" for figure in ("f1", "precision", "recall")}
     called = [float(r) for p, r in zip(pred, ref, strict=True) if p]

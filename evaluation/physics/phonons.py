@@ -9,6 +9,7 @@ most of a model's fault and is what everybody computes. A supercell that both wa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +42,35 @@ class Crystal:
     """(3, 3), phonopy's."""
     primitive_matrix: Array
     """(3, 3), phonopy's; fractional q points refer to this cell."""
+    symprec: float
+    """Å: what counts as its symmetry."""
+
+    @cached_property
+    def with_symmetry(self) -> Phonopy:
+        """phonopy's view of it; takes seconds for 500 atoms, so that it is kept. Raises NoPrimitiveCell."""
+        return self._phonopy(symmetry=True)
+
+    @cached_property
+    def without_symmetry(self) -> Phonopy:
+        """The same, blind to its space group. Raises NoPrimitiveCell."""
+        return self._phonopy(symmetry=False)
+
+    def _phonopy(self, *, symmetry: bool) -> Phonopy:
+        from phonopy import Phonopy
+
+        try:
+            return Phonopy(
+                _phonopy_atoms(self.atoms),
+                self.supercell_matrix,
+                primitive_matrix=self.primitive_matrix,
+                symprec=self.symprec,
+                is_symmetry=symmetry,
+            )
+        except RuntimeError as error:  # phonopy's for a cell that does not fold
+            raise NoPrimitiveCell(
+                f"the cell has lost the lattice translations of its primitive cell at symprec {self.symprec:g} Å: "
+                f"{str(error).splitlines()[0]}"
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -57,22 +87,22 @@ class Displacements:
     """Rows of the reduced set."""
 
 
-def displacements(crystal: Crystal, *, distance: float, symprec: float) -> Displacements:
+def displacements(crystal: Crystal, *, distance: float) -> Displacements:
     """Both sets for displacements of length `distance`, Å, along axes of the supercell.
 
-    Raises NoPrimitiveCell when the cell has lost the lattice translations of its primitive cell at `symprec`, Å.
+    Raises NoPrimitiveCell when the cell has lost the lattice translations of its primitive cell.
     """
     rows: list[tuple[int, Array]] = []
-    full = _rows(_phonopy(crystal, symprec, symmetry=False), distance, rows, plus_minus=True)
-    reduced = _rows(_phonopy(crystal, symprec, symmetry=True), distance, rows, plus_minus="auto")
+    full = _rows(crystal.without_symmetry, distance, rows, plus_minus=True)
+    reduced = _rows(crystal.with_symmetry, distance, rows, plus_minus="auto")
     return Displacements(
         atoms=tuple(atom for atom, _ in rows), vectors=np.array([v for _, v in rows]), full=full, reduced=reduced
     )
 
 
-def n_displacements(crystal: Crystal, *, distance: float, symprec: float) -> int:
-    """Size of the reduced set. Raises NoPrimitiveCell as `displacements` does."""
-    return len(_rows(_phonopy(crystal, symprec, symmetry=True), distance, [], plus_minus="auto"))
+def n_displacements(crystal: Crystal, *, distance: float) -> int:
+    """Size of the reduced set alone. Raises NoPrimitiveCell as `displacements` does."""
+    return len(_rows(crystal.with_symmetry, distance, [], plus_minus="auto"))
 
 
 def supercells(crystal: Crystal, moved: Displacements) -> list[Atoms]:
@@ -102,13 +132,13 @@ class Dynamics:
     """Largest force component in the undisplaced supercell, eV/Å."""
 
 
-def dynamics(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: Array, symprec: float) -> Dynamics:
+def dynamics(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: Array) -> Dynamics:
     """Lattice dynamics from `forces` (n + 1, n_atoms, 3), eV/Å, of `supercells`, at `qpoints` (n_q, 3), fractional.
 
     Nothing is taken out of the forces: neither their mean nor those of the undisplaced supercell, which ± removes where
     a set holds both signs.
     """
-    plain, symmetric = (_phonopy(crystal, symprec, symmetry=symmetry) for symmetry in (False, True))
+    plain, symmetric = crystal.without_symmetry, crystal.with_symmetry
     full = _force_constants(plain, moved, moved.full, forces[1:])
     reduced = _force_constants(symmetric, moved, moved.reduced, forces[1:])
     projector = Projector(symmetric)
@@ -123,35 +153,17 @@ def dynamics(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: 
     )
 
 
-def mesh(crystal: Crystal, divisions: tuple[int, int, int], *, symprec: float) -> tuple[Array, Array]:
+def mesh(crystal: Crystal, divisions: tuple[int, int, int]) -> tuple[Array, Array]:
     """Irreducible q points (n_q, 3), fractional, and weights (n_q,) of a Γ-centred mesh of the primitive cell."""
     from spglib import get_ir_reciprocal_mesh
 
-    primitive = _phonopy(crystal, symprec, symmetry=True).primitive
+    primitive = crystal.with_symmetry.primitive
     cell = (primitive.cell.tolist(), primitive.scaled_positions.tolist(), primitive.numbers.tolist())
-    found = get_ir_reciprocal_mesh(divisions, cell, symprec=symprec)
+    found = get_ir_reciprocal_mesh(divisions, cell, symprec=crystal.symprec)
     if found is None:
-        raise NoPrimitiveCell(f"spglib finds no mesh for the primitive cell at symprec {symprec:g} Å")
+        raise NoPrimitiveCell(f"spglib finds no mesh for the primitive cell at symprec {crystal.symprec:g} Å")
     irreducible, weights = np.unique(found[0], return_counts=True)
     return found[1][irreducible] / np.array(divisions), weights.astype(float)
-
-
-def _phonopy(crystal: Crystal, symprec: float, *, symmetry: bool) -> Phonopy:
-    from phonopy import Phonopy
-
-    try:
-        return Phonopy(
-            _phonopy_atoms(crystal.atoms),
-            crystal.supercell_matrix,
-            primitive_matrix=crystal.primitive_matrix,
-            symprec=symprec,
-            is_symmetry=symmetry,
-        )
-    except RuntimeError as error:  # phonopy's for a cell that does not fold
-        raise NoPrimitiveCell(
-            f"the cell has lost the lattice translations of its primitive cell at symprec {symprec:g} Å: "
-            f"{str(error).splitlines()[0]}"
-        ) from None
 
 
 def _rows(

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from zoo.batch import Batch, Computes
 
     Array = NDArray[np.float64]
+    Matrix = NDArray[np.int64]
 
 FORCE_QUANTUM = 1e-6
 """eV/Å: what stored forces are rounded to. A force constant moves by 2e-5 eV/Å² at most."""
@@ -157,15 +158,18 @@ class Phonons:
             numbers = self.protocol.canary[name]
             atoms = bulk(name, numbers.structure, a=numbers.a, cubic=True)
             repeats = np.eye(3, dtype=np.int64) * self.protocol.canary_supercell
-            return phonons.Crystal(atoms, repeats, np.array(FACE_CENTRED))
+            return self._in_cells(atoms, repeats, np.array(FACE_CENTRED))
         solid = phonondb.solids()[name]
-        return phonons.Crystal(solid.atoms, solid.supercell_matrix, solid.primitive_matrix)
+        return self._in_cells(solid.atoms, solid.supercell_matrix, solid.primitive_matrix)
+
+    def _in_cells(self, atoms: Atoms, supercell_matrix: Matrix, primitive_matrix: Array) -> phonons.Crystal:
+        return phonons.Crystal(atoms, supercell_matrix, primitive_matrix, self.protocol.symprec)
 
     def _mesh(self, name: str, crystal: phonons.Crystal) -> tuple[Array, Array]:
         """q points and weights: the reference's own, whatever symmetry the relaxed crystal has kept."""
         if name in self.protocol.canary:
             n = self.protocol.canary_mesh
-            return phonons.mesh(crystal, (n, n, n), symprec=self.protocol.symprec)
+            return phonons.mesh(crystal, (n, n, n))
         spectrum = phonondb.spectra()[name]
         return spectrum.qpoints, spectrum.weights
 
@@ -200,15 +204,17 @@ class Phonons:
         if relaxed.atoms is None or relaxed.error:
             return relaxed.error or "the relaxation gave no structure"
         ideal = self._crystal(name)
-        crystal = phonons.Crystal(relaxed.atoms, ideal.supercell_matrix, ideal.primitive_matrix)
+        crystal = self._in_cells(relaxed.atoms, ideal.supercell_matrix, ideal.primitive_matrix)
         try:
-            return crystal, phonons.displacements(crystal, **self._lengths)
+            return crystal, phonons.displacements(crystal, distance=self.protocol.displacement)
         except phonons.NoPrimitiveCell as reason:
             return str(reason)
 
-    @property
-    def _lengths(self) -> dict[str, float]:
-        return {"distance": self.protocol.displacement, "symprec": self.protocol.symprec}
+    def _fewest(self, name: str) -> int:
+        """Displacements that the reference's symmetry needs. The unit cell says it: all our supercells keep its group."""
+        ideal = self._crystal(name)
+        unit = self._in_cells(ideal.atoms, np.eye(3, dtype=np.int64), ideal.primitive_matrix)
+        return phonons.n_displacements(unit, distance=self.protocol.displacement)
 
     def _outcome(
         self,
@@ -246,18 +252,18 @@ class Phonons:
             "displacements": moved.vectors.tolist(),
             "full_set": list(moved.full),
             "reduced_set": list(moved.reduced),
-            "fewest_displacements": phonons.n_displacements(self._crystal(name), **self._lengths),
+            "fewest_displacements": self._fewest(name),
             "forces": packed,
             "qpoints": pack(qpoints, quantum=QPOINT_QUANTUM),
             "weights": weights.tolist(),
         }
-        found = phonons.dynamics(crystal, moved, unpack(packed), qpoints=qpoints, symprec=self.protocol.symprec)
+        found = phonons.dynamics(crystal, moved, unpack(packed), qpoints=qpoints)
         return outputs | _analysis(found)
 
     def analysed(self, record: Record) -> phonons.Dynamics:
         """The analysis of an ok record anew, from its stored forces: seconds per crystal, no model."""
         outputs = record.outputs
-        crystal = phonons.Crystal(
+        crystal = self._in_cells(
             structure(record), np.array(outputs["supercell_matrix"]), np.array(outputs["primitive_matrix"])
         )
         moved = phonons.Displacements(
@@ -266,13 +272,7 @@ class Phonons:
             full=tuple(cast("list[int]", outputs["full_set"])),
             reduced=tuple(cast("list[int]", outputs["reduced_set"])),
         )
-        return phonons.dynamics(
-            crystal,
-            moved,
-            unpack(outputs["forces"]),
-            qpoints=unpack(outputs["qpoints"]),
-            symprec=self.protocol.symprec,
-        )
+        return phonons.dynamics(crystal, moved, unpack(outputs["forces"]), qpoints=unpack(outputs["qpoints"]))
 
     def table(self, records: Sequence[Record]) -> list[Row]:
         return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]

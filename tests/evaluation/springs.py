@@ -29,7 +29,11 @@ class Springs:
         energies, forces, stresses = zip(*(self._one(a) for a in atoms), strict=True)
         names = [next(name for name in SHELLS if set(a.symbols) == set(Atoms(name).symbols)) for a in atoms]
         errors = [
-            "unsupported: not this" if name in self.refused else "it broke" if name in self.blind and len(a) > 8 else None
+            "unsupported: not this"
+            if name in self.refused
+            else "it broke"
+            if name in self.blind and len(a) > 8
+            else None
             for name, a in zip(names, atoms, strict=True)
         ]
         return Batch(np.array(energies), list(forces), np.array(stresses), errors, seconds=float(len(atoms)))

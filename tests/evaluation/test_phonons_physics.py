@@ -15,15 +15,15 @@ from zoo.batch import Computes
 from zoo.wrappers.surrogate import Surrogate
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-CU = Crystal(bulk("Cu", a=3.61, cubic=True), np.eye(3, dtype=int) * 2, FCC)
-MGO = Crystal(bulk("MgO", "rocksalt", a=4.21, cubic=True), np.eye(3, dtype=int) * 2, FCC)
+CU = Crystal(bulk("Cu", a=3.61, cubic=True), np.eye(3, dtype=int) * 2, FCC, 1e-5)
+MGO = Crystal(bulk("MgO", "rocksalt", a=4.21, cubic=True), np.eye(3, dtype=int) * 2, FCC, 1e-5)
 GAMMA, X, L = (0.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.5, 0.5, 0.5)
 
 
 def dynamics(potential: Computes, crystal: Crystal = CU) -> phonons.Dynamics:
-    moved = phonons.displacements(crystal, distance=0.03, symprec=1e-5)
+    moved = phonons.displacements(crystal, distance=0.03)
     forces = np.array(potential.compute(phonons.supercells(crystal, moved)).forces)
-    return phonons.dynamics(crystal, moved, forces, qpoints=np.array([GAMMA, X, L]), symprec=1e-5)
+    return phonons.dynamics(crystal, moved, forces, qpoints=np.array([GAMMA, X, L]))
 
 
 def thz(stiffness_over_mass: float) -> float:
@@ -41,7 +41,7 @@ def test_springs_vibrate_as_in_the_textbook() -> None:
 
 
 def test_both_sets_are_one_stream() -> None:
-    moved = phonons.displacements(MGO, distance=0.03, symprec=1e-5)
+    moved = phonons.displacements(MGO, distance=0.03)
     assert (len(moved.full), len(moved.reduced), len(moved.atoms)) == (12, 2, 12)  # 2 atoms, ± 3 axes
     assert set(moved.reduced) < set(moved.full)
     perfect, *displaced = phonons.supercells(MGO, moved)
@@ -75,7 +75,7 @@ def test_the_reduced_set_hides_what_the_full_one_shows() -> None:
 
 def test_an_asymmetry_is_measured_at_its_size() -> None:
     # λ of the whole Jacobian of the supercell is half of ||Φ - Φᵀ||/||Φ||
-    potential, small = Surrogate(Springs(), curl=0.3), Crystal(MGO.atoms, np.eye(3, dtype=int), FCC)
+    potential, small = Surrogate(Springs(), curl=0.3), Crystal(MGO.atoms, np.eye(3, dtype=int), FCC, 1e-5)
     perfect = MGO.atoms
     assert dynamics(potential, small).full.fc_asymmetry == pytest.approx(2 * potential.asymmetry(perfect), rel=0.02)
 
@@ -110,21 +110,21 @@ def test_a_cell_without_its_translations_is_refused() -> None:
     atoms = CU.atoms.copy()
     atoms.positions[0] += 0.01
     with pytest.raises(NoPrimitiveCell, match="lattice translations"):
-        phonons.displacements(Crystal(atoms, CU.supercell_matrix, FCC), distance=0.03, symprec=1e-5)
+        phonons.displacements(Crystal(atoms, CU.supercell_matrix, FCC, 1e-5), distance=0.03)
 
 
 def test_a_cell_with_less_symmetry_needs_more_displacements() -> None:
     strained = CU.atoms.copy()
     strained.set_cell(strained.cell.array @ np.diag([1.0, 1.0, 1.001]), scale_atoms=True)
     counts = [
-        phonons.n_displacements(Crystal(atoms, CU.supercell_matrix, FCC), distance=0.03, symprec=1e-5)
+        phonons.n_displacements(Crystal(atoms, CU.supercell_matrix, FCC, 1e-5), distance=0.03)
         for atoms in (CU.atoms, strained)
     ]
     assert counts == [1, 2]
 
 
 def test_a_mesh_holds_the_whole_zone() -> None:
-    qpoints, weights = phonons.mesh(MGO, (5, 5, 5), symprec=1e-5)
+    qpoints, weights = phonons.mesh(MGO, (5, 5, 5))
     assert weights.sum() == 125
     assert len(qpoints) == len(weights) < 20
     assert np.abs(qpoints).max() <= 0.5
