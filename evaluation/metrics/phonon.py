@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
-from scipy.stats import wasserstein_distance
 
 Array = NDArray[np.float64]
 
@@ -34,6 +33,8 @@ def dos_w1(pred: Array, ref: Array, weights: Array) -> float:
 
     Other than a difference of two curves it needs no broadening, and it forgives modes in another order.
     """
+    from scipy.stats import wasserstein_distance
+
     each = np.repeat(weights, pred.shape[1])
     return float(wasserstein_distance(pred.ravel(), ref.ravel(), each, each))
 

@@ -100,7 +100,8 @@ METRICS = (
         unit="",
         better="lower",
         best=0.0,
-        doc="||Φ - Φᵀ||/||Φ|| of the full set: zero if the forces are a gradient. Twice the λ of the constraints.",
+        doc="||Φ - Φᵀ||/||Φ|| of the full set: zero if the forces are the gradient of an energy that is smooth over "
+        "the displacement. Twice the λ of the constraints.",
     ),
     Metric(
         name="asr_violation",

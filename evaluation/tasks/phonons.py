@@ -211,7 +211,7 @@ class Phonons:
             return str(reason)
 
     def _fewest(self, name: str) -> int:
-        """Displacements that the reference's symmetry needs. The unit cell says it: all our supercells keep its group."""
+        """Displacements that the reference's symmetry needs, from its unit cell: our supercells all keep its group."""
         ideal = self._crystal(name)
         unit = self._in_cells(ideal.atoms, np.eye(3, dtype=np.int64), ideal.primitive_matrix)
         return phonons.n_displacements(unit, distance=self.protocol.displacement)
@@ -330,6 +330,11 @@ def structure(record: Record) -> Atoms:
 
     outputs = record.outputs
     return Atoms(numbers=outputs["numbers"], cell=outputs["cell"], positions=outputs["positions"], pbc=True)
+
+
+def primitive_cell(record: Record) -> Array:
+    """The primitive cell (3, 3) of an ok record, rows; its q points are fractional in it."""
+    return np.asarray(np.array(record.outputs["primitive_matrix"]).T @ np.array(record.outputs["cell"]))
 
 
 def _shares(answers: Batch | None, stream: Sequence[Atoms]) -> Array:

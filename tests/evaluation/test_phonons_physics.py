@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.data import atomic_masses
 from ase.units import _amu, _e
@@ -11,7 +15,7 @@ from ase.units import _amu, _e
 from evaluation.physics import phonons
 from evaluation.physics.phonons import Crystal, NoPrimitiveCell
 from tests.evaluation.springs import SHELLS, Springs
-from zoo.batch import Computes
+from zoo.batch import Batch, Computes
 from zoo.wrappers.surrogate import Surrogate
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
@@ -82,11 +86,9 @@ def test_an_asymmetry_is_measured_at_its_size() -> None:
 
 def test_a_preferred_direction_splits_levels() -> None:
     class Tilted(Springs):
-        def compute(self, atoms):  # type: ignore[no-untyped-def]
+        def compute(self, atoms: Sequence[Atoms]) -> Batch:
             batch = super().compute(atoms)
-            return type(batch)(
-                batch.energies, [f * [1.1, 1.0, 1.0] for f in batch.forces], batch.stresses, batch.errors, batch.seconds
-            )
+            return replace(batch, forces=[f * [1.1, 1.0, 1.0] for f in batch.forces])
 
     found = dynamics(Tilted())
     assert found.full.degeneracy_splitting is not None
@@ -97,13 +99,18 @@ def test_a_preferred_direction_splits_levels() -> None:
 
 
 def test_a_net_force_violates_the_sum_rule() -> None:
-    class Drifting(Springs):
-        def compute(self, atoms):  # type: ignore[no-untyped-def]
-            batch = super().compute(atoms)
-            forces = [f + 0.01 * (a.positions - a.positions[0]).sum() / len(a) for f, a in zip(batch.forces, atoms)]
-            return type(batch)(batch.energies, forces, batch.stresses, batch.errors, batch.seconds)
+    perfect = phonons.supercells(CU, phonons.displacements(CU, distance=0.03))[0]
 
-    assert dynamics(Drifting()).full.asr_violation > 0.005
+    class Drifting(Springs):
+        def compute(self, atoms: Sequence[Atoms]) -> Batch:
+            batch = super().compute(atoms)
+            middles = [(a.positions - perfect.positions).sum(axis=0) for a in atoms]
+            return replace(batch, forces=[f - 0.01 * m for f, m in zip(batch.forces, middles, strict=True)])
+
+    found = dynamics(Drifting()).full
+    # every atom is pulled back by 0.01 eV/Å² times the displacement: 32 atoms, 32 times that
+    assert found.asr_violation == pytest.approx(0.32, rel=1e-3)
+    assert found.fc_asymmetry < 1e-3  # the pull is the same whoever moves: symmetric, and a net force still
 
 
 def test_a_cell_without_its_translations_is_refused() -> None:
