@@ -7,7 +7,8 @@ displaced, the force constants are symmetrised, and the frequencies are compared
 own mesh of q points (without the non-analytic correction, on both sides). The *full* set displaces every atom of the
 primitive cell by plus and minus along each axis and uses no symmetry; the residuals of its force constants say what the
 potential itself knows of Newton's third law, of energy conservation and of the crystal's symmetry. The reduced set
-hides such faults up to tenfold; its residuals stand beside those of the full one.
+hides such faults up to tenfold; its residuals stand beside those of the full one. An energy that is not smooth within
+the displacement breaks the same rules, whether or not the forces are its gradient: then both sets show it.
 
 A frequency that is imaginary without need says that the potential has the crystal fall into another structure. All 103
 solids are stable in PBE, so that precision is 1 here by construction and recall carries the verdict. Four further
