@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NAME = "phonondb103"
 STRUCTURES = {225: "rocksalt", 216: "zincblende", 186: "wurtzite"}
 """Names of the three space groups."""
+FACE_CENTRED = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+"""Primitive cell of a cubic face-centred one, as phonopy's primitive_matrix."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,10 @@ class Solid:
     id: str
     """Materials Project's, or `no-mp-N`."""
     formula: str
+    structure: str
+    """rocksalt, zincblende or wurtzite."""
     space_group: int
+    """International number."""
     atoms: Atoms
     """Without `info`."""
     fc2_supercell: NDArray[np.int64]
@@ -39,10 +44,6 @@ class Solid:
     """(3, 3)."""
     mesh: NDArray[np.int64]
     """(3,)."""
-
-    @property
-    def structure(self) -> str:
-        return STRUCTURES[self.space_group]
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,12 @@ def _solid(read: Atoms) -> Solid:
     from ase import Atoms
 
     about = read.info
+    space_group = int(about["symm.no"])
     return Solid(
-        id=about["mp_id"],
-        formula=about["name"],
-        space_group=int(about["symm.no"]),
+        id=str(about["mp_id"]),
+        formula=str(about["name"]),
+        structure=STRUCTURES[space_group],
+        space_group=space_group,
         atoms=Atoms(read.numbers, positions=read.positions, cell=read.cell, pbc=True),
         fc2_supercell=np.array(about["fc2_supercell"], dtype=np.int64),
         fc3_supercell=np.array(about["fc3_supercell"], dtype=np.int64),

@@ -87,7 +87,9 @@ class Solver:
                 check=False,
             )
         if done.returncode or not answer.is_file():
-            how = f"signal {signal.Signals(-done.returncode).name}" if done.returncode < 0 else f"exit {done.returncode}"
+            how = (
+                f"signal {signal.Signals(-done.returncode).name}" if done.returncode < 0 else f"exit {done.returncode}"
+            )
             words = "\n  ".join(done.stderr.splitlines()[-_LAST_LINES:])
             raise SolverFault(f"the solver {self.environment.family} ended without an answer ({how}):\n  {words}")
 

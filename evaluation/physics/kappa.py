@@ -134,9 +134,7 @@ class _ModelError(ValueError):
 class _Work:
     """One crystal on its way."""
 
-    def __init__(
-        self, potential: Computes, crystal: Crystal, settings: Settings, solver: Solver, kept: Kept
-    ) -> None:
+    def __init__(self, potential: Computes, crystal: Crystal, settings: Settings, solver: Solver, kept: Kept) -> None:
         self.potential, self.settings, self.solver, self.kept = potential, settings, solver, kept
         self.crystal = crystal
         self.outcome = Outcome()
