@@ -6,13 +6,14 @@ are computed. Everything that was computed is kept, so that an interrupted run g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from evaluation.metrics.kappa import average, is_imaginary, lowest_frequencies, mode_kappa
 from evaluation.solver import SolverError
@@ -87,6 +88,29 @@ class Modes:
         """Directional average, W/(m·K)."""
         return float(average(self.kappa_particles + self.kappa_coherences))
 
+    def as_json(self) -> dict[str, JsonValue]:
+        """Plain lists; the modes' numbers, thousands of them, to eight significant digits."""
+        return {
+            "q_addresses": self.addresses.tolist(),
+            "weights": self.weights.tolist(),
+            "frequencies": _rounded(self.frequencies),
+            "mode_kappa": _rounded(self.mode_kappa),
+            "kappa_particles": self.kappa_particles.tolist(),
+            "kappa_coherences": self.kappa_coherences.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """What `as_json` gave; other keys are left alone."""
+        return cls(
+            addresses=np.array(found["q_addresses"], dtype=np.int64),
+            weights=np.array(found["weights"], dtype=np.int64),
+            frequencies=np.array(found["frequencies"], dtype=float),
+            mode_kappa=np.array(found["mode_kappa"], dtype=float),
+            kappa_particles=np.array(found["kappa_particles"], dtype=float),
+            kappa_coherences=np.array(found["kappa_coherences"], dtype=float),
+        )
+
 
 @dataclass
 class Outcome:
@@ -127,6 +151,10 @@ def conductivities(
     return [work.outcome for work in works]
 
 
+def _rounded(table: Array) -> list[JsonValue]:
+    return [[float(f"{number:.8g}") for number in row] for row in table.tolist()]
+
+
 class _ModelError(ValueError):
     """The model could not do a supercell."""
 
@@ -143,9 +171,8 @@ class _Work:
         self.supercells: Arrays = {}
         self.forces: dict[str, Array] = {}
 
-    def attempt(self, stage: object) -> None:
+    def attempt(self, stage: Callable[[_Work], None]) -> None:
         """Run one stage; the crystal's failure ends its way."""
-        assert callable(stage)
         try:
             stage(self)
         except (SolverError, _ModelError) as reason:

@@ -60,7 +60,7 @@ def main(question: Path, answer: Path) -> int:
         out = {"error": np.array(f"{type(error).__name__}: {error}")}
     temporary = answer.with_name(f".{answer.name}.{os.getpid()}.npz")
     with temporary.open("wb") as file:
-        np.savez_compressed(file, **out)
+        np.savez_compressed(file, **out)  # type: ignore[arg-type]  # numpy's keyword allow_pickle
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(answer)
@@ -84,7 +84,7 @@ def supercells(given: Arrays) -> Arrays:
 
 
 def harmonic(given: Arrays) -> Arrays:
-    """Frequencies (n_points, n_bands), THz, at every point of `mesh` (3,), Γ first, from `fc2_forces` (n, N, 3) eV/Å."""
+    """`frequencies` (points, b), THz, at every point of `mesh` (3,), Γ first, from `fc2_forces` (n, N, 3) eV/Å."""
     phonons = _phonons(given)
     _second_order(phonons, given)
     phonons.mesh_numbers = given["mesh"]

@@ -29,10 +29,9 @@ from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from evaluation import dataset, phonondb
+from evaluation import dataset, phonondb_kappa
 from evaluation.kept import Arrays, Kept
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import kappa as errors
@@ -54,8 +53,8 @@ METRICS = (
         best=0.0,
         worst=errors.WORST,
         on_failure="worst",
-        doc="Symmetric relative mean error of the conductivity, mode by mode, averaged over solids. A solid that fails, "
-        "has imaginary modes or loses its space group counts as 2.",
+        doc="Symmetric relative mean error of the conductivity, mode by mode, averaged over solids. A solid that "
+        "fails, has imaginary modes or loses its space group counts as 2.",
     ),
     Metric(
         name="srme_measured",
@@ -84,8 +83,8 @@ METRICS = (
         better="lower",
         best=0.0,
         worst=1.0,
-        doc="Share of the solids with a conductivity whose SRD is negative: the model conducts worse than DFT. One half "
-        "would be no bias.",
+        doc="Share of the solids with a conductivity whose SRD is negative: the model conducts worse than DFT. One "
+        "half would be no bias.",
     ),
     Metric(
         name="blow_up",
@@ -135,7 +134,6 @@ METRICS = (
     ),
 )
 SHARES = ("underestimated", "blow_up", "collapse", "imaginary", "symmetry_lost")
-_DIGITS = 8
 
 
 class _Numbers(BaseModel):
@@ -197,14 +195,14 @@ class Kappa:
 
     @cached_property
     def dataset_sha256(self) -> str:
-        return dataset.load(phonondb.NAME).identity
+        return dataset.load(phonondb_kappa.NAME).identity
 
     def samples(self, subset: Subset) -> list[Sample]:
         found = [Sample(id=self.protocol.canary.name, atoms=self._canary().atoms, subset="canary")]
         if subset == "canary":
             return found
-        references = phonondb.references()
-        for solid in phonondb.solids().values():
+        references = phonondb_kappa.references()
+        for solid in phonondb_kappa.solids().values():
             tier: Subset = "fast" if solid.id in self.protocol.fast else "full"
             reference = {"kappa": references[solid.id].kappa}
             found.append(Sample(id=solid.id, atoms=solid.atoms, subset=tier, reference=reference))
@@ -265,22 +263,22 @@ class Kappa:
             mesh=solid.mesh,
         )
 
-    def _solid(self, sample: str) -> phonondb.Solid:
-        return self._canary() if sample == self.protocol.canary.name else phonondb.solids()[sample]
+    def _solid(self, sample: str) -> phonondb_kappa.Solid:
+        return self._canary() if sample == self.protocol.canary.name else phonondb_kappa.solids()[sample]
 
-    def _canary(self) -> phonondb.Solid:
+    def _canary(self) -> phonondb_kappa.Solid:
         from ase.build import bulk
 
         numbers = self.protocol.canary
-        return phonondb.Solid(
+        return phonondb_kappa.Solid(
             id=numbers.name,
-            formula=numbers.name,
+            mp_id=None,
             structure=numbers.structure,
             space_group=numbers.space_group,
             atoms=bulk(numbers.name, numbers.structure, a=numbers.a, cubic=True),
             fc2_supercell=np.eye(3, dtype=np.int64) * numbers.fc2_supercell,
             fc3_supercell=np.eye(3, dtype=np.int64) * numbers.fc3_supercell,
-            primitive_matrix=phonondb.FACE_CENTRED,
+            primitive_matrix=phonondb_kappa.FACE_CENTRED,
             mesh=np.full(3, numbers.mesh, dtype=np.int64),
         )
 
@@ -299,12 +297,12 @@ class Kappa:
 
     def _row(self, record: Record) -> Row:
         solid = self._solid(record.sample)
-        reference = None if record.sample == self.protocol.canary.name else phonondb.references()[record.sample]
+        reference = None if record.sample == self.protocol.canary.name else phonondb_kappa.references()[record.sample]
         out = record.outputs
         outcome = record.status if record.status != "ok" else out["outcome"]
         row: Row = {
             "sample": record.sample,
-            "formula": solid.formula,
+            "mp_id": solid.mp_id,
             "structure": solid.structure,
             "status": record.status,
             "outcome": outcome,
@@ -320,7 +318,7 @@ class Kappa:
             row["coherence_share"] = float(errors.average(modes.kappa_coherences)) / modes.kappa
         return row if reference is None else {**row, **self._figures(modes, reference, outcome)}
 
-    def _figures(self, modes: Modes | None, reference: phonondb.Reference, outcome: object) -> Row:
+    def _figures(self, modes: Modes | None, reference: phonondb_kappa.Reference, outcome: object) -> Row:
         """A solid's figures against its reference."""
         if outcome in ("failed", "unsupported"):
             return {}
@@ -353,15 +351,7 @@ def modes_of(record: Record) -> Modes | None:
     """The conductivity of a record, mode by mode; None where it has none."""
     if record.outputs.get("outcome") != "kappa":
         return None
-    out = cast(dict[str, list[float]], record.outputs)
-    return Modes(
-        addresses=np.array(out["q_addresses"], dtype=np.int64),
-        weights=np.array(out["weights"], dtype=np.int64),
-        frequencies=np.array(out["frequencies"]),
-        mode_kappa=np.array(out["mode_kappa"]),
-        kappa_particles=np.array(out["kappa_particles"]),
-        kappa_coherences=np.array(out["kappa_coherences"]),
-    )
+    return Modes.from_json(record.outputs)
 
 
 def _given(sample: Sample, settings: Relaxation) -> Arrays:
@@ -422,22 +412,7 @@ def _outputs(start: Arrays, outcome: Outcome) -> dict[str, JsonValue]:
         "lowest_frequencies": cast("dict[str, JsonValue] | None", outcome.lowest),
         "max_net_force": outcome.max_net_force,
     }
-    modes = outcome.modes
-    if modes is not None:
-        found |= {
-            "q_addresses": modes.addresses.tolist(),
-            "weights": modes.weights.tolist(),
-            "frequencies": _rounded(modes.frequencies),
-            "mode_kappa": _rounded(modes.mode_kappa),
-            "kappa_particles": modes.kappa_particles.tolist(),
-            "kappa_coherences": modes.kappa_coherences.tolist(),
-        }
-    return found
-
-
-def _rounded(table: NDArray[np.float64]) -> list[JsonValue]:
-    """Numbers (q, b) to eight significant digits: thousands of them stand in each record."""
-    return [[float(f"{number:.{_DIGITS}g}") for number in row] for row in table.tolist()]
+    return found if outcome.modes is None else {**found, **outcome.modes.as_json()}
 
 
 def _lowest(frequencies: JsonValue) -> float | None:

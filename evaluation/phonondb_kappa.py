@@ -1,4 +1,4 @@
-"""PhononDB: the 103 binary solids of the data set `phonondb103`, with their conductivities mode by mode."""
+"""PhononDB's conductivities: the 103 binary solids of the data set `phonondb103`, with what DFT gives, mode by mode."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gzip
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,9 @@ class Solid:
     """A DFT-relaxed cell and what its phonons were computed on."""
 
     id: str
+    """Composition and structure, `LiF-rocksalt`: unique among the 103."""
+    mp_id: str | None
     """Materials Project's, or `no-mp-N`."""
-    formula: str
     structure: str
     """rocksalt, zincblende or wurtzite."""
     space_group: int
@@ -77,7 +78,8 @@ def references() -> dict[str, Reference]:
     """All references by id. Raises DatasetUnavailable."""
     with gzip.open(dataset.fetch(NAME, "kappa"), "rt", encoding="utf-8") as file:
         columns = json.load(file)
-    return {columns["mp_id"][row]: _reference(columns, row) for row in columns["mp_id"]}
+    rows = {mp_id: row for row, mp_id in columns["mp_id"].items()}
+    return {solid.id: _reference(columns, rows[solid.mp_id]) for solid in solids().values()}
 
 
 def _solid(read: Atoms) -> Solid:
@@ -85,10 +87,11 @@ def _solid(read: Atoms) -> Solid:
 
     about = read.info
     space_group = int(about["symm.no"])
+    structure = STRUCTURES[space_group]
     return Solid(
-        id=str(about["mp_id"]),
-        formula=str(about["name"]),
-        structure=STRUCTURES[space_group],
+        id=f"{about['name']}-{structure}",
+        mp_id=str(about["mp_id"]),
+        structure=structure,
         space_group=space_group,
         atoms=Atoms(read.numbers, positions=read.positions, cell=read.cell, pbc=True),
         fc2_supercell=np.array(about["fc2_supercell"], dtype=np.int64),
@@ -99,7 +102,7 @@ def _solid(read: Atoms) -> Solid:
     )
 
 
-def _reference(columns: dict[str, dict[str, list[object]]], row: str) -> Reference:
+def _reference(columns: dict[str, dict[str, Any]], row: str) -> Reference:
     # the one temperature is 300 K
     qpoints, mesh = np.array(columns["qpoints"][row]), np.array(columns["q_mesh"][row])
     return Reference(
