@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 NAME = "phonondb103"
 STRUCTURES = {225: "rocksalt", 216: "zincblende", 186: "wurtzite"}
 """Names of the three space groups."""
-FACE_CENTRED = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-"""Primitive cell of a cubic face-centred one, as phonopy's primitive_matrix."""
 
 
 @dataclass(frozen=True)

@@ -275,10 +275,10 @@ class Kappa:
             mp_id=None,
             structure=numbers.structure,
             space_group=numbers.space_group,
-            atoms=bulk(numbers.name, numbers.structure, a=numbers.a, cubic=True),
+            atoms=bulk(numbers.name, numbers.structure, a=numbers.a),
             fc2_supercell=np.eye(3, dtype=np.int64) * numbers.fc2_supercell,
             fc3_supercell=np.eye(3, dtype=np.int64) * numbers.fc3_supercell,
-            primitive_matrix=phonondb_kappa.FACE_CENTRED,
+            primitive_matrix=np.eye(3),
             mesh=np.full(3, numbers.mesh, dtype=np.int64),
         )
 
