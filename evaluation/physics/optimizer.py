@@ -128,9 +128,7 @@ class Optimizer:
         forces = (state.deform_grad_forces() if free else state.forces).norm(dim=1)
         longest = torch.zeros(state.n_systems, dtype=forces.dtype).scatter_reduce(0, state.system_idx, forces, "amax")
         rows = state.cell_forces.norm(dim=2).amax(dim=1).tolist() if free else [None] * state.n_systems
-        strains = (
-            torch.linalg.svdvals(state.deform_grad()).log().abs().amax(dim=1) if free else torch.zeros_like(longest)
-        )
+        strains = _strains(state.deform_grad()) if free else [0.0] * state.n_systems
         batch, atoms = self._model.last, state.n_atoms_per_system.numpy()
         parts = batch.calls * atoms
         seconds = batch.seconds * parts / parts.sum()
