@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ase.build import bulk
 
 from evaluation.errors import SolverFault
 from evaluation.kept import Kept
-from evaluation.metrics.kappa import average, total
+from evaluation.metrics.kappa import total
 from evaluation.physics.kappa import Crystal, Modes, Outcome, Settings, conductivities
 from evaluation.solver import Solver, SolverError, find
 from tests.evaluation.morse_crystal import MorseCrystal
@@ -22,7 +23,7 @@ A = 5.6
 SETTINGS = Settings(
     displacement=0.03,
     symprec=1e-5,
-    temperature=300.0,
+    temperature=3000.0,  # classical phonons, whose lifetimes isotopes hardly shorten
     boundary_mfp_um=1e6,
     gamma_acoustic=-0.01,
     gamma_optical=0.0,
@@ -36,8 +37,7 @@ class Several:
 
     def __init__(self) -> None:
         self.parts = {
-            11: MorseCrystal(A, decay=0.8),
-            19: MorseCrystal(A, decay=3.0),
+            11: MorseCrystal(A),
             37: MorseCrystal(A, constants=(2.3, -0.6)),
             55: MorseCrystal(A),
             3: MorseCrystal(A, refuses=[3]),
@@ -52,6 +52,13 @@ class Several:
         return sum(part.calls for part in self.parts.values())
 
 
+class Gone:
+    """A model that is not there any more."""
+
+    def compute(self, atoms: Sequence[Atoms]) -> Batch:
+        raise AssertionError("the model was asked again")
+
+
 def crystal(symbols: str, space_group: int = 225) -> Crystal:
     """A primitive cell of rocksalt."""
     atoms = bulk(symbols, "rocksalt", a=A)
@@ -59,7 +66,7 @@ def crystal(symbols: str, space_group: int = 225) -> Crystal:
     return Crystal(atoms, space_group, 3 * eye, 2 * eye, np.eye(3), np.array([4, 4, 4]))
 
 
-CRYSTALS = [crystal("NaCl"), crystal("KCl"), crystal("RbCl"), crystal("CsCl", space_group=221), crystal("LiF")]
+CRYSTALS = [crystal("NaCl"), crystal("RbCl"), crystal("CsCl", space_group=221), crystal("LiF")]
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +86,9 @@ def outcomes(solver: Solver) -> list[Outcome]:
 
 
 def test_every_crystal_has_its_own_outcome(outcomes: list[Outcome]) -> None:
-    assert [outcome.kind for outcome in outcomes] == ["kappa", "kappa", "imaginary", "symmetry", "failed"]
-    assert [outcome.error for outcome in outcomes] == [None, None, None, None, "it broke"]
-    assert [outcome.space_group for outcome in outcomes] == [225] * 5
+    assert [outcome.kind for outcome in outcomes] == ["kappa", "imaginary", "symmetry", "failed"]
+    assert [outcome.error for outcome in outcomes] == [None, None, None, "it broke"]
+    assert [outcome.space_group for outcome in outcomes] == [225] * 4
 
 
 def test_a_cubic_crystal_conducts_alike_in_all_directions(outcomes: list[Outcome]) -> None:
@@ -116,32 +123,33 @@ def test_frequencies_are_those_of_the_bonds(outcomes: list[Outcome]) -> None:
     assert modes.frequencies[0, 3:] == pytest.approx(np.full(3, optical), rel=2e-3)
 
 
-def test_anharmonic_bonds_conduct_worse(outcomes: list[Outcome]) -> None:
-    # by far more than K's mass would explain, which slows phonons by a fifth
-    nearly_harmonic, anharmonic = outcomes[0].modes, outcomes[1].modes
-    assert nearly_harmonic is not None
-    assert anharmonic is not None
-    assert average(anharmonic.kappa_particles) < average(nearly_harmonic.kappa_particles) / 2
+def test_phonons_scatter_in_proportion_to_temperature(outcomes: list[Outcome], solver: Solver) -> None:
+    # a classical phonon's anharmonic linewidth is proportional to T, isotopes' share of it is not (and on so coarse a
+    # mesh some modes have no other): at twice the temperature every mode conducts between half as well and as well
+    warm = dataclasses.replace(SETTINGS, temperature=6000.0)
+    (outcome,) = conductivities(Gone(), CRYSTALS[:1], warm, solver=solver, kept=solver.kept)
+    assert outcomes[0].modes is not None
+    assert outcome.modes is not None
+    conducts = outcomes[0].modes.mode_kappa > 1e-3 * outcomes[0].modes.kappa
+    ratio = outcome.modes.mode_kappa[conducts] / outcomes[0].modes.mode_kappa[conducts]
+    assert conducts.sum() > 10
+    assert 0.49 < ratio.min() < 0.52
+    assert ratio.max() < 1.01
 
 
 def test_a_crystal_that_ends_early_costs_no_third_order(outcomes: list[Outcome]) -> None:
-    for outcome, calls in zip(outcomes, [sum(outcomes[0].n_displacements or ())] * 2 + [2, 0, 0], strict=True):
-        assert outcome.force_calls == calls
+    assert [outcome.force_calls for outcome in outcomes] == [sum(outcomes[0].n_displacements or ()), 2, 0, 0]
     assert outcomes[0].n_displacements is not None
     assert outcomes[0].n_displacements[0] == 2
     assert outcomes[0].atom_calls == 2 * 54 + outcomes[0].n_displacements[1] * 16
-    assert outcomes[2].lowest is not None
-    assert outcomes[2].lowest["elsewhere"] < 0
+    assert outcomes[1].lowest is not None
+    assert outcomes[1].lowest["elsewhere"] < 0
     assert outcomes[0].max_net_force == pytest.approx(0, abs=1e-12)
 
 
 def test_what_was_computed_is_not_computed_again(outcomes: list[Outcome], solver: Solver) -> None:
-    class Gone:
-        def compute(self, atoms: Sequence[Atoms]) -> Batch:
-            raise AssertionError("the model was asked again")
-
-    again = conductivities(Gone(), CRYSTALS[:3], SETTINGS, solver=solver, kept=solver.kept)
-    for before, after in zip(outcomes[:3], again, strict=True):
+    again = conductivities(Gone(), CRYSTALS[:2], SETTINGS, solver=solver, kept=solver.kept)
+    for before, after in zip(outcomes[:2], again, strict=True):
         assert (after.kind, after.force_calls, after.seconds) == (before.kind, before.force_calls, before.seconds)
         assert (after.modes is None) == (before.modes is None)
         if after.modes and before.modes:
@@ -154,9 +162,9 @@ def test_an_interrupted_crystal_goes_on_where_it_stood(outcomes: list[Outcome], 
     lost = max(solver.kept.folder.glob("forces-*"), key=lambda path: path.stat().st_mtime_ns)
     lost.unlink()
     several = Several()
-    again = conductivities(several, CRYSTALS[:2], SETTINGS, solver=solver, kept=solver.kept)
+    again = conductivities(several, CRYSTALS[:1], SETTINGS, solver=solver, kept=solver.kept)
     assert 0 < several.calls <= SETTINGS.supercells_per_batch
-    for before, after in zip(outcomes[:2], again, strict=True):
+    for before, after in zip(outcomes[:1], again, strict=True):
         assert before.modes is not None
         assert after.modes is not None
         assert after.modes.kappa == pytest.approx(before.modes.kappa, rel=1e-9)
