@@ -7,6 +7,7 @@ EvaluationError
 ├── ProtocolMismatch     a run folder holds records of another protocol, checkpoint or dataset
 ├── RunLocked            another process writes the same run
 ├── StoreError           a stored record or manifest cannot be read
+├── SolverFault          a solver's process ended without an answer; its question is asked again next time
 └── EvaluationFault      samples could not run for reasons that are not the model's; they will run again
 """
 
@@ -45,6 +46,10 @@ class RunLocked(EvaluationError):
 
 class StoreError(EvaluationError):
     """What is stored cannot be read."""
+
+
+class SolverFault(EvaluationError):
+    """A solver's process was lost: memory, a kill. No record was made; run again."""
 
 
 class EvaluationFault(EvaluationError):

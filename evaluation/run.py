@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import provenance
-from evaluation.errors import EvaluationFault
+from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.record import Record
 from evaluation.result import Cost, Counts, Result, Run
 from evaluation.store import Chunk, Session, Store, chunks, write_records
 from evaluation.subset import Subset
-from evaluation.task import Task, protocol_sha256
+from evaluation.task import KeepsWork, Task, protocol_sha256
 from zoo.convert import loaded_sha256
 from zoo.errors import WorkerError
 from zoo.potential import Potential
@@ -104,14 +104,19 @@ class Evaluation:
             if store.has(chunk):
                 continue
             try:
-                store.write(chunk, self.task.run(chunk.samples, self.potential))
-            except WorkerError as fault:
+                store.write(chunk, self._records(chunk, store))
+            except (WorkerError, SolverFault) as fault:
                 log.warning("chunk %s did not run: %s", chunk.name, fault)
                 faults.append(f"{chunk.name}: {str(fault).splitlines()[0]}")
                 continue
             done += len(chunk.samples)
             show(Progress(done, total, resumed, time.monotonic() - clock))
         return faults
+
+    def _records(self, chunk: Chunk, store: Store) -> list[Record]:
+        if isinstance(self.task, KeepsWork):
+            return self.task.run_in(store.work, chunk.samples, self.potential)
+        return self.task.run(chunk.samples, self.potential)
 
     def _manifest(self, records: Sequence[Record], sessions: Sequence[Session]) -> Run:
         info = self.potential.info

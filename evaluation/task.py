@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -76,6 +76,14 @@ class Task(Protocol):
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         """Scores by metric name, from `table`'s rows."""
+
+
+@runtime_checkable
+class KeepsWork(Protocol):
+    """A task whose single samples take so long that it keeps what it has, for a process that comes after it."""
+
+    def run_in(self, folder: Path, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        """As `Task.run`. `folder` belongs to one entry under one set of conditions, and outlives the process."""
 
 
 def protocol_sha256(task: Task) -> str:
