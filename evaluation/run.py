@@ -16,7 +16,8 @@ from evaluation.record import Record
 from evaluation.result import Cost, Counts, Result, Run
 from evaluation.store import Chunk, Session, Store, chunks, write_records
 from evaluation.subset import Subset
-from evaluation.task import Task, protocol_sha256
+from evaluation.task import Sample, Task, protocol_sha256
+from zoo.batch import UNSUPPORTED
 from zoo.convert import loaded_sha256
 from zoo.errors import WorkerError
 from zoo.potential import Potential
@@ -82,7 +83,10 @@ class Evaluation:
     def conditions(self) -> dict[str, Any]:
         """What stored records depend on: change any of it, and the old records are not continued."""
         info = self.potential.info
+        trained = sorted(self.potential.card.trained_datasets)
         return {
+            # only where there are some: the folders of all other runs keep their names
+            **({"trained_datasets": trained} if trained else {}),
             "entry": self.potential.name,
             "checkpoint_sha256": loaded_sha256(self.potential.card.checkpoint),
             "task": self.task.name,
@@ -104,7 +108,7 @@ class Evaluation:
             if store.has(chunk):
                 continue
             try:
-                store.write(chunk, self.task.run(chunk.samples, self.potential))
+                store.write(chunk, self._records(chunk))
             except WorkerError as fault:
                 log.warning("chunk %s did not run: %s", chunk.name, fault)
                 faults.append(f"{chunk.name}: {str(fault).splitlines()[0]}")
@@ -112,6 +116,16 @@ class Evaluation:
             done += len(chunk.samples)
             show(Progress(done, total, resumed, time.monotonic() - clock))
         return faults
+
+    def _records(self, chunk: Chunk) -> list[Record]:
+        """One record per sample, in order; what the model was trained on does not run."""
+        seen = {sample.id: _trained_on(sample) for sample in chunk.samples if self._saw(sample)}
+        unseen = [sample for sample in chunk.samples if sample.id not in seen]
+        ran = iter(self.task.run(unseen, self.potential) if unseen else ())
+        return [seen[sample.id] if sample.id in seen else next(ran) for sample in chunk.samples]
+
+    def _saw(self, sample: Sample) -> bool:
+        return not sample.held_out and sample.dataset in self.potential.card.trained_datasets
 
     def _manifest(self, records: Sequence[Record], sessions: Sequence[Session]) -> Run:
         info = self.potential.info
@@ -142,6 +156,14 @@ class Evaluation:
                 peak_memory_gb=self.potential.memory_gb,
             ),
         )
+
+
+def _trained_on(sample: Sample) -> Record:
+    return Record(
+        sample=sample.id,
+        status="unsupported",
+        error=f"{UNSUPPORTED}the model was trained on this frame of {sample.dataset}; only held-out frames are scored",
+    )
 
 
 def cost(records: Sequence[Record], *, calls_per_answer: int, peak_memory_gb: float | None) -> Cost:
