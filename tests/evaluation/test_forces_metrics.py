@@ -37,9 +37,9 @@ def test_shifts_of_elements_leave_nothing() -> None:
 def test_the_fit_does_not_flatter() -> None:
     """80 frames and 40 elements: half of the error's square is fitted away, and the leverage gives it back."""
     fractions = _mixtures(80, 40)
-    noise = np.random.default_rng(1).normal(0, 0.02, size=(400, 80))
+    noise = np.random.default_rng(1).normal(0, 0.02, size=(60, 80))
     residuals = np.array([shifted_residuals(row, fractions)[0] for row in noise])
-    assert np.sqrt(np.nanmean(residuals**2)) == pytest.approx(0.02, rel=0.02)
+    assert np.sqrt(np.nanmean(residuals**2)) == pytest.approx(0.02, rel=0.03)
 
 
 def test_a_frame_that_alone_has_an_element_has_no_error() -> None:
