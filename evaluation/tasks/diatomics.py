@@ -77,8 +77,8 @@ _PLAIN = {
         "|F + dE/dr|",
         "meV/Å",
         0.0,
-        "Mean deviation of the force from the energy's slope along the curve; a gradient leaves about 1 meV/Å of the "
-        "finite step.",
+        "Mean deviation of the force from the energy's slope along the curve; a gradient leaves about 10 meV/Å, "
+        "which the finite step makes on the repulsive wall.",
     ),
     "bond_length_error": (
         "|bond length error|",

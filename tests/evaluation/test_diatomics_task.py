@@ -7,29 +7,31 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
 
 from evaluation.record import Record
 from evaluation.tasks import diatomics as module
 from evaluation.tasks.diatomics import TASK
 from zoo.batch import UNSUPPORTED, Batch
 
-BONDS = {symbol: 2.0 + 0.01 * n for n, symbol in enumerate((*TASK.protocol.fast, "K", "Sc"))}
+# two covalent radii, as bonds are
+BONDS = {symbol: 2 * float(covalent_radii[atomic_numbers[symbol]]) for symbol in (*TASK.protocol.fast, "K", "Sc")}
 DEPTH = 2.0
 
 
 def energy(symbol: str, r: float) -> float:
-    return float(DEPTH * ((1 - np.exp(-1.8 * (r - BONDS.get(symbol, 3.0)))) ** 2 - 1))
+    return float(DEPTH * ((1 - np.exp(-1.8 * (r - BONDS.get(symbol, 1.5)))) ** 2 - 1))
 
 
 def slope(symbol: str, r: float) -> float:
-    x = np.exp(-1.8 * (r - BONDS.get(symbol, 3.0)))
+    x = np.exp(-1.8 * (r - BONDS.get(symbol, 1.5)))
     return float(2 * DEPTH * 1.8 * x * (1 - x))
 
 
 @pytest.fixture(autouse=True)
 def reference(monkeypatch: pytest.MonkeyPatch) -> None:
     """PBE is the same Morse curve on 50 distances, but hydrogen is not bound."""
-    distances = np.geomspace(0.7, 6.0, 50)
+    distances = np.geomspace(0.25, 6.0, 50)
     curves = {s: (distances.tolist(), [energy(s, r) for r in distances]) for s in BONDS}
     curves["H"] = (distances.tolist(), (1 / distances).tolist())
     monkeypatch.setattr(module, "_reference_curves", lambda: curves)
@@ -65,8 +67,6 @@ def test_subsets_are_nested() -> None:
 
 
 def test_distances_are_those_of_the_radii() -> None:
-    from ase.data import covalent_radii
-
     distances = TASK.distances("Cu")
     assert distances[0] == pytest.approx(0.9 * covalent_radii[29])
     assert 3.1 * 2.38 - 0.01 < distances[-1] <= 3.1 * 2.38 + 1e-9  # Alvarez 2013: 2.38 Å
@@ -87,7 +87,7 @@ def test_the_reference_itself_is_smooth_and_right() -> None:
     assert scores["energy_flips"].value == 1.0
     assert scores["force_flips"].value == 1.0
     assert scores["conservation_deviation"].value is not None
-    assert scores["conservation_deviation"].value < 5
+    assert scores["conservation_deviation"].value < 15  # hydrogen's wall, where the slope changes fastest
     assert scores["bond_length_error"].value == pytest.approx(0.0, abs=5e-3)
     assert scores["well_depth_error"].value == pytest.approx(0.0, abs=1e-2)
     # without the noble gases of the canary and without hydrogen
