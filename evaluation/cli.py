@@ -153,7 +153,7 @@ def score_discovery(
     ] = None,
     column: Annotated[str | None, typer.Option(help="Column of the predictions.", show_default=False)] = None,
     biased_sample: Annotated[
-        bool, typer.Option("--biased-sample", help="Check the scorer on 41,002 labels that are no fair sample.")
+        bool, typer.Option("--biased-sample", help="Check the scorer on labels that are no fair sample of WBM.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

@@ -8,7 +8,7 @@ from evaluation.metrics.discovery import MOST_STABLE, Discovery, above_hull, dis
 from evaluation.wbm import read_labels, read_predictions
 
 BIASED = (
-    "NOT A BENCHMARK RESULT. These 41,002 labels were read off published plots, one crystal per bin of density, to "
+    "NOT A BENCHMARK RESULT. These labels of an eighth of WBM were read off published plots, one crystal per bin of density, to "
     "three decimals: stable and badly predicted crystals are over-represented. The figures "
     "check the scorer and nothing else."
 )
