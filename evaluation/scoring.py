@@ -8,9 +8,9 @@ from evaluation.metrics.discovery import MOST_STABLE, Discovery, above_hull, dis
 from evaluation.wbm import read_labels, read_predictions
 
 BIASED = (
-    "NOT A BENCHMARK RESULT. These labels of an eighth of WBM were read off published plots, one crystal per bin of density, to "
-    "three decimals: stable and badly predicted crystals are over-represented. The figures "
-    "check the scorer and nothing else."
+    "NOT A BENCHMARK RESULT. These labels of an eighth of WBM were read off published plots, one crystal per bin of "
+    "density, to three decimals, and badly predicted crystals are over-represented: CHGNet's MAE is 0.111 eV/atom on "
+    "them and 0.063 on all. The figures check the scorer and nothing else."
 )
 
 
