@@ -4,6 +4,7 @@ EvaluationError
 ├── UnknownTask          no task of that name; names the close ones
 ├── UnknownDataset       no dataset of that name; names the close ones
 ├── DatasetUnavailable   reference data are neither here nor to be had; says where to get them
+├── PredictionsError     a file of predictions or labels is not what was asked for; says what it has
 ├── ProtocolMismatch     a run folder holds records of another protocol, checkpoint or dataset
 ├── RunLocked            another process writes the same run
 ├── StoreError           a stored record or manifest cannot be read
@@ -34,6 +35,10 @@ class UnknownDataset(EvaluationError, KeyError):
 
 class DatasetUnavailable(EvaluationError):
     """The reference data could not be brought here."""
+
+
+class PredictionsError(EvaluationError, ValueError):
+    """A file of predictions or labels cannot be used."""
 
 
 class ProtocolMismatch(EvaluationError):

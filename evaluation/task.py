@@ -48,6 +48,10 @@ class Sample:
     subset: Subset
     """The smallest subset that it belongs to."""
     reference: dict[str, float] = field(default_factory=dict)
+    dataset: str | None = None
+    """The dataset that it is a frame of, where models may have been trained on that."""
+    held_out: bool = False
+    """Whether training on `dataset` leaves it out (`evaluation.holdout`)."""
 
 
 class Task(Protocol):
