@@ -35,7 +35,7 @@ def six_solids(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = {name: number for number, name in phonondb_kappa.STRUCTURES.items()}
     solids = {
         name: Solid(
-            name, "mp-0", name.partition("-")[2], groups[name.partition("-")[2]], Atoms(), eye, eye, eye, eye[0]
+            name, "mp-0", name.partition("-")[2], groups[name.partition("-")[2]], Atoms(), eye, eye, np.eye(3), eye[0]
         )
         for name in NAMES
     }

@@ -38,7 +38,7 @@ def test_forces_have_one_panel_per_set_and_no_wild_points() -> None:
     drawn = panels["MPtrj-random"].datasets
     assert drawn is not None
     assert len(drawn["points"]) == 400
-    assert all(abs(point["pred"] - point["ref"] - 0.1) < 2e-3 for point in drawn["points"])
+    assert all(abs(float(point["pred"]) - float(point["ref"]) - 0.1) < 2e-3 for point in drawn["points"])
     assert panels["MPtrj-random"].note == "100 meV/Å, 5 of 5 frames"
     assert panels["MPF-TP"].datasets is None
     assert panels["MPF-TP"].reason == "no frame has an answer"
@@ -69,8 +69,8 @@ def test_diatomics_show_the_well_and_not_the_wall() -> None:
     assert panels[2].reason == "unsupported: not Au"
     assert panels[1].datasets is not None
     line = panels[1].datasets["model"]
-    assert max(point["e"] for point in line) <= 5.0
-    assert min(point["e"] for point in line) < -1.9
+    assert max(float(point["e"]) for point in line) <= 5.0
+    assert min(float(point["e"]) for point in line) < -1.9
     assert panels[1].datasets["points"] == [{"r": 2.2, "e": -2.0}, {"r": 6.0, "e": 0.0}]
     assert panels[1].note == "tortuosity 1.00"
     assert all(set(row) >= {column.name for column in view.columns} for row in rows)
