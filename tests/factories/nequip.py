@@ -11,6 +11,7 @@ import yaml
 from hydra.utils import get_method
 from nequip.scripts import _package_utils as lists
 from nequip.utils.global_state import set_global_state
+from torch.package.package_exporter import PackageExporter
 
 FOLDER, VARIANT = Path(sys.argv[1]), sys.argv[2]
 TYPES = ["O", "Na", "Mg", "Cl"]
@@ -54,7 +55,7 @@ if VARIANT == "tuned":  # a package does not tell the architecture that another 
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    with torch.package.PackageExporter(FOLDER / "upstream.nequip.zip") as package:
+    with PackageExporter(FOLDER / "upstream.nequip.zip") as package:
         package.mock([f"{name}.**" for name in lists._MOCK_MODULES])
         package.extern([f"{name}.**" for name in lists._EXTERNAL_MODULES])
         package.intern([f"{name}.**" for name in lists._INTERNAL_MODULES])

@@ -34,15 +34,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# before TensorFlow is imported: it speaks of every processor feature, takes every core, and reads none of our settings
+# before TensorFlow is imported: it speaks of every processor feature, takes every core, and has two kinds of Keras
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
 if threads := os.environ.get("OMP_NUM_THREADS"):
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", threads)
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", threads)
 
 import numpy as np
-import tensorpotential  # noqa: F401  # before TensorFlow: it says which Keras
-import tensorflow as tf  # isort: skip
+import tensorflow as tf
 import yaml
 from ase import Atoms
 from ase.data import chemical_symbols
@@ -67,7 +67,7 @@ def load(
     if "upstream" not in files:
         from safetensors.numpy import load_file
 
-        config = json.loads(files["config"].read_text())
+        config: dict[str, Any] = json.loads(files["config"].read_text())
         return _from_tensors(config, load_file(files["weights"]), dtype)
     with _unpacked(files["upstream"]) as folder:
         if (folder / SAVED_MODEL).is_file():
@@ -100,9 +100,9 @@ class GraceModel:
             cutoff_dict=described["cutoffs"],
         )
         count = sum(tensor.size for tensor in tensors.values())
-        trained = sum(variable.shape.num_elements() for variable in network.trainable_variables)
+        trained = sum(variable.shape.num_elements() for variable in getattr(network, "trainable_variables", ()))
         self.facts = {
-            "parameters": [trained, count],
+            "parameters": [trained or count, count],
             "cutoff": float(self.builder.max_cutoff),
             "elements": sorted(elements, key=chemical_symbols.index),
         }
@@ -115,7 +115,7 @@ class GraceModel:
         ends = np.cumsum(sizes)
         energies = _numpy(output["atomic_energy"]).reshape(-1)[: ends[-1]]
         forces = _numpy(output["total_f"])[: ends[-1]]
-        # what the network gives for one structure is summed over all of the batch: the stress is put together from pairs
+        # the network sums its virial over all of the batch, so that the stresses are put together from pairs
         owner = np.repeat(np.arange(len(boxed)), sizes)[batch["ind_i"][: batch["n_neigh_real"]]]
         pairs = slice(0, int(batch["n_neigh_real"]))
         virials = np.zeros((len(boxed), 3, 3))
@@ -134,7 +134,8 @@ class GraceModel:
     def _batch(self, structures: list[Any]) -> dict[str, Any]:
         """All structures as one padded graph; atoms and pairs that fill it up come last and know only each other."""
         parts = [
-            self.builder.extract_from_ase_atoms(Atoms(s.numbers, s.positions, cell=s.cell, pbc=True)) for s in structures
+            self.builder.extract_from_ase_atoms(Atoms(s.numbers, s.positions, cell=s.cell, pbc=True))
+            for s in structures
         ]
         batch = self.builder.join_to_batch(parts)
         atoms, pairs = int(batch["batch_tot_nat_real"]), int(batch["n_neigh_real"])
@@ -167,7 +168,7 @@ def _from_graph(folder: Path, dtype: str) -> GraceModel:
     if PAIR_FORCES not in signature.structured_outputs:
         raise ValueError(f"this saved model does not give {PAIR_FORCES}, from which the stresses of a batch are made")
     described = _described(network.instructions)
-    return GraceModel(network, list(signature._arg_keywords), described, tensors, None)
+    return GraceModel(network, list(signature.structured_input_signature[1]), described, tensors, None)
 
 
 def _from_tensors(config: dict[str, Any], tensors: dict[str, np.ndarray], dtype: str) -> GraceModel:
@@ -202,12 +203,15 @@ def _built(config: dict[str, Any], dtype: str) -> Any:
 def _read_checkpoint(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The description and the variables of a checkpoint archive."""
     saved = yaml.safe_load((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    instructions = saved.get("instructions", saved)
-    # keys may be numbers, which JSON has not: it stays the library's own YAML, without the date of its making
-    config = {"instructions": yaml.safe_dump({"instructions": instructions}, sort_keys=False)}
+    for history in ("metadata", "__metadata__") if isinstance(saved, dict) else ():
+        saved.pop(history, None)
+    # keys may be numbers, which JSON has not: it stays the library's own YAML
+    config = {"instructions": yaml.safe_dump(saved, sort_keys=False)}
     indices = list(folder.glob(INDEX))
     if len(indices) != 1:
-        raise ValueError(f"expected one checkpoint in the archive; it has {', '.join(p.name for p in indices) or 'none'}")
+        raise ValueError(
+            f"expected one checkpoint in the archive; it has {', '.join(p.name for p in indices) or 'none'}"
+        )
     prefix = indices[0].with_suffix("")
     network = _built(config, _precision(_stored(prefix)))
     tf.train.Checkpoint(model=network).read(str(prefix)).assert_existing_objects_matched().expect_partial()
@@ -225,9 +229,9 @@ def _described(instructions: Any) -> dict[str, Any]:
 
 
 def _named(network: Any) -> dict[str, Any]:
-    """Every variable of a network under its path in it."""
-    found = network._flatten(predicate=lambda leaf: isinstance(leaf, tf.Variable), with_path=True)
-    return {"/".join(str(part) for part in path): variable for path, variable in found}
+    """The variables of a network; their own names repeat, their order does not change."""
+    floating = [variable for variable in network.variables if variable.dtype.is_floating]
+    return {f"{index:04d}/{variable.name}": variable for index, variable in enumerate(floating)}
 
 
 def _stored(prefix: Path) -> dict[str, np.ndarray]:

@@ -93,7 +93,8 @@ class NequIPModel:
             raise ValueError(f"this adapter knows atom types that are elements; the model has {', '.join(strange)}")
         self.cutoff = float(known["r_max"])
         self.transforms = [
-            transform.to(self.device) for transform in basic_transforms(known, self.cutoff, types, {t: t for t in types})
+            transform.to(self.device)
+            for transform in basic_transforms(known, self.cutoff, types, {t: t for t in types})
         ]
         self.facts = {
             "parameters": [trained, count],
@@ -153,10 +154,11 @@ def _read_upstream(path: Path) -> tuple[dict[str, Any] | None, Any]:
     """
     import yaml
     from nequip.model.saved_models.package import _cpu_deserialize_always
+    from torch.package.package_importer import PackageImporter
 
     with warnings.catch_warnings(), _named_zip(path) as package:
         warnings.simplefilter("ignore")
-        importer = torch.package.PackageImporter(package)
+        importer = PackageImporter(package)
         settings = yaml.safe_load(importer.load_text("model", "config.yaml"))
         with _cpu_deserialize_always():
             models = importer.load_pickle("model", "eager_model.pkl", map_location="cpu")
@@ -174,7 +176,8 @@ def _architecture(config: dict[str, Any]) -> dict[str, Any] | None:
     targets = list(_targets(config))
     if not config["_target_"].startswith(BUILDERS) or not all(t.startswith(LIBRARIES) for t in targets):
         raise ValueError(f"this adapter builds what {', '.join(LIBRARIES)}* has; the package names {targets}")
-    return json.loads(json.dumps(config))
+    plain: dict[str, Any] = json.loads(json.dumps(config))
+    return plain
 
 
 def _targets(value: Any) -> Iterator[str]:
