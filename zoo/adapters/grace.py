@@ -67,7 +67,7 @@ def load(
     if "upstream" not in files:
         from safetensors.numpy import load_file
 
-        config: dict[str, Any] = json.loads(files["config"].read_text())
+        config = json.loads(files["config"].read_text())
         return _from_tensors(config, load_file(files["weights"]), dtype)
     with _unpacked(files["upstream"]) as folder:
         if (folder / SAVED_MODEL).is_file():
@@ -137,7 +137,7 @@ class GraceModel:
             self.builder.extract_from_ase_atoms(Atoms(s.numbers, s.positions, cell=s.cell, pbc=True))
             for s in structures
         ]
-        batch = self.builder.join_to_batch(parts)
+        batch: dict[str, Any] = self.builder.join_to_batch(parts)
         atoms, pairs = int(batch["batch_tot_nat_real"]), int(batch["n_neigh_real"])
         # one atom at least, for the pairs that are padding
         limits = {
