@@ -164,7 +164,7 @@ def _from_graph(folder: Path, dtype: str) -> GraceModel:
     has = _precision(tensors)
     if has != dtype:
         raise ValueError(f"this saved model computes in {has}; asked for {dtype}")
-    signature = network.signatures["compute"]
+    signature = network.signatures["compute" if "compute" in network.signatures else "serving_default"]
     if PAIR_FORCES not in signature.structured_outputs:
         raise ValueError(f"this saved model does not give {PAIR_FORCES}, from which the stresses of a batch are made")
     described = _described(network.instructions)
