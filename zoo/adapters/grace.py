@@ -11,6 +11,8 @@
 # ]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
+# # TensorFlow without its CUDA packages: this adapter computes on the CPU
+# override-dependencies = ["tensorflow==2.20.0"]
 # ///
 """GRACE (Bochkarev, Lysogorskiy and Drautz, Physical Review X 2024): graph atomic cluster expansion on TensorFlow.
 
