@@ -179,6 +179,8 @@ def _from_tensors(config: dict[str, Any], tensors: dict[str, np.ndarray], dtype:
     variables = _named(network)
     if variables.keys() != tensors.keys():
         raise ValueError(f"tensors that do not fit the model: {sorted(variables.keys() ^ tensors.keys())}")
+    # a single number comes back from safetensors as an array of one
+    tensors = {name: tensors[name].reshape(variable.shape) for name, variable in variables.items()}
     for name, variable in variables.items():
         variable.assign(tf.cast(tf.constant(tensors[name]), variable.dtype))
     network.decorate_compute_function(tf.float64, jit_compile=True)
