@@ -161,7 +161,7 @@ class Checkpoint(_Frozen):
 
     upstream: PinnedFile | None = None
     """The file that the authors published; opened only inside a worker."""
-    upstream_format: Literal["torch-pickle", "torchscript", "tensorflow-archive", "nqx"] | None = None
+    upstream_format: Literal["torch-pickle", "torch-package", "torchscript", "tensorflow-archive", "nqx"] | None = None
     """All but `nqx`, a line of JSON and plain arrays, run code when they are opened."""
     upstream_config: PinnedFile | dict[str, str | int | float | bool] | None = None
     """The description of the architecture, where the authors' file holds tensors alone: another file of theirs, or,
