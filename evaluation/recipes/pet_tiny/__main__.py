@@ -40,13 +40,13 @@ def main(folder: Path) -> None:
     subprocess.run([family.python, "-I", HERE / "fit.py", folder], check=True)
     for name in KEPT:
         shutil.copyfile(folder / name, HERE / name)
-    made = without_pickle(folder / "upstream", folder / "safetensors")
+    made = without_pickle(folder / "upstream", recipe.elements, folder / "safetensors")
     if not made.exact:
         raise SystemExit(f"the safetensors are not the model that was trained: {made}")
     sys.stdout.write(f"{made.weights}\tsha256 {made.weights_sha256}\n{made.config}\tsha256 {made.config_sha256}\n")
 
 
-def without_pickle(upstream: Path, folder: Path) -> Conversion:
+def without_pickle(upstream: Path, elements: tuple[str, ...], folder: Path) -> Conversion:
     """The trained checkpoint as safetensors, compared with what it was made from."""
     file = PinnedFile(sha256=sha256(upstream), bytes=upstream.stat().st_size)
     checkpoint.store(upstream, file)
@@ -54,7 +54,8 @@ def without_pickle(upstream: Path, folder: Path) -> Conversion:
         name="pet-tiny",
         title="PET-tiny, as it comes from training",
         family=FAMILY,
-        training_sets=("pet-tiny",),
+        elements=elements,
+        training_sets=("mattersim-bench", "alexandria-pressure", "mlearn"),
         forces=("conservative", "direct"),
         code="https://github.com/lab-cosmo/metatrain",
         checkpoint=Checkpoint(upstream=file, upstream_format="torch-pickle"),
