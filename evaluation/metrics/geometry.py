@@ -27,6 +27,8 @@ def rmsd(predicted: Crystal, reference: Crystal) -> float:
 
     pymatgen's StructureMatcher with stol 1.0, without scaling to equal volume, otherwise its defaults, as Matbench
     Discovery has it (J. Riebesell et al., Nat. Mach. Intell. 7, 836 (2025)). NO_MATCH where it finds no match.
+    Both are reduced to primitive cells first; atoms that lattice translations bring within 0.25 Å of each other are
+    averaged there, so that displacements which break translations alone do not show.
     """
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
