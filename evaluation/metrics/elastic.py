@@ -38,6 +38,11 @@ class Moduli(NamedTuple):
         """Voigt–Reuss–Hill shear modulus."""
         return (self.g_voigt + self.g_reuss) / 2
 
+    @property
+    def anisotropy(self) -> float:
+        """Universal index, 0 for an isotropic crystal (S. I. Ranganathan and M. Ostoja-Starzewski, PRL 101, 055504)."""
+        return 5 * self.g_voigt / self.g_reuss + self.k_voigt / self.k_reuss - 6
+
 
 class Fit(NamedTuple):
     """Hooke's law, fitted."""

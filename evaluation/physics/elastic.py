@@ -69,8 +69,8 @@ def respond(
     """Relax crystals as `relaxation` says, strain each in turn, relax the atoms in the strained cell.
 
     `strains` (m, 6): symmetric small strains against the relaxed cell, Voigt's order, shears γ = 2ε.
-    The strained structures of all crystals share the potential's batches. One Response per crystal, in order; what fails
-    stops only its own crystal. A relaxation that does not converge is no failure.
+    The strained structures of all crystals share the potential's batches. One Response per crystal, in order; what
+    fails stops only its own crystal. A relaxation that does not converge is no failure.
     Raises what `relax` raises.
     """
     starts = relax(potential, crystals, relaxation)
