@@ -115,4 +115,5 @@ def _sums(tensor: Array) -> tuple[float, float, float]:
 
 
 def _kelvin(tensor: Array) -> Array:
-    return tensor * np.outer(_KELVIN, _KELVIN)
+    kelvin: Array = tensor * np.outer(_KELVIN, _KELVIN)
+    return kelvin

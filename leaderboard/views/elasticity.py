@@ -30,7 +30,7 @@ class ElasticityView:
         Column("softest_gpa", "softest eigenvalue", "GPa", 1),
         Column("anisotropy", "anisotropy", "", 2),
         Column("asymmetry", "asymmetry of C", "%", 3),
-        Column("fit_residual", "residual of the fit", "%", 1),
+        Column("nonlinearity", "non-linearity", "%", 1),
         Column("steps", "steps, longest", "", 0),
     )
     caption = (

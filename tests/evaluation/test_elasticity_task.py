@@ -15,6 +15,7 @@ from evaluation.dataset import load
 from evaluation.errors import DatasetUnavailable
 from evaluation.record import Record
 from evaluation.store import chunks
+from evaluation.subset import SUBSETS
 from evaluation.task import Sample
 from evaluation.tasks import elasticity
 from evaluation.tasks.elasticity import METRICS, TASK, tensor
@@ -126,7 +127,7 @@ def test_records_are_plain_and_hold_the_raw_tensor() -> None:
 @pytest.mark.usefixtures("persons_mirror")
 def test_subsets_share_chunks_and_fast_cells_are_small() -> None:
     try:
-        canary, fast, full = (TASK.samples(subset) for subset in ("canary", "fast", "full"))  # type: ignore[arg-type]
+        canary, fast, full = (TASK.samples(subset) for subset in SUBSETS)
     except DatasetUnavailable as reason:
         pytest.skip(str(reason).splitlines()[0])
     assert (len(canary), len(fast), len(full)) == (4, 124, 4 + load("mp-elasticity").n)
