@@ -7,9 +7,9 @@ stresses gives the elastic tensor C. The stress is the model's own: of a model w
 Where stress is the derivative of an energy, C is symmetric. How far the fitted tensor is from that is reported as it
 comes; everything else is computed from its symmetric part. Asymmetry has two causes. A stress that comes from a head of
 its own need not belong to any energy. And where an energy surface is so rough that stiffness changes within 1 % of
-strain, components that should be equal are averages over different strains: CHGNet's C11 of wurtzite GaP falls from 157
-to 124 GPa between strains of 0.1 and 1 %. What Hooke's law leaves of the stresses, the non-linearity, tells the two apart: on
-four crystals it was 2 to 6 % for SevenNet-0 and 7 to 20 % for CHGNet.
+strain, components that should be equal are averages over different strains: CHGNet's C11 of wurtzite GaP falls from
+157 to 124 GPa between strains of 0.1 and 1 %. What Hooke's law leaves of the stresses, the non-linearity, tells the two
+apart: on four crystals it was 2 to 6 % for SevenNet-0 and 7 to 20 % for CHGNet.
 
 A crystal is mechanically stable when all eigenvalues of C are positive (Born): no small strain lowers its energy. From
 a stable tensor follow the bulk modulus K and the shear modulus G of a polycrystal, as Voigt–Reuss–Hill averages. They
