@@ -49,6 +49,8 @@ class Measurement:
     calls: int
     seconds: float
     error: str | None
+    stress: Array | None = None
+    """(3, 3), eV/Å³: the model's own; None where it has none."""
 
 
 class Optimizer:
@@ -141,6 +143,7 @@ class Optimizer:
                 calls=int(batch.calls[place]),
                 seconds=float(seconds[place]),
                 error=self._model.errors[place],
+                stress=None if batch.stresses is None else batch.stresses[place],
             )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from evaluation.physics.optimizer import Measurement, Optimizer
-    from zoo.batch import Computes
+    from zoo.batch import Array, Computes
 
 LARGEST_STRAIN = 1.0
 """Largest logarithmic strain: a cell that has grown or shrunk by a factor e along some direction describes nothing."""
@@ -66,6 +66,9 @@ class Relaxed:
     """Evaluations of the model, with those that a wrapper needs for one answer."""
     seconds: float
     """This crystal's share, by atoms, of the model's compute time."""
+    stress: Array | None = None
+    """(3, 3), eV/Å³: the potential's own for the final structure, whatever symmetry or cell was kept; None when the
+    model failed or has none."""
 
 
 def relax(
@@ -110,6 +113,7 @@ class _Trace:
     error: str | None = None
     converged: bool = False
     end: Atoms | None = None
+    stress: Array | None = None
 
     def add(self, now: Measurement, settings: Relaxation) -> bool:
         """Note an evaluation; say whether it was the last one."""
@@ -119,6 +123,7 @@ class _Trace:
         if self.error:
             return True
         self.energies.append(now.energy)
+        self.stress = now.stress
         self.max_forces.append(now.max_force)
         if now.max_cell_force is not None:
             self.max_cell_forces.append(now.max_cell_force)
@@ -145,6 +150,7 @@ class _Trace:
             error=self.error,
             force_calls=self.force_calls,
             seconds=self.seconds,
+            stress=None if self.error else self.stress,
         )
 
 
