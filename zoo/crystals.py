@@ -34,11 +34,16 @@ def distorted(name: str, *, seed: int = 0, rattle: float = 0.05, strain: float =
 
     `rattle`: standard deviation of the displacements, Å; `strain`: bound of the uniform symmetric strain.
     """
+    return distort(ideal(name), seed=seed, rattle=rattle, strain=strain)
+
+
+def distort(atoms: Atoms, *, seed: int = 0, rattle: float = 0.05, strain: float = 0.02) -> Atoms:
+    """Likewise of any crystal: a copy."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    atoms = ideal(name)
+    copy: Atoms = atoms.copy()
     epsilon = rng.uniform(-strain, strain, (3, 3))
-    atoms.set_cell(atoms.cell.array @ (np.eye(3) + (epsilon + epsilon.T) / 2), scale_atoms=True)
-    atoms.positions += rng.normal(0.0, rattle, atoms.positions.shape)
-    return atoms
+    copy.set_cell(copy.cell.array @ (np.eye(3) + (epsilon + epsilon.T) / 2), scale_atoms=True)
+    copy.positions += rng.normal(0.0, rattle, copy.positions.shape)
+    return copy
