@@ -21,12 +21,12 @@ def names() -> tuple[str, ...]:
 
 def ideal(name: str) -> Atoms:
     """The perfect crystal, primitive cell, periodic. Raises KeyError for an unknown name."""
-    from ase.build import bulk
+    return _built(name, cubic=False)
 
-    symbol, _, prototype = name.partition("-")
-    table = {"rocksalt": _ROCKSALT, "zincblende": _ZINCBLENDE}[prototype]
-    formula, a = next((f, a) for f, a in table.items() if f.lower() == symbol)
-    return bulk(formula, prototype, a=a)
+
+def conventional(name: str) -> Atoms:
+    """The same crystal's cubic cell, eight atoms."""
+    return _built(name, cubic=True)
 
 
 def distorted(name: str, *, seed: int = 0, rattle: float = 0.05, strain: float = 0.02) -> Atoms:
@@ -47,3 +47,12 @@ def distort(atoms: Atoms, *, seed: int = 0, rattle: float = 0.05, strain: float 
     copy.set_cell(copy.cell.array @ (np.eye(3) + (epsilon + epsilon.T) / 2), scale_atoms=True)
     copy.positions += rng.normal(0.0, rattle, copy.positions.shape)
     return copy
+
+
+def _built(name: str, *, cubic: bool) -> Atoms:
+    from ase.build import bulk
+
+    symbol, _, prototype = name.partition("-")
+    table = {"rocksalt": _ROCKSALT, "zincblende": _ZINCBLENDE}[prototype]
+    formula, a = next((f, a) for f, a in table.items() if f.lower() == symbol)
+    return bulk(formula, prototype, a=a, cubic=cubic)

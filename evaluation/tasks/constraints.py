@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from evaluation import dataset
+from evaluation import dataset, phonondb
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.constraints import FIGURES, figures
 from evaluation.physics.constraints import Measured, Settings, measure
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
     from zoo.batch import Computes
 
-DATASET = "phonondb103"
 FEWEST_ATOMS = 4
 """Cells of elements are repeated up to this: forces of a single atom are zero whatever the model does."""
 
@@ -64,7 +63,6 @@ _ELEMENTS: dict[str, tuple[str, float, float | None]] = {
     "Ti": ("hcp", 2.95, 4.68),
     "W": ("bcc", 3.16, None),
 }
-_STRUCTURES = {225: "rocksalt", 216: "zincblende", 186: "wurtzite"}
 
 
 def _lower(name: str, label: str, unit: str, doc: str) -> Metric:
@@ -164,7 +162,7 @@ class Constraints:
 
     @property
     def dataset_sha256(self) -> str:
-        return dataset.load(DATASET).identity
+        return dataset.load(phonondb.DATASET).identity
 
     def samples(self, subset: Subset) -> list[Sample]:
         tiers: dict[Subset, tuple[str, ...]] = {"canary": self.protocol.canary, "fast": self.protocol.fast}
@@ -175,14 +173,14 @@ class Constraints:
 
     def _solids(self) -> list[str]:
         """PhononDB solids of the full subset besides those that are built here. Raises DatasetUnavailable."""
-        others = [name for name in _phonondb() if name not in self.protocol.canary]
+        others = [name for name in phonondb.solids() if name not in self.protocol.canary]
         ordered = sorted(others, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
         return ordered[: self.protocol.phonondb - sum("-" in name for name in self.protocol.canary)]
 
     def _atoms(self, name: str) -> Atoms:
         """The crystal as it is measured: distorted."""
         built = name in self.protocol.canary + self.protocol.fast
-        perfect = _built(name) if built else _phonondb()[name]
+        perfect = _built(name) if built else phonondb.solids()[name].atoms
         return crystals.distort(perfect, seed=_seed(name), rattle=self.protocol.rattle, strain=self.protocol.strain)
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
@@ -242,18 +240,6 @@ def _built(name: str) -> Atoms:
     shape = {"c": c} if c else {"cubic": True}
     atoms: Atoms = bulk(name, structure, a=a, **shape)
     return atoms.repeat((max(1, FEWEST_ATOMS // len(atoms)), 1, 1))
-
-
-def _phonondb() -> dict[str, Atoms]:
-    """The solids by composition and structure. Raises DatasetUnavailable."""
-    from ase.io import read
-
-    found = {}
-    for image in read(dataset.fetch(DATASET, "structures"), ":", format="extxyz"):
-        atoms = image.copy()
-        atoms.info = {}
-        found[f"{image.info['name']}-{_STRUCTURES[int(image.info['symm.no'])]}"] = atoms
-    return found
 
 
 TASK = Constraints()

@@ -1,0 +1,174 @@
+"""Relaxation of many crystals at once: FIRE or L-BFGS on atoms and cell, with ASE's rule of convergence.
+
+The steps are torch-sim's, over a model that may live in another process; the crystals share its batches, and one that
+has finished leaves its place to the next. There is no line search: it would need energies that agree with the forces,
+which a direct force head does not promise.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from evaluation.physics.optimizer import Measurement
+    from zoo.batch import Computes
+
+LARGEST_STRAIN = 1.0
+"""Largest logarithmic strain: a cell that has grown or shrunk by a factor e along some direction describes nothing."""
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """How to relax."""
+
+    fmax: float
+    """eV/Å: converged when every atom's force and every row of the cell's gradient are shorter (ASE's rule for
+    FrechetCellFilter)."""
+    steps: int
+    """Largest number of steps."""
+    optimizer: Literal["fire", "lbfgs"] = "fire"
+    cell: Literal["full", "fixed", "no-tilt"] = "full"
+    """no-tilt: only xx, yy and zz of the strain are free."""
+    symprec: float | None = None
+    """Å: keep the space group found at this precision, and start from the structure made exact in it; None: keep no
+    symmetry."""
+    pressure: float = 0.0
+    """External hydrostatic pressure, eV/Å³."""
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """What became of one crystal. The three lists have one number per evaluation: the start and then every step."""
+
+    atoms: Atoms | None
+    """Final structure, converged or not; None when the model failed."""
+    converged: bool
+    steps: int
+    energies: list[float]
+    """eV, of the potential alone, without pV."""
+    max_forces: list[float]
+    """eV/Å: longest force on an atom, as the optimiser has it (in the frame of the starting cell, after symmetry)."""
+    max_cell_forces: list[float]
+    """eV/Å: longest row of the cell's generalised forces, as FrechetCellFilter has them; empty for a fixed cell."""
+    error: str | None
+    force_calls: int
+    """Evaluations of the model, with those that a wrapper needs for one answer."""
+    seconds: float
+    """This crystal's share, by atoms, of the model's compute time."""
+
+
+def relax(
+    potential: Computes,
+    crystals: Sequence[Atoms],
+    settings: Relaxation,
+    *,
+    atoms_per_batch: int | None = None,
+) -> list[Relaxed]:
+    """Relax crystals that are periodic in all three directions; one Relaxed for each, in order.
+
+    `atoms_per_batch`: no more atoms than this run together, though always one crystal; None: all of them, and the
+    potential splits its batches itself. How crystals share batches moves no result beyond what batching moves the
+    model's own answers.
+    A crystal that the model cannot do, or whose cell or numbers run away, has an `error` and does not stop the others.
+    Raises ValueError for a crystal that is not periodic, zoo.errors.WorkerError for what is no structure's fault.
+    """
+    from evaluation.physics.optimizer import Optimizer
+
+    if not all(atoms.pbc.all() for atoms in crystals):
+        raise ValueError("relax takes crystals: periodic in all three directions")
+    traces = [_Trace(atoms) for atoms in crystals]
+    waiting = deque(range(len(crystals)))
+    running = Optimizer(potential, settings)
+    while waiting or running.members:
+        entering = _entering(waiting, crystals, running.members, atoms_per_batch)
+        _note(running, traces, running.enter({index: crystals[index] for index in entering}), settings)
+        _note(running, traces, running.step(), settings)
+    return [trace.relaxed() for trace in traces]
+
+
+@dataclass
+class _Trace:
+    """One crystal on its way."""
+
+    start: Atoms
+    energies: list[float] = field(default_factory=list)
+    max_forces: list[float] = field(default_factory=list)
+    max_cell_forces: list[float] = field(default_factory=list)
+    force_calls: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+    converged: bool = False
+    end: Atoms | None = None
+
+    def add(self, now: Measurement, settings: Relaxation) -> bool:
+        """Note an evaluation; say whether it was the last one."""
+        self.force_calls += now.calls
+        self.seconds += now.seconds
+        self.error = now.error or self._runaway(now)
+        if self.error:
+            return True
+        self.energies.append(now.energy)
+        self.max_forces.append(now.max_force)
+        if now.max_cell_force is not None:
+            self.max_cell_forces.append(now.max_cell_force)
+        self.converged = max(now.max_force, now.max_cell_force or 0.0) < settings.fmax
+        return self.converged or len(self.energies) > settings.steps
+
+    def _runaway(self, now: Measurement) -> str | None:
+        if not np.isfinite([now.energy, now.max_force, now.max_cell_force or 0.0]).all():
+            return "the energy, a force or the stress is not a number"
+        if now.max_strain > LARGEST_STRAIN:
+            return f"the cell ran away: logarithmic strain {now.max_strain:.2f} after {len(self.energies)} steps"
+        return None
+
+    def relaxed(self) -> Relaxed:
+        return Relaxed(
+            atoms=self.end,
+            converged=self.converged,
+            steps=max(len(self.energies) - 1, 0),
+            energies=self.energies,
+            max_forces=self.max_forces,
+            max_cell_forces=self.max_cell_forces,
+            error=self.error,
+            force_calls=self.force_calls,
+            seconds=self.seconds,
+        )
+
+
+def _entering(
+    waiting: deque[int], crystals: Sequence[Atoms], members: Sequence[int], atoms_per_batch: int | None
+) -> list[int]:
+    """Take from `waiting`, in order, what fits beside the members."""
+    atoms = sum(len(crystals[index]) for index in members)
+    entering: list[int] = []
+    while waiting:
+        alone = not members and not entering
+        atoms += len(crystals[waiting[0]])
+        if atoms_per_batch is not None and atoms > atoms_per_batch and not alone:
+            break
+        entering.append(waiting.popleft())
+    return entering
+
+
+def _note(
+    running: Optimizer,
+    traces: Sequence[_Trace],
+    measurements: Iterable[tuple[int, Measurement]],
+    settings: Relaxation,
+) -> None:
+    """Write down an evaluation of each member, and let those go that have finished."""
+    finished = [index for index, now in measurements if traces[index].add(now, settings)]
+    for index, (positions, cell) in running.leave(finished).items():
+        trace = traces[index]
+        if trace.error is None:
+            trace.end = trace.start.copy()
+            trace.end.set_constraint()
+            trace.end.set_cell(cell)
+            trace.end.positions = positions

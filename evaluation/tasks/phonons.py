@@ -1,0 +1,398 @@
+"""Phonons of 103 binary solids against PBE, and what a potential's force constants lack before symmetry mends them.
+
+Each crystal (37 in the rocksalt, 33 in the zincblende and 33 in the wurtzite structure) is relaxed with its space group
+kept. Then atoms of a supercell of 300 or 512 atoms are displaced by 0.03 Å, and the forces give the harmonic force
+constants. Two sets of displacements are computed. The *reduced* set is the usual one: symmetry supplies all that is not
+displaced, the force constants are symmetrised, and the frequencies are compared with those of PBE on the reference's
+own mesh of q points (without the non-analytic correction, on both sides). The *full* set displaces every atom of the
+primitive cell by plus and minus along each axis and uses no symmetry; the residuals of its force constants say what the
+potential itself knows of Newton's third law, of energy conservation and of the crystal's symmetry. The reduced set
+hides such faults up to tenfold; its residuals stand beside those of the full one. An energy that is not smooth within
+the displacement breaks the same rules, whether or not the forces are its gradient: then both sets show it.
+
+A frequency that is imaginary without need says that the potential has the crystal fall into another structure. All 103
+solids are stable in PBE, so that precision is 1 here by construction and recall carries the verdict. Four further
+crystals (MgO, Si, NaCl, Cu) need no download, have no reference, and enter the residuals only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from evaluation import dataset, phonondb
+from evaluation.metric import Score
+from evaluation.metrics import phonon
+from evaluation.metrics.phonon_scores import METRICS, scores
+from evaluation.packed import pack, unpack
+from evaluation.physics import phonons
+from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.record import Record
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.batch import UNSUPPORTED
+from zoo.front_matter import read_yaml
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from numpy.typing import NDArray
+
+    from zoo.batch import Batch, Computes
+
+    Array = NDArray[np.float64]
+    Matrix = NDArray[np.int64]
+
+FORCE_QUANTUM = 1e-6
+"""eV/Å: what stored forces are rounded to. A force constant moves by 2e-5 eV/Å² at most."""
+FREQUENCY_QUANTUM = 1e-6
+"""THz: what stored frequencies are rounded to."""
+QPOINT_QUANTUM = 1e-9
+FACE_CENTRED = ((0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
+RESIDUALS = (
+    "fc_asymmetry",
+    "asr_violation",
+    "translation_violation",
+    "space_group_residual",
+    "degeneracy_splitting",
+)
+
+SPECTRAL = ("stable", "strict_stable", "omega_max", "omega_min", "heat_capacity", "entropy", "free_energy_kj")
+"""Figures of one spectrum; a row has them with `_pred` and with `_ref`."""
+COLUMNS = (
+    *(f"{name}_{which}" for name in SPECTRAL for which in ("pred", "ref")),
+    *("frequency_mae", "frequency_bias", "dos_w1"),
+    *("omega_max_error", "heat_capacity_error", "entropy_error", "free_energy_error_kj"),
+    *(f"{name}{which}" for name in RESIDUALS for which in ("", "_reduced")),
+    *("equilibrium_force", "n_displacements", "symmetry_tax", "converged", "steps"),
+)
+"""Of a row, besides sample, status, error and mp_id. Errors are model minus PBE; units as the metrics'."""
+
+
+class Strict(BaseModel):
+    """A part of the protocol."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class RelaxationNumbers(Strict):
+    """Of evaluation.physics.relax.Relaxation."""
+
+    fmax: float
+    steps: int
+    optimizer: Literal["fire", "lbfgs"]
+    cell: Literal["full", "fixed", "no-tilt"]
+    symprec: float
+
+
+class ThresholdNumbers(Strict):
+    """Of evaluation.metrics.phonon.Thresholds."""
+
+    acoustic: float
+    optical: float
+    elsewhere: float
+
+
+class CanaryCrystal(Strict):
+    """What ase.build.bulk needs."""
+
+    structure: Literal["rocksalt", "diamond", "fcc"]
+    a: float
+
+
+class PhononsProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/phonons-v1.yaml`."""
+
+    relaxation: RelaxationNumbers
+    displacement: float
+    symprec: float
+    temperature: float
+    imaginary: ThresholdNumbers
+    imaginary_strict: ThresholdNumbers
+    canary: dict[str, CanaryCrystal]
+    canary_supercell: int
+    canary_mesh: int
+    fast: int
+
+
+class Phonons:
+    """The task; see the module's docstring."""
+
+    name = "phonons"
+    title = "Harmonic phonons"
+    metrics = METRICS
+    reference_theory = "PBE"
+
+    @cached_property
+    def protocol(self) -> PhononsProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "phonons-v1.yaml", PhononsProtocol)
+
+    @property
+    def dataset_sha256(self) -> str:
+        return dataset.load(phonondb.DATASET).identity
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        """Canary in the protocol's order; the solids of a tier by name. Only the canary needs no data set."""
+        found = [Sample(id=name, atoms=self._crystal(name).atoms, subset="canary") for name in self.protocol.canary]
+        if subset == "canary":
+            return found
+        solids = phonondb.solids()
+        by_hash = sorted(solids, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        fast, rest = sorted(by_hash[: self.protocol.fast]), sorted(by_hash[self.protocol.fast :])
+        tiers: list[tuple[Subset, list[str]]] = [("fast", fast), ("full", rest)]
+        for tier, names in tiers[: SUBSETS.index(subset)]:
+            found += [Sample(id=name, atoms=solids[name].atoms, subset=tier) for name in names]
+        return found
+
+    def _crystal(self, name: str) -> phonons.Crystal:
+        """The crystal of that id at its reference geometry."""
+        if name in self.protocol.canary:
+            from ase.build import bulk
+
+            numbers = self.protocol.canary[name]
+            atoms = bulk(name, numbers.structure, a=numbers.a, cubic=True)
+            repeats = np.eye(3, dtype=np.int64) * self.protocol.canary_supercell
+            return self._in_cells(atoms, repeats, np.array(FACE_CENTRED))
+        solid = phonondb.solids()[name]
+        return self._in_cells(solid.atoms, solid.supercell_matrix, solid.primitive_matrix)
+
+    def _in_cells(self, atoms: Atoms, supercell_matrix: Matrix, primitive_matrix: Array) -> phonons.Crystal:
+        return phonons.Crystal(atoms, supercell_matrix, primitive_matrix, self.protocol.symprec)
+
+    def _mesh(self, name: str, crystal: phonons.Crystal) -> tuple[Array, Array]:
+        """q points and weights: the reference's own, whatever symmetry the relaxed crystal has kept."""
+        if name in self.protocol.canary:
+            n = self.protocol.canary_mesh
+            return phonons.mesh(crystal, (n, n, n))
+        spectrum = phonondb.spectra()[name]
+        return spectrum.qpoints, spectrum.weights
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        settings = Relaxation(**self.protocol.relaxation.model_dump())
+        relaxed = relax(potential, [sample.atoms for sample in samples], settings)
+        plans = [self._plan(sample.id, one) for sample, one in zip(samples, relaxed, strict=True)]
+        streams = [phonons.supercells(*plan) if isinstance(plan, tuple) else [] for plan in plans]
+        stream = [atoms for cells in streams for atoms in cells]
+        answers = potential.compute(stream) if stream else None
+        shares = _shares(answers, stream)
+        records, first = [], 0
+        for sample, one, plan, cells in zip(samples, relaxed, plans, streams, strict=True):
+            rows = range(first, first + len(cells))
+            first += len(cells)
+            calls = [int(answers.calls[row]) for row in rows] if answers else []
+            cost = {
+                "force_calls": one.force_calls + sum(calls),
+                "atom_calls": one.force_calls * len(sample.atoms) + sum(map(int.__mul__, calls, map(len, cells))),
+                "seconds": one.seconds + float(shares[rows.start : rows.stop].sum()),
+            }
+            outcome = self._outcome(sample.id, one, plan, answers, rows)
+            if isinstance(outcome, str):
+                status = "unsupported" if outcome.startswith(UNSUPPORTED) else "failed"
+                records.append(Record(sample=sample.id, status=status, error=outcome, **cost))  # type: ignore[arg-type]
+            else:
+                records.append(Record(sample=sample.id, status="ok", outputs=outcome, **cost))  # type: ignore[arg-type]
+        return records
+
+    def _plan(self, name: str, relaxed: Relaxed) -> tuple[phonons.Crystal, phonons.Displacements] | str:
+        """The relaxed crystal and its displacements, or why there are none."""
+        if relaxed.atoms is None or relaxed.error:
+            return relaxed.error or "the relaxation gave no structure"
+        ideal = self._crystal(name)
+        crystal = self._in_cells(relaxed.atoms, ideal.supercell_matrix, ideal.primitive_matrix)
+        try:
+            return crystal, phonons.displacements(crystal, distance=self.protocol.displacement)
+        except phonons.NoPrimitiveCell as reason:
+            return str(reason)
+
+    def _fewest(self, name: str) -> int:
+        """Displacements that the reference's symmetry needs, from its unit cell: our supercells all keep its group."""
+        ideal = self._crystal(name)
+        unit = self._in_cells(ideal.atoms, np.eye(3, dtype=np.int64), ideal.primitive_matrix)
+        return phonons.n_displacements(unit, distance=self.protocol.displacement)
+
+    def _outcome(
+        self,
+        name: str,
+        relaxed: Relaxed,
+        plan: tuple[phonons.Crystal, phonons.Displacements] | str,
+        answers: Batch | None,
+        rows: range,
+    ) -> dict[str, JsonValue] | str:
+        """A record's outputs, or why there are none."""
+        if isinstance(plan, str):
+            return plan
+        assert answers is not None
+        if errors := [error for error in answers.errors[rows.start : rows.stop] if error]:
+            return errors[0]
+        crystal, moved = plan
+        forces = np.array(answers.forces[rows.start : rows.stop])
+        if not np.isfinite(forces).all():
+            return "a force in a displaced supercell is not a number"
+        packed = pack(forces, quantum=FORCE_QUANTUM)
+        qpoints, weights = self._mesh(name, crystal)
+        outputs: dict[str, JsonValue] = {
+            "relaxation": {
+                "converged": relaxed.converged,
+                "steps": relaxed.steps,
+                "max_force": relaxed.max_forces[-1],
+                "max_cell_force": relaxed.max_cell_forces[-1],
+            },
+            "numbers": crystal.atoms.numbers.tolist(),
+            "cell": crystal.atoms.cell.array.tolist(),
+            "positions": crystal.atoms.positions.tolist(),
+            "supercell_matrix": crystal.supercell_matrix.tolist(),
+            "primitive_matrix": crystal.primitive_matrix.tolist(),
+            "displaced_atoms": list(moved.atoms),
+            "displacements": moved.vectors.tolist(),
+            "full_set": list(moved.full),
+            "reduced_set": list(moved.reduced),
+            "fewest_displacements": self._fewest(name),
+            "forces": packed,
+            "qpoints": pack(qpoints, quantum=QPOINT_QUANTUM),
+            "weights": weights.tolist(),
+        }
+        found = phonons.dynamics(crystal, moved, unpack(packed), qpoints=qpoints)
+        return outputs | _analysis(found)
+
+    def analysed(self, record: Record) -> phonons.Dynamics:
+        """The analysis of an ok record anew, from its stored forces: seconds per crystal, no model."""
+        outputs = record.outputs
+        crystal = self._in_cells(
+            structure(record), np.array(outputs["supercell_matrix"]), np.array(outputs["primitive_matrix"])
+        )
+        moved = phonons.Displacements(
+            atoms=tuple(cast("list[int]", outputs["displaced_atoms"])),
+            vectors=np.array(outputs["displacements"]),
+            full=tuple(cast("list[int]", outputs["full_set"])),
+            reduced=tuple(cast("list[int]", outputs["reduced_set"])),
+        )
+        return phonons.dynamics(crystal, moved, unpack(outputs["forces"]), qpoints=unpack(outputs["qpoints"]))
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def _row(self, record: Record) -> Row:
+        row: Row = {"sample": record.sample, "status": record.status, "error": record.error, "mp_id": None}
+        row |= dict.fromkeys(COLUMNS)
+        ref = reference(record.sample)
+        if ref is not None:
+            row["mp_id"] = phonondb.solids()[record.sample].mp_id
+            row |= {f"{name}_ref": figure for name, figure in self._spectral(ref).items()}
+        if record.status != "ok":
+            return row
+        pred = spectrum(record)
+        row |= {f"{name}_pred": figure for name, figure in self._spectral(pred).items()}
+        return row | _symmetry(record) | ({} if ref is None else _errors(row, pred, ref))
+
+    def _spectral(self, of: phonondb.Spectrum) -> Row:
+        """What one spectrum says; its keys are SPECTRAL."""
+        limits, strict = (
+            phonon.Thresholds(**numbers.model_dump())
+            for numbers in (self.protocol.imaginary, self.protocol.imaginary_strict)
+        )
+        heat = phonon.thermal(of.frequencies, of.qpoints, of.weights, temperature=self.protocol.temperature)
+        return {
+            "stable": phonon.stable(of.frequencies, of.qpoints, limits),
+            "strict_stable": phonon.stable(of.frequencies, of.qpoints, strict),
+            "omega_max": float(of.frequencies.max()),
+            "omega_min": float(of.frequencies.min()),
+            "heat_capacity": heat and heat.heat_capacity,
+            "entropy": heat and heat.entropy,
+            "free_energy_kj": heat and heat.free_energy_kj,
+        }
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        return scores(rows)
+
+
+def reference(sample: str) -> phonondb.Spectrum | None:
+    """PBE's spectrum; None for a crystal of the canary, which has none. Raises DatasetUnavailable."""
+    return None if sample in TASK.protocol.canary else phonondb.spectra()[sample]
+
+
+def spectrum(record: Record) -> phonondb.Spectrum:
+    """The model's spectrum in an ok record."""
+    outputs = record.outputs
+    return phonondb.Spectrum(
+        unpack(outputs["qpoints"]), np.array(outputs["weights"], dtype=float), unpack(outputs["frequencies"])
+    )
+
+
+def structure(record: Record) -> Atoms:
+    """The relaxed unit cell of an ok record."""
+    from ase import Atoms
+
+    outputs = record.outputs
+    return Atoms(numbers=outputs["numbers"], cell=outputs["cell"], positions=outputs["positions"], pbc=True)
+
+
+def primitive_cell(record: Record) -> Array:
+    """The primitive cell (3, 3) of an ok record, rows; its q points are fractional in it."""
+    return np.asarray(np.array(record.outputs["primitive_matrix"]).T @ np.array(record.outputs["cell"]))
+
+
+def _shares(answers: Batch | None, stream: Sequence[Atoms]) -> Array:
+    """Seconds of each supercell of the stream, by atoms."""
+    if answers is None:
+        return np.zeros(0)
+    parts = answers.calls * [len(atoms) for atoms in stream]
+    return np.asarray(answers.seconds * parts / parts.sum())
+
+
+def _analysis(found: phonons.Dynamics) -> dict[str, JsonValue]:
+    """What is expensive to compute from forces (symfc's basis: seconds for 512 atoms), so that scoring need not."""
+    return {
+        "frequencies": pack(found.frequencies, quantum=FREQUENCY_QUANTUM),
+        "residuals_full": asdict(found.full),
+        "residuals_reduced": asdict(found.reduced),
+        "equilibrium_force": found.equilibrium_force,
+    }
+
+
+def _symmetry(record: Record) -> Row:
+    """Residuals and the number of displacements of an ok record."""
+    outputs = record.outputs
+    full, reduced, relaxation = (
+        cast("Row", outputs[name]) for name in ("residuals_full", "residuals_reduced", "relaxation")
+    )
+    n_displacements = len(cast("list[int]", outputs["reduced_set"]))
+    return {
+        **{name: full[name] for name in RESIDUALS},
+        **{f"{name}_reduced": reduced[name] for name in RESIDUALS},
+        "equilibrium_force": outputs["equilibrium_force"],
+        "n_displacements": n_displacements,
+        "symmetry_tax": n_displacements / cast(int, outputs["fewest_displacements"]),
+        "converged": relaxation["converged"],
+        "steps": relaxation["steps"],
+    }
+
+
+def _errors(row: Row, pred: phonondb.Spectrum, ref: phonondb.Spectrum) -> Row:
+    """Model minus PBE; raises ValueError when the two spectra are not on the same q points."""
+    if pred.qpoints.shape != ref.qpoints.shape or np.abs(pred.qpoints - ref.qpoints).max() > 2 * QPOINT_QUANTUM:
+        raise ValueError(f"{row['sample']}: the record's q points are not the reference's")
+    bias, mae = phonon.frequency_error(pred.frequencies, ref.frequencies, ref.weights)
+    return {
+        "frequency_mae": float(mae),
+        "frequency_bias": float(bias),
+        "dos_w1": phonon.dos_w1(pred.frequencies, ref.frequencies, ref.weights),
+        "omega_max_error": _difference(row, "omega_max"),
+        "heat_capacity_error": _difference(row, "heat_capacity"),
+        "entropy_error": _difference(row, "entropy"),
+        "free_energy_error_kj": _difference(row, "free_energy_kj"),
+    }
+
+
+def _difference(row: Row, name: str) -> float | None:
+    pred, ref = (cast("float | None", row[f"{name}_{which}"]) for which in ("pred", "ref"))
+    return None if pred is None or ref is None else pred - ref
+
+
+TASK = Phonons()
