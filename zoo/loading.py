@@ -70,7 +70,6 @@ def load(
         "runtime": mode.runtime,
     }
 
-
     def reload(other: Dtype) -> Potential:
         changed = mode.model_copy(update={"dtype": other})
         return load(

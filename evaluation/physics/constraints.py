@@ -70,7 +70,9 @@ class Measured:
     atom_calls: int = 0
 
 
-def measure(potential: Computes, crystals: Sequence[Atoms], *, seeds: Sequence[int], settings: Settings) -> list[Measured]:
+def measure(
+    potential: Computes, crystals: Sequence[Atoms], *, seeds: Sequence[int], settings: Settings
+) -> list[Measured]:
     """Raw numbers of every probe at every crystal, without symmetry of their own; see `evaluation.physics.probes`.
 
     `seeds`: of each crystal's random directions and velocities. A crystal of which any question but the trajectory has

@@ -89,7 +89,7 @@ def asymmetry(atoms: Atoms, steps: Sequence[float]) -> Probe:
             found = jacobian.differences(batch.forces[index * size : (index + 1) * size], step=step)
             norms.append(float(np.linalg.norm(found)))
             antisymmetric.append(float(np.linalg.norm(found - found.T)) / 2)
-        return {"jacobian": {"steps": list(steps), "norms": norms, "antisymmetric_norms": antisymmetric}}
+        return {"jacobian": {"steps": [*steps], "norms": [*norms], "antisymmetric_norms": [*antisymmetric]}}
 
     return Probe([moved for step in steps for moved in jacobian.displaced(atoms, step=step)], read)
 
@@ -111,7 +111,7 @@ def force_work(atoms: Atoms, directions: Array, length: PathLength, *, name: str
 
     def read(batch: Batch) -> Outputs:
         claimed, real = work.slopes(paths, batch, nodes=length.nodes)
-        return {name: {"claimed": claimed.tolist(), "real": real.tolist(), "at_point": _at_point(batch, directions)}}
+        return {name: {"claimed": claimed.tolist(), "real": real.tolist(), "at_point": [*_at_point(batch, directions)]}}
 
     return Probe([*made, atoms], read)
 

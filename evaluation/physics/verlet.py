@@ -46,12 +46,12 @@ def constant_energy(
     with its error. Energies are kept every `stride` steps. Raises what the potential raises.
     """
     from ase import units
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 
     moving = [atoms.copy() for atoms in crystals]
     for atoms, seed in zip(moving, seeds, strict=True):
-        MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=np.random.default_rng(seed))
-        Stationary(atoms, preserve_temperature=False)
+        masses = atoms.get_masses()[:, None]
+        momenta = np.random.default_rng(seed).normal(size=(len(atoms), 3)) * np.sqrt(masses * units.kB * temperature)
+        atoms.set_momenta(momenta - masses * momenta.sum(axis=0) / masses.sum())
     trajectories = [Trajectory() for _ in moving]
     alive = list(range(len(moving)))
     accelerations = [np.zeros((len(atoms), 3)) for atoms in moving]

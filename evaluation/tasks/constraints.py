@@ -239,7 +239,8 @@ def _built(name: str) -> Atoms:
     structure, a, c = _ELEMENTS[name]
     shape = {"c": c} if c else {"cubic": True}
     atoms: Atoms = bulk(name, structure, a=a, **shape)
-    return atoms.repeat((max(1, FEWEST_ATOMS // len(atoms)), 1, 1))
+    repeated: Atoms = atoms.repeat((max(1, FEWEST_ATOMS // len(atoms)), 1, 1))
+    return repeated
 
 
 TASK = Constraints()
