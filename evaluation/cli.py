@@ -1,4 +1,4 @@
-"""Commands about running: evaluate, status."""
+"""Commands about running and scoring: evaluate, status, rescore, score, datasets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import json as json_
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from evaluation.run import Progress
 
 app = typer.Typer()
+score_app = typer.Typer(no_args_is_help=True, help="Score predictions that were made elsewhere; no model runs.")
+app.add_typer(score_app, name="score")
 
 Runs = Annotated[Path, typer.Option(help="Folder of records; running again continues there.")]
 
@@ -108,6 +111,110 @@ def status(
         running = "yes" if row.running else "no"
         table.add_row(row.task, row.entry, str(row.records), *tiers, str(row.failed), running, row.last or "-")
     Console().print(table)
+
+
+@app.command()
+def rescore(
+    task: Annotated[str | None, typer.Argument(help="Only this task.", show_default=False)] = None,
+    *,
+    results: Annotated[
+        Path, typer.Option(help="Folder of results, or of runs that has one; 'leaderboard/results' are the published.")
+    ] = Path("mlip-zoo-runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
+) -> None:
+    """Compute scores from stored records once more, with no model, and write those that changed."""
+    from evaluation.rescore import find_results
+    from evaluation.rescore import rescore as score_again
+
+    faults = []
+    for path in find_results(results, task=task):
+        try:
+            done = score_again(path)
+        except EvaluationError as error:
+            faults.append(str(error))
+            continue
+        if done.changed and not dry_run:
+            done.write()
+        moved = [name for name in sorted(done.new.scores) if done.new.scores[name] != done.old.scores.get(name)]
+        what = f"{'would change' if dry_run else 'changed'}: {', '.join(moved)}" if done.changed else "unchanged"
+        typer.echo(f"{done.old.run.task}/{done.old.run.entry}: {what}")
+    if faults:
+        raise EvaluationError("not scored again:\n" + "\n".join(faults))
+
+
+@score_app.command("discovery")
+def score_discovery(
+    predictions: Annotated[
+        Path, typer.Option(help="CSV or Parquet: material_id and e_form… (eV/atom) or energy (eV).")
+    ],
+    *,
+    labels: Annotated[
+        Path | None, typer.Option(help="WBM's summary table, when you have it; else it is fetched.", show_default=False)
+    ] = None,
+    column: Annotated[str | None, typer.Option(help="Column of the predictions.", show_default=False)] = None,
+    biased_sample: Annotated[
+        bool, typer.Option("--biased-sample", help="Check the scorer on labels that are no fair sample of WBM.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Find the stable crystals of WBM, as Matbench Discovery counts: F1, DAF and the rest."""
+    from evaluation.scoring import BIASED
+    from evaluation.scoring import score_discovery as score
+
+    if biased_sample:
+        typer.echo(BIASED, err=True)
+    found = score(predictions, labels=labels, column=column, biased_sample=biased_sample)
+    if json:
+        note = {"note": BIASED} if biased_sample else {}
+        sys.stdout.write(json_.dumps(note | {name: asdict(scores) for name, scores in found.items()}, indent=1) + "\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", *found, title=f"Discovery, {predictions.name}")
+    for name in next(iter(found.values())).scores:
+        numbers = (scores.scores[name] for scores in found.values())
+        table.add_row(name, *("-" if number is None else f"{number:.6g}" for number in numbers))
+    for name in ("n", "missing", "diverged", "prevalence"):
+        table.add_row(name, *(f"{getattr(scores, name):.6g}" for scores in found.values()))
+    Console().print(table)
+
+
+@app.command()
+def datasets(
+    names: Annotated[list[str] | None, typer.Argument(help="Data sets; all of them when none is named.")] = None,
+    *,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Bring what is not here.")] = False,
+    mirror: Annotated[
+        Path | None,
+        typer.Option(
+            help="Bring them, and copy them into this folder for a machine without a network.", show_default=False
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List reference data: licence, theory, size, and whether they are on this machine."""
+    from evaluation import dataset
+    from evaluation.shelf import bring, look
+
+    chosen = names or dataset.names()
+    for name in chosen:  # a typo in the last name should not be found after downloads
+        dataset.load(name)
+    faults = bring(chosen, mirror=mirror, say=lambda text: typer.echo(text, err=True)) if fetch or mirror else []
+    rows = [look(name) for name in chosen]
+    if json:
+        sys.stdout.write(json_.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("data set", "samples", "theory", "licence", "MB", "here", title="Reference data")
+        for row in rows:
+            size = f"{row.bytes / 1e6:.1f}" if row.bytes else "-"
+            table.add_row(row.name, str(row.n), row.theory, row.licence, size, row.here)
+        Console().print(table)
+    if faults:
+        raise EvaluationError("not brought here:\n" + "\n".join(faults))
 
 
 class _Bar:

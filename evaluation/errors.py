@@ -4,9 +4,11 @@ EvaluationError
 ├── UnknownTask          no task of that name; names the close ones
 ├── UnknownDataset       no dataset of that name; names the close ones
 ├── DatasetUnavailable   reference data are neither here nor to be had; says where to get them
+├── PredictionsError     a file of predictions or labels is not what was asked for; says what it has
 ├── ProtocolMismatch     a run folder holds records of another protocol, checkpoint or dataset
 ├── RunLocked            another process writes the same run
 ├── StoreError           a stored record or manifest cannot be read
+├── SolverFault          a solver's process ended without an answer; its question is asked again next time
 └── EvaluationFault      samples could not run for reasons that are not the model's; they will run again
 """
 
@@ -35,6 +37,10 @@ class DatasetUnavailable(EvaluationError):
     """The reference data could not be brought here."""
 
 
+class PredictionsError(EvaluationError, ValueError):
+    """A file of predictions or labels cannot be used."""
+
+
 class ProtocolMismatch(EvaluationError):
     """The folder's records were made under other conditions."""
 
@@ -45,6 +51,10 @@ class RunLocked(EvaluationError):
 
 class StoreError(EvaluationError):
     """What is stored cannot be read."""
+
+
+class SolverFault(EvaluationError):
+    """A solver's process was lost: memory, a kill. No record was made; run again."""
 
 
 class EvaluationFault(EvaluationError):

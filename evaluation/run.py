@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import provenance
-from evaluation.errors import EvaluationFault
+from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.record import Record
 from evaluation.result import Cost, Counts, Result, Run
 from evaluation.store import Chunk, Session, Store, chunks, write_records
 from evaluation.subset import Subset
-from evaluation.task import Task, protocol_sha256
+from evaluation.task import KeepsWork, Sample, Task, protocol_sha256
+from zoo.batch import UNSUPPORTED
 from zoo.convert import loaded_sha256
 from zoo.errors import WorkerError
 from zoo.potential import Potential
@@ -82,7 +83,10 @@ class Evaluation:
     def conditions(self) -> dict[str, Any]:
         """What stored records depend on: change any of it, and the old records are not continued."""
         info = self.potential.info
+        trained = sorted(self.potential.card.trained_datasets)
         return {
+            # only where there are some: the folders of all other runs keep their names
+            **({"trained_datasets": trained} if trained else {}),
             "entry": self.potential.name,
             "checkpoint_sha256": loaded_sha256(self.potential.card.checkpoint),
             "task": self.task.name,
@@ -104,14 +108,29 @@ class Evaluation:
             if store.has(chunk):
                 continue
             try:
-                store.write(chunk, self.task.run(chunk.samples, self.potential))
-            except WorkerError as fault:
+                store.write(chunk, self._records(chunk, store))
+            except (WorkerError, SolverFault) as fault:
                 log.warning("chunk %s did not run: %s", chunk.name, fault)
                 faults.append(f"{chunk.name}: {str(fault).splitlines()[0]}")
                 continue
             done += len(chunk.samples)
             show(Progress(done, total, resumed, time.monotonic() - clock))
         return faults
+
+    def _records(self, chunk: Chunk, store: Store) -> list[Record]:
+        """One record per sample, in order; what the model was trained on does not run."""
+        seen = {sample.id: _trained_on(sample) for sample in chunk.samples if self._saw(sample)}
+        unseen = [sample for sample in chunk.samples if sample.id not in seen]
+        ran = iter(self._ran(unseen, store) if unseen else ())
+        return [seen[sample.id] if sample.id in seen else next(ran) for sample in chunk.samples]
+
+    def _ran(self, samples: Sequence[Sample], store: Store) -> list[Record]:
+        if isinstance(self.task, KeepsWork):
+            return self.task.run_in(store.work, samples, self.potential)
+        return self.task.run(samples, self.potential)
+
+    def _saw(self, sample: Sample) -> bool:
+        return not sample.held_out and sample.dataset in self.potential.card.trained_datasets
 
     def _manifest(self, records: Sequence[Record], sessions: Sequence[Session]) -> Run:
         info = self.potential.info
@@ -142,6 +161,14 @@ class Evaluation:
                 peak_memory_gb=self.potential.memory_gb,
             ),
         )
+
+
+def _trained_on(sample: Sample) -> Record:
+    return Record(
+        sample=sample.id,
+        status="unsupported",
+        error=f"{UNSUPPORTED}the model was trained on this frame of {sample.dataset}; only held-out frames are scored",
+    )
 
 
 def cost(records: Sequence[Record], *, calls_per_answer: int, peak_memory_gb: float | None) -> Cost:

@@ -4,6 +4,7 @@
         conditions.json        what the records depend on; another set of conditions is another folder
         sessions.json          when, by which commit: one entry per process that worked here
         records/fast-0003.parquet   one shard per chunk, named by the chunk
+        work/                  what a task keeps of samples that are not finished; may be deleted
 
 A chunk is a fixed group of samples. Its shard is either there, with every record of the chunk, or it is not: a sample
 can be neither lost nor there twice, whenever the process is killed. Subsets share chunks, so a full run goes on where a
@@ -99,6 +100,11 @@ class Store:
         if not self._sessions.exists():
             return []
         return [Session(**session) for session in json.loads(self._sessions.read_text(encoding="utf-8"))]
+
+    @property
+    def work(self) -> Path:
+        """Folder for what a task keeps between two processes."""
+        return self.folder / "work"
 
     @property
     def _sessions(self) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -48,6 +48,10 @@ class Sample:
     subset: Subset
     """The smallest subset that it belongs to."""
     reference: dict[str, float] = field(default_factory=dict)
+    dataset: str | None = None
+    """The dataset that it is a frame of, where models may have been trained on that."""
+    held_out: bool = False
+    """Whether training on `dataset` leaves it out (`evaluation.holdout`)."""
 
 
 class Task(Protocol):
@@ -76,6 +80,14 @@ class Task(Protocol):
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         """Scores by metric name, from `table`'s rows."""
+
+
+@runtime_checkable
+class KeepsWork(Protocol):
+    """A task whose single samples take so long that it keeps what it has, for a process that comes after it."""
+
+    def run_in(self, folder: Path, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        """As `Task.run`. `folder` belongs to one entry under one set of conditions, and outlives the process."""
 
 
 def protocol_sha256(task: Task) -> str:

@@ -91,6 +91,26 @@ def board(
 
 
 @app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(help="Folder of results, or one result.")],
+    new: Annotated[Path, typer.Argument(help="What it is compared with.")],
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Show which scores differ between two sets of results, and by how much against their intervals."""
+    from leaderboard.diff import as_json, compare, show
+    from zoo.files import json_text
+
+    found = compare(old, new)
+    if json:
+        typer.echo(json_text(as_json(found)), nl=False)
+        return
+    from rich.console import Console
+
+    show(found, Console(highlight=False))
+
+
+@app.command()
 def push(
     name: Annotated[str, typer.Argument(help="A model of the zoo.")],
     repo: Annotated[str, typer.Option(help="ORGANISATION/NAME on the Hugging Face Hub; made when it is not there.")],

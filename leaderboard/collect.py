@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from evaluation import task as tasks
-from evaluation.errors import EvaluationError
+from evaluation.errors import DatasetUnavailable, EvaluationError
 from evaluation.metric import Score
 from evaluation.record import Record
 from evaluation.result import Result, read_result
@@ -206,7 +206,7 @@ def _records(path: Path, result: Result) -> tuple[Record, ...]:
 def _rows(path: Path, result: Result, task: Task, records: Sequence[Record]) -> tuple[Row, ...]:
     """The task's figures per sample, after a look at whether the stored scores are the ones they give."""
     ran, asked = {record.sample for record in records}, _samples(task.name, result.run.subset)
-    if ran != asked:
+    if asked is not None and ran != asked:
         raise ResultFault(
             f"{path}: run.subset: {result.run.subset!r} has {len(asked)} samples; the records lack {len(asked - ran)} "
             f"of them and hold {len(ran - asked)} others"
@@ -227,8 +227,12 @@ def _rows(path: Path, result: Result, task: Task, records: Sequence[Record]) -> 
 
 
 @cache
-def _samples(task: str, subset: Subset) -> frozenset[str]:
-    return frozenset(sample.id for sample in tasks.load(task).samples(subset))
+def _samples(task: str, subset: Subset) -> frozenset[str] | None:
+    """Names of a subset's samples; None where the reference data that name them are not on this machine."""
+    try:
+        return frozenset(sample.id for sample in tasks.load(task).samples(subset))
+    except DatasetUnavailable:
+        return None
 
 
 def _same(a: Score, b: Score) -> bool:

@@ -21,6 +21,7 @@ HEAVY = ("altair", "ase", "httpx2", "huggingface_hub", "matplotlib", "numpy", "p
 ALONE = [
     *(ROOT / "zoo" / f"{name}.py" for name in ("frames", "serving", "worker")),
     *sorted((ROOT / "zoo" / "adapters").glob("[!_]*.py")),
+    *sorted((ROOT / "evaluation" / "solvers").glob("[!_]*.py")),
 ]
 
 

@@ -161,7 +161,7 @@ class Checkpoint(_Frozen):
 
     upstream: PinnedFile | None = None
     """The file that the authors published; opened only inside a worker."""
-    upstream_format: Literal["torch-pickle", "torchscript", "tensorflow-archive", "nqx"] | None = None
+    upstream_format: Literal["torch-pickle", "torch-package", "torchscript", "tensorflow-archive", "nqx"] | None = None
     """All but `nqx`, a line of JSON and plain arrays, run code when they are opened."""
     upstream_config: PinnedFile | dict[str, str | int | float | bool] | None = None
     """The description of the architecture, where the authors' file holds tensors alone: another file of theirs, or,
@@ -217,6 +217,9 @@ class TrainingSet(_Frozen):
     theory_detail: Line
     licence: Line | None = None
     source: WebAddress
+    datasets: tuple[Name, ...] = ()
+    """Of `evaluation/datasets`, where it was made from them: all of their frames but those that `evaluation.holdout`
+    holds out. No frame but those is scored for a model that was trained on it."""
 
 
 class Card(_Frozen):
@@ -330,6 +333,12 @@ class Card(_Frozen):
         if self.forces != ("conservative",):
             return False
         return None if self.rotation is None else self.rotation == "exact"
+
+    @property
+    def trained_datasets(self) -> frozenset[str]:
+        """Evaluation datasets whose frames, but for the held-out ones, went into the weights."""
+        sets = (training_sets()[name] for name in (*self.training_sets, *self.pretraining_sets))
+        return frozenset(name for found in sets for name in found.datasets)
 
     def theory(self, fidelity: str | None = None) -> str:
         """The level of theory that a mode's numbers stand for, from the training sets."""

@@ -200,27 +200,38 @@ def environments(
     build: Annotated[list[str] | None, typer.Option(help="Build this family's; may be given again; 'all'.")] = None,
     json: Json = False,
 ) -> None:
-    """List the families' environments, what they take, and build them."""
+    """List the families' environments, what they take, and build them. Exit code 1 if one could not be built."""
     from rich.console import Console
     from rich.table import Table
 
     from zoo import environment
+    from zoo.errors import EnvironmentFault
     from zoo.progress import status
 
-    wanted = environment.families() if build and "all" in build else build or []
-    for family in wanted:
+    faults: dict[str, str] = {}
+    for family in environment.families() if build and "all" in build else build or []:
         with status(f"{family}:") as say:
-            environment.find(family).ensure(say=say)
+            try:
+                environment.find(family).ensure(say=say)
+            except EnvironmentFault as fault:  # the others can be built all the same
+                faults[family] = str(fault)
     found = {family: environment.find(family) for family in environment.families()}
     if json:
-        _print_json({name: {"folder": str(env.folder), "report": env.report()} for name, env in found.items()})
-        return
-    table = Table("family", "built", "packages", "size (GB)", "own (GB)", "seconds", "folder", title="Environments")
-    for name, env in found.items():
-        report: dict[str, Any] = env.report() or {}
-        figures = [_or_dash(report.get("packages")), *(_gb(report.get(key)) for key in ("bytes", "bytes_own"))]
-        table.add_row(name, "yes" if env.ready else "no", *figures, _or_dash(report.get("seconds")), str(env.folder))
-    Console().print(table)
+        reports = {name: {"folder": str(env.folder), "report": env.report()} for name, env in found.items()}
+        _print_json({name: {**reports.get(name, {}), "fault": faults.get(name)} for name in reports | faults})
+    else:
+        headings = ("family", "built", "packages", "size (GB)", "own (GB)", "seconds", "folder")
+        table = Table(*headings, title="Environments")
+        for name, env in found.items():
+            report: dict[str, Any] = env.report() or {}
+            figures = [_or_dash(report.get("packages")), *(_gb(report.get(key)) for key in ("bytes", "bytes_own"))]
+            state = "failed" if name in faults else "yes" if env.ready else "no"
+            table.add_row(name, state, *figures, _or_dash(report.get("seconds")), str(env.folder))
+        Console().print(table)
+        for told in faults.values():
+            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(told)
+    if faults:
+        raise typer.Exit(1)
 
 
 def _list_table(cards: list[Card]) -> Table:

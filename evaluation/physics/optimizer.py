@@ -15,7 +15,8 @@ import torch
 import torch_sim as ts
 from torch_sim.constraints import FixSymmetry, SystemConstraint
 from torch_sim.models.interface import ModelInterface
-from torch_sim.optimizers import fire_init, fire_step, lbfgs_init, lbfgs_step
+from torch_sim.optimizers.fire import fire_init, fire_step
+from torch_sim.optimizers.lbfgs import lbfgs_init, lbfgs_step
 
 from zoo.batch import UNSUPPORTED, Array, Batch
 from zoo.torch_sim import structures
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from zoo.batch import Computes
 
 CPU = torch.device("cpu")
-# ASE's FIRE starts at 0.1 and leaves that alone in its first step. torch-sim halves it there for whoever joins a running
-# batch (velocity zero is power zero, which it takes for uphill): twice as much, and zero velocities for all, end up right.
+# ASE's FIRE starts at 0.1 and keeps that in its first step. torch-sim halves it there for whoever joins a running batch
+# (velocity zero is power zero, which it takes for uphill): twice as much, and zero velocities for all, come out right.
 FIRE_DT_START = 0.2
 
 
@@ -81,7 +82,7 @@ class Optimizer:
         """One step of every member."""
         if not self.members:
             return []
-        step = {"fire": fire_step, "lbfgs": lbfgs_step}[self._settings.optimizer]
+        step = fire_step if self._settings.optimizer == "fire" else lbfgs_step
         self._state = step(self._state, self._model)
         return list(zip(self.members, self._measured(self._state), strict=True))
 
@@ -127,9 +128,7 @@ class Optimizer:
         forces = (state.deform_grad_forces() if free else state.forces).norm(dim=1)
         longest = torch.zeros(state.n_systems, dtype=forces.dtype).scatter_reduce(0, state.system_idx, forces, "amax")
         rows = state.cell_forces.norm(dim=2).amax(dim=1).tolist() if free else [None] * state.n_systems
-        strains = (
-            torch.linalg.svdvals(state.deform_grad()).log().abs().amax(dim=1) if free else torch.zeros_like(longest)
-        )
+        strains = _strains(state.deform_grad()) if free else [0.0] * state.n_systems
         batch, atoms = self._model.last, state.n_atoms_per_system.numpy()
         parts = batch.calls * atoms
         seconds = batch.seconds * parts / parts.sum()
@@ -138,7 +137,7 @@ class Optimizer:
                 energy=float(state.energy[place]),
                 max_force=float(longest[place]),
                 max_cell_force=rows[place],
-                max_strain=float(strains[place]),
+                max_strain=strains[place],
                 calls=int(batch.calls[place]),
                 seconds=float(seconds[place]),
                 error=self._model.errors[place],
@@ -198,6 +197,12 @@ class _NoTilt(SystemConstraint):
     @override
     def get_removed_dof(self, state: SimState) -> torch.Tensor:
         return torch.full((state.n_systems,), 3)
+
+
+def _strains(deformations: torch.Tensor) -> list[float]:
+    """Largest logarithmic principal strain, without sign, of deformation gradients (n, 3, 3)."""
+    strains: list[float] = torch.linalg.svdvals(deformations).log().abs().amax(dim=1).tolist()
+    return strains
 
 
 def _bare(atoms: Atoms) -> Atoms:

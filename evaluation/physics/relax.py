@@ -17,11 +17,15 @@ import numpy as np
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from evaluation.physics.optimizer import Measurement
+    from evaluation.physics.optimizer import Measurement, Optimizer
     from zoo.batch import Computes
 
 LARGEST_STRAIN = 1.0
 """Largest logarithmic strain: a cell that has grown or shrunk by a factor e along some direction describes nothing."""
+
+
+LARGEST_FORCE = 1e6
+"""eV/Å: beyond, there is no physics, and soon no number: a step of the optimiser squares it."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,13 @@ def relax(
     A crystal that the model cannot do, or whose cell or numbers run away, has an `error` and does not stop the others.
     Raises ValueError for a crystal that is not periodic, zoo.errors.WorkerError for what is no structure's fault.
     """
-    from evaluation.physics.optimizer import Optimizer
+    from evaluation.physics import optimizer
 
     if not all(atoms.pbc.all() for atoms in crystals):
         raise ValueError("relax takes crystals: periodic in all three directions")
     traces = [_Trace(atoms) for atoms in crystals]
     waiting = deque(range(len(crystals)))
-    running = Optimizer(potential, settings)
+    running = optimizer.Optimizer(potential, settings)
     while waiting or running.members:
         entering = _entering(waiting, crystals, running.members, atoms_per_batch)
         _note(running, traces, running.enter({index: crystals[index] for index in entering}), settings)
@@ -124,6 +128,8 @@ class _Trace:
     def _runaway(self, now: Measurement) -> str | None:
         if not np.isfinite([now.energy, now.max_force, now.max_cell_force or 0.0]).all():
             return "the energy, a force or the stress is not a number"
+        if max(now.max_force, now.max_cell_force or 0.0) > LARGEST_FORCE:
+            return f"forces of {max(now.max_force, now.max_cell_force or 0.0):.1e} eV/Å"
         if now.max_strain > LARGEST_STRAIN:
             return f"the cell ran away: logarithmic strain {now.max_strain:.2f} after {len(self.energies)} steps"
         return None

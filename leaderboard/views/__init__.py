@@ -15,7 +15,7 @@ from evaluation.record import Record
 
 Spec = dict[str, object]
 """A Vega-Lite specification."""
-Datasets = Mapping[str, Sequence[Mapping[str, float]]]
+Datasets = Mapping[str, Sequence[Mapping[str, float | str]]]
 """Data set's name in the specification → its rows."""
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -37,31 +38,37 @@ def main() -> None:
             print(f"{name:16} {case:12} {median:+7.2%} {spread} of {milliseconds:.0f} ms", flush=True)
 
 
-def run_inside(name: str) -> dict[str, tuple[float, float, float, float]]:
-    """Run `measure` in an environment that has everything."""
+def run_inside(name: str, *, program: Path = Path(__file__), extra: str = "") -> dict[str, Any]:
+    """Run a benchmark's `measure` in an environment that has everything."""
     import uv
 
     from zoo import environment, index
     from zoo.remote import KEEP_PAGES, THREADS
 
     family = environment.find(index.card(name).family)
-    folder = ROOT / "build" / f"benchmark-{family.folder.name}"
+    folder = ROOT / "build" / f"benchmark-{extra}{family.folder.name}"
     python = folder / "bin" / "python"
     if not python.exists():
         subprocess.run([uv.find_uv_bin(), "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
         subprocess.run(
             [
                 *(uv.find_uv_bin(), "pip", "install", "--quiet", "--python", str(python)),
-                *("--exclude-newer", family.exclude_newer, *family.dependencies, "-e", str(ROOT)),
+                *(
+                    "--exclude-newer",
+                    family.exclude_newer,
+                    *family.dependencies,
+                    "-e",
+                    f"{ROOT}[{extra}]" if extra else str(ROOT),
+                ),
             ],
             check=True,
         )
     # the same allocator and threads on both sides: it is the pipe that is measured
     variables = {**os.environ, **KEEP_PAGES, **dict.fromkeys(THREADS, "1")}
     done = subprocess.run(
-        [python, __file__, name, "--inside"], env=variables, stdout=subprocess.PIPE, text=True, check=True
+        [python, str(program), name, "--inside"], env=variables, stdout=subprocess.PIPE, text=True, check=True
     )
-    figures: dict[str, tuple[float, float, float, float]] = json.loads(done.stdout.splitlines()[-1])
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests import toy
 from zoo import environment
+from zoo.cli import app
 from zoo.environment import describe, families, find
 from zoo.errors import EnvironmentFault
 
@@ -86,6 +89,30 @@ def test_what_cannot_be_installed_says_so_in_uvs_words_and_leaves_nothing(tmp_pa
     with pytest.raises(EnvironmentFault, match=r"(?s)'broken' could not be built.*numpy==0\.0\.1"):
         broken.ensure()
     assert not broken.folder.exists()
+
+
+def test_building_all_goes_on_past_one_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapters = tmp_path / "adapters"
+    adapters.mkdir()
+    for name in ("alpha", "omega"):
+        adapter(adapters, toy.ADAPTER.read_text(), name)
+    adapter(adapters, header("ase==3.29.0", "numpy==0.0.1"))
+    monkeypatch.setattr(environment, "ADAPTERS", adapters)
+    done = CliRunner().invoke(app, ["environments", "--build", "all", "--json"])
+    assert done.exit_code == 1
+    told = json.loads(done.stdout)
+    assert list(told) == ["alpha", "broken", "omega"]
+    for name in ("alpha", "omega"):
+        assert told[name]["fault"] is None
+        assert told[name]["report"]["bytes"] > 1e6
+        assert told[name]["report"]["seconds"] > 0
+    assert told["broken"]["report"] is None
+    assert "numpy==0.0.1" in told["broken"]["fault"]  # uv's own words
+    shown = CliRunner().invoke(app, ["environments", "--build", "broken"])
+    assert shown.exit_code == 1
+    assert [line.split()[1:4:2] for line in shown.stdout.splitlines() if "broken" in line] == [["broken", "failed"]]
+    assert "'broken' could not be built" in shown.stderr
+    assert CliRunner().invoke(app, ["environments", "--build", "alpha"]).exit_code == 0
 
 
 def test_an_unknown_family_names_the_known_ones() -> None:

@@ -1,0 +1,89 @@
+"""Relaxed: a relaxation as a record, and what can be read from such a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from pydantic import JsonValue
+
+from evaluation.metrics.geometry import Crystal
+from evaluation.record import Record
+from zoo.batch import UNSUPPORTED
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from evaluation.physics.relax import Relaxed
+
+
+def relaxed_record(sample: str, relaxed: Relaxed, *, reference: Atoms, **outputs: JsonValue) -> Record:
+    """The record of a relaxation: both geometries and the whole way, with the task's own outputs beside them."""
+    cost = {
+        "force_calls": relaxed.force_calls,
+        "atom_calls": relaxed.force_calls * len(reference),
+        "seconds": relaxed.seconds,
+    }
+    if relaxed.error is not None or relaxed.atoms is None:
+        error = relaxed.error or "no structure"
+        status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
+        return Record(sample=sample, status=status, error=error, **cost)  # type: ignore[arg-type]
+    return Record(
+        sample=sample,
+        status="ok",
+        outputs={
+            "numbers": reference.numbers.tolist(),
+            "reference_cell": reference.cell.array.tolist(),
+            "reference_positions": reference.positions.tolist(),
+            "cell": relaxed.atoms.cell.array.tolist(),
+            "positions": relaxed.atoms.positions.tolist(),
+            "converged": relaxed.converged,
+            "energies": list(relaxed.energies),
+            "max_forces": list(relaxed.max_forces),
+            "max_cell_forces": list(relaxed.max_cell_forces),
+            **outputs,
+        },
+        **cost,  # type: ignore[arg-type]
+    )
+
+
+def predicted(record: Record) -> Crystal:
+    """The relaxed crystal of an ok record."""
+    return _crystal(record.outputs, "")
+
+
+def reference(record: Record) -> Crystal:
+    """The crystal that it should be."""
+    return _crystal(record.outputs, "reference_")
+
+
+def forces(record: Record) -> list[float]:
+    """Longest of the forces on atoms and cell (eV/Å) at the start and after each step: what is compared with fmax."""
+    outputs = cast("dict[str, list[float]]", record.outputs)
+    return [max(pair) for pair in zip(outputs["max_forces"], outputs["max_cell_forces"], strict=True)]
+
+
+def energies(record: Record) -> list[float]:
+    """Energies (eV/atom) at the start and after each step."""
+    outputs = cast("dict[str, list[float]]", record.outputs)
+    return [energy / len(outputs["numbers"]) for energy in outputs["energies"]]
+
+
+def uphill(record: Record) -> float:
+    """Sum of the energy's rises from step to step, eV/atom."""
+    return float(np.maximum(np.diff(energies(record)), 0).sum())
+
+
+def is_limit_cycle(record: Record, *, steps: int) -> bool:
+    """Whether it did not converge, and its last `steps` steps brought the forces no lower than they had been before."""
+    trace = forces(record)
+    return not record.outputs["converged"] and len(trace) > steps and min(trace[-steps:]) >= min(trace[:-steps])
+
+
+def _crystal(outputs: Mapping[str, JsonValue], kind: str) -> Crystal:
+    return Crystal(
+        np.asarray(outputs["numbers"], dtype=np.int64),
+        np.asarray(outputs[f"{kind}cell"], dtype=float),
+        np.asarray(outputs[f"{kind}positions"], dtype=float),
+    )

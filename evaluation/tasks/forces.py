@@ -1,0 +1,387 @@
+"""Energies, forces and stresses of single frames against DFT: what a potential is trained to do.
+
+Nothing is relaxed and nothing moves: each frame of a set that others published is computed once, and the answer is
+compared with DFT's. Five sets, which are never mixed where a set is named. MPtrj-random: frames drawn from the
+Materials Project's relaxations, mostly near equilibrium. MPtrj-highest-stress: the most compressed of them, up to
+thousands of GPa. MPF-TP and Random-TP: Materials Project crystals and random structures at high temperature and
+pressure, which MatterSim's authors computed. mlearn: six elements as crystals, strained, with surfaces and vacancies,
+and as liquids. The fast subset is 250 frames of MPtrj-random; the full one has all of it and the four other sets.
+
+Read it with the training data in mind. MPtrj-random and MPtrj-highest-stress are part of MPtrj, on which most
+models here were trained: for these the errors are errors of a fit. MPF-TP, Random-TP and mlearn are new to most, and
+MPF-TP and Random-TP are not new to MatterSim. A model that this project trained on these very sets is scored on frames
+that were kept from its training, and says "unsupported" for the others.
+
+Energies are compared up to a constant per element. The reference energies are uncorrected PBE and PBE+U totals; those
+of CHGNet, for one, contain the Materials Project's corrections, and pseudopotentials differ between sets. So one
+constant per element is fitted, by least squares, to the differences in each set, and what is left is the error. A fit
+to 250 frames of 80 elements takes away part of the error as well; each frame's residual is divided by the square root
+of one minus its leverage, which undoes this on average, and a frame that alone decides an element's constant has no
+energy error. Forces and stresses are compared as they are.
+
+Constants take up most of the Materials Project's corrections, not all: an oxygen counts differently in an oxide and in
+a peroxide, iron differently with and without +U. Energy errors of models with corrected energies contain the rest.
+
+A figure of a frame is an average over its force or stress components, and a score is the average over frames, each
+counting once, however many atoms it has. Forces rank, because relaxations, phonons and dynamics follow them alone.
+Three rattled crystals without a reference belong to every subset; they show that the model answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from pydantic import JsonValue
+
+from evaluation import dataset
+from evaluation.holdout import held_out_frame
+from evaluation.metric import Metric, Score, mean_score
+from evaluation.metrics.forces import cosine, mean_absolute_error, root_mean_square_error, shifted_residuals
+from evaluation.record import Record
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.batch import UNSUPPORTED
+from zoo.front_matter import read_yaml
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.batch import Batch, Computes
+
+SETS = {
+    "mptrj-random": "MPtrj-random",
+    "mptrj-highest-stress": "MPtrj-highest-stress",
+    "mpf-tp": "MPF-TP",
+    "random-tp": "Random-TP",
+    "mlearn": "mlearn",
+}
+"""Source sets and what they are called, in the order in which they run."""
+
+_CANARY = "canary"
+_MISSING = "A frame without an answer leaves the mean and is counted as missing."
+_BEHIND = {
+    "force_mae": (
+        "force MAE",
+        "meV/Å",
+        f"Mean |ΔF| over all force components of a frame, averaged over frames. {_MISSING}",
+    ),
+    "energy_mae": (
+        "energy MAE",
+        "meV/atom",
+        f"|ΔE| per atom after one constant per element was fitted in the frame's set, averaged over frames. {_MISSING}",
+    ),
+    "stress_mae": (
+        "stress MAE",
+        "GPa",
+        f"Mean |Δσ| over the six stress components of a frame, averaged over frames. {_MISSING}",
+    ),
+}
+
+
+def _metrics() -> Iterator[Metric]:
+    for name in ("force_mae", "energy_mae", "stress_mae"):
+        label, unit, doc = _BEHIND[name]
+        yield Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
+    yield Metric(
+        name="force_rmse",
+        label="force RMSE",
+        unit="meV/Å",
+        better="lower",
+        best=0.0,
+        doc=f"Root of the mean square of ΔF, every frame counting once: a few bad frames show here. {_MISSING}",
+    )
+    yield Metric(
+        name="force_cosine",
+        label="force cosine",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=-1.0,
+        doc="Cosine of the angle between the model's forces on a frame and DFT's, as vectors of 3n components, "
+        "averaged over the frames whose reference forces are larger than 0.05 eV/Å (root mean square).",
+    )
+    for key, title in SETS.items():
+        for name in ("force_mae", "energy_mae", "stress_mae"):
+            label, unit, doc = _BEHIND[name]
+            yield Metric(
+                name=f"{name}_{key.replace('-', '_')}",
+                label=f"{label}, {title}",
+                unit=unit,
+                better="lower",
+                best=0.0,
+                doc=f"Over {title} alone. {doc}",
+            )
+    yield Metric(
+        name="success",
+        label="answers",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of structures that the model answers, those without a reference included.",
+    )
+
+
+class ForcesProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/forces-v1.yaml`."""
+
+    canary: tuple[str, ...]
+    fast_frames: int
+    mlearn_frames_per_element: int
+    smallest_force_rms: float
+    force_decimals: int
+
+
+class Forces:
+    """The task; see the module's docstring. A sample's name is `<set>/<place in its file>-<reduced formula>`."""
+
+    name = "forces"
+    title = "Energies, forces, stresses"
+    metrics = tuple(_metrics())
+    reference_theory = "PBE"
+
+    @cached_property
+    def protocol(self) -> ForcesProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "forces-v1.yaml", ForcesProtocol)
+
+    @cached_property
+    def dataset_sha256(self) -> str:
+        joined = "\n".join(dataset.load(name).identity for name in ("mattersim-bench", "mlearn"))
+        return hashlib.sha256(joined.encode()).hexdigest()
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        found = [*self._canary()]
+        if "fast" in chosen:
+            frames = _frames("mptrj-random")
+            fast = _smallest_hash(range(len(frames)), frames, self.protocol.fast_frames)
+            found += [_sample("mptrj-random", i, "fast") for i in fast]
+            if "full" in chosen:
+                found += [_sample("mptrj-random", i, "full") for i in range(len(frames)) if i not in set(fast)]
+                found += [_sample(key, i, "full") for key in list(SETS)[1:] for i in self._of(key)]
+        return found
+
+    def _canary(self) -> Iterator[Sample]:
+        from zoo.crystals import distorted
+
+        for i, name in enumerate(self.protocol.canary):
+            atoms = distorted(name)
+            yield Sample(id=f"{_CANARY}/{i:04d}-{_reduced(atoms)}", atoms=atoms, subset="canary")
+
+    def _of(self, key: str) -> list[int]:
+        """Which frames of a set belong to the full subset."""
+        frames = _frames(key)
+        if key != "mlearn":
+            return list(range(len(frames)))
+        elements = [atoms.get_chemical_symbols()[0] for _, atoms in frames]
+        return sorted(
+            i
+            for element in dict.fromkeys(elements)
+            for i in _smallest_hash(
+                [i for i, symbol in enumerate(elements) if symbol == element],
+                frames,
+                self.protocol.mlearn_frames_per_element,
+            )
+        )
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        batch = potential.compute([sample.atoms for sample in samples])
+        parts = batch.calls * np.array([len(sample.atoms) for sample in samples])
+        seconds = batch.seconds * parts / parts.sum()
+        return [self._record(sample, batch, i, float(seconds[i])) for i, sample in enumerate(samples)]
+
+    def _record(self, sample: Sample, batch: Batch, i: int, seconds: float) -> Record:
+        calls = int(batch.calls[i])
+        cost = {"force_calls": calls, "atom_calls": calls * len(sample.atoms), "seconds": seconds}
+        if error := batch.errors[i]:
+            status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
+            return Record(sample=sample.id, status=status, error=error, **cost)  # type: ignore[arg-type]
+        return Record(
+            sample=sample.id,
+            status="ok",
+            outputs={
+                "composition": {**sample.atoms.symbols.formula.count()},
+                "energy_pred": float(batch.energies[i]),
+                "forces_pred": self._rounded(batch.forces[i]),
+                "stress_pred": None if batch.stresses is None else _voigt(batch.stresses[i]),
+                **self._reference(sample.atoms),
+            },
+            **cost,  # type: ignore[arg-type]
+        )
+
+    def _reference(self, atoms: Atoms) -> dict[str, JsonValue]:
+        """The reference goes into the record: scoring and pictures then need no data set, only records."""
+        if atoms.calc is None:
+            return {"energy_ref": None, "forces_ref": None, "stress_ref": None}
+        return {
+            "energy_ref": float(atoms.get_potential_energy()),
+            "forces_ref": self._rounded(atoms.get_forces()),
+            "stress_ref": _voigt(atoms.get_stress(voigt=False)),
+        }
+
+    def _rounded(self, forces: np.ndarray) -> JsonValue:
+        return cast(JsonValue, (np.round(forces, self.protocol.force_decimals) + 0.0).tolist())  # no -0.0
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        rows = [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+        by_sample = {record.sample: record for record in records}
+        for key in SETS:
+            members = [row for row in rows if row["set"] == key and row["status"] == "ok"]
+            for row, error in zip(
+                members, _energy_errors([by_sample[str(row["sample"])] for row in members]), strict=True
+            ):
+                row["energy_error"] = error
+                row["energy_mae"] = None if error is None else abs(error)
+        return rows
+
+    def _row(self, record: Record) -> Row:
+        key, index, formula = _parts(record.sample)
+        row: Row = {
+            "sample": record.sample,
+            "status": record.status,
+            "error": record.error,
+            "set": key,
+            "formula": formula,
+            "holdout": held_out_frame(formula, index),
+            **dict.fromkeys(("n_atoms", "force_mae", "force_rmse", "force_cosine", "force_rms_ref"), None),
+            **dict.fromkeys(("energy_error", "energy_mae", "stress_mae"), None),
+        }
+        if record.status != "ok" or record.outputs["forces_ref"] is None:
+            return row
+        from ase.units import GPa
+
+        pred, ref = forces(record)
+        rms = float(np.sqrt(np.mean(ref**2)))
+        row |= {
+            "n_atoms": len(ref),
+            "force_mae": mean_absolute_error(pred, ref) * 1000,
+            "force_rmse": root_mean_square_error(pred, ref) * 1000,
+            "force_cosine": cosine(pred, ref) if rms > self.protocol.smallest_force_rms else None,
+            "force_rms_ref": rms,
+        }
+        if (stress := record.outputs["stress_pred"]) is not None:
+            stresses = np.array([stress, record.outputs["stress_ref"]], dtype=float) / GPa
+            row["stress_mae"] = mean_absolute_error(stresses[0], stresses[1])
+        return row
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        metric = {m.name: m for m in self.metrics}
+        compared = [row for row in rows if row["set"] != _CANARY]
+        found = {
+            "success": mean_score([1.0 if row["status"] == "ok" else None for row in rows], metric["success"]),
+            "force_rmse": _root_of_mean(_numbers(compared, "force_rmse"), metric["force_rmse"]),
+            "force_cosine": mean_score(
+                # frames without a direction are no failures
+                _numbers(
+                    [row for row in compared if row["status"] != "ok" or row["force_cosine"] is not None],
+                    "force_cosine",
+                ),
+                metric["force_cosine"],
+            ),
+        }
+        for name in _BEHIND:
+            found[name] = mean_score(_numbers(compared, name), metric[name])
+            for key in SETS:
+                of_set = f"{name}_{key.replace('-', '_')}"
+                found[of_set] = mean_score(_numbers([r for r in compared if r["set"] == key], name), metric[of_set])
+        return found
+
+
+def forces(record: Record) -> tuple[np.ndarray, np.ndarray]:
+    """The model's and the reference's forces (n, 3), eV/Å, of an ok record that has a reference."""
+    return np.array(record.outputs["forces_pred"], dtype=float), np.array(record.outputs["forces_ref"], dtype=float)
+
+
+def _energy_errors(records: Sequence[Record]) -> list[float | None]:
+    """Errors in meV/atom after the fit of one constant per element to these records, all of one set."""
+    if not records:
+        return []
+    outputs = [record.outputs for record in records]
+    compositions = [cast("dict[str, int]", output["composition"]) for output in outputs]
+    atoms = np.array([sum(counts.values()) for counts in compositions])
+    elements = sorted({symbol for counts in compositions for symbol in counts})
+    fractions = np.array([[counts.get(symbol, 0) for symbol in elements] for counts in compositions]) / atoms[:, None]
+    errors = [cast(float, output["energy_pred"]) - cast(float, output["energy_ref"]) for output in outputs]
+    residuals, _ = shifted_residuals(np.array(errors) / atoms, fractions)
+    return [None if np.isnan(residual) else float(residual) * 1000 for residual in residuals]
+
+
+def _root_of_mean(values: Sequence[float | None], metric: Metric) -> Score:
+    """Root of the mean of squares; the interval is that of the mean, rooted."""
+    squares = mean_score([None if value is None else value**2 for value in values], metric)
+    rooted = {
+        end: None if (number := getattr(squares, end)) is None else float(np.sqrt(number))
+        for end in ("value", "low", "high")
+    }
+    return squares.model_copy(update=rooted)
+
+
+def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
+    return [cast("float | None", row[column]) for row in rows]
+
+
+def _voigt(stress: np.ndarray) -> JsonValue:
+    """xx yy zz yz xz xy, eV/Å³."""
+    from ase.stress import full_3x3_to_voigt_6_stress
+
+    return [float(component) for component in full_3x3_to_voigt_6_stress(np.asarray(stress))]
+
+
+def _sample(key: str, index: int, subset: Subset) -> Sample:
+    atoms = _frames(key)[index][1]
+    formula = _reduced(atoms)
+    return Sample(
+        id=f"{key}/{index:04d}-{formula}",
+        atoms=atoms,
+        subset=subset,
+        reference={"energy": float(atoms.get_potential_energy())},
+        dataset="mlearn" if key == "mlearn" else "mattersim-bench",
+        held_out=held_out_frame(formula, index),
+    )
+
+
+def _parts(sample: str) -> tuple[str, int, str]:
+    """Set, place in its file, reduced formula."""
+    key, _, rest = sample.partition("/")
+    index, _, formula = rest.partition("-")
+    return key, int(index), formula
+
+
+def _reduced(atoms: Atoms) -> str:
+    from pymatgen.core import Composition
+
+    return str(Composition(atoms.get_chemical_formula()).reduced_formula)
+
+
+def _smallest_hash(indices: Sequence[int], frames: Sequence[tuple[str, Atoms]], n: int) -> list[int]:
+    """The n of these frames whose names have the smallest hashes: a fixed random draw."""
+    return sorted(indices, key=lambda i: hashlib.sha256(frames[i][0].encode()).hexdigest())[:n]
+
+
+@cache
+def _frames(key: str) -> tuple[tuple[str, Atoms], ...]:
+    """All frames of a set with their names, in the file's order."""
+    import gzip
+    import io
+    import lzma
+
+    from ase.io import read
+
+    if key == "mlearn":
+        text = lzma.decompress(dataset.fetch("mlearn", "frames").read_bytes())
+        name = "source"
+    else:
+        text = gzip.decompress(dataset.fetch("mattersim-bench", key).read_bytes())
+        name = "mptrj_snapshot_id" if key.startswith("mptrj") else "internal_id"
+    found = read(io.StringIO(text.decode()), ":", format="extxyz")
+    return tuple((str(atoms.info[name]), atoms) for atoms in found)
+
+
+TASK = Forces()

@@ -1,0 +1,309 @@
+"""Formation energies of 972 random crystals of WBM: the small sibling of Matbench Discovery.
+
+WBM holds crystals made by exchanging elements in known structures, most of them unlike anything in the Materials
+Project. Each is relaxed with the model, atoms and cell, from its DFT geometry; the energy at the end, less the
+elements' DFT energies, is the formation energy. It is compared with DFT's, after the Materials Project 2020
+corrections (for anions and for metals that DFT treats with a Hubbard U). They are added to a model's energies as they
+were to DFT's, unless its training energies contained them: the card says so. A model whose card does not say what its
+energies stand for has no formation energy here, and neither has a crystal whose energy is more than 5 eV/atom off.
+
+The sample is random: archived predictions of published models have the same mean error on it as on all 256,963
+crystals, within a few meV/atom. Volume and RMSD say how far the relaxation moved away from the DFT crystal.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from evaluation import dataset, relaxed
+from evaluation.metric import Metric, Score, mean_score
+from evaluation.metrics import geometry
+from evaluation.physics.relax import Relaxation, relax
+from evaluation.record import Record
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.front_matter import read_yaml
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.batch import Computes
+
+DATASET = "wbm-972"
+
+METRICS = (
+    Metric(
+        name="e_form_error",
+        label="|formation energy error|",
+        unit="meV/atom",
+        better="lower",
+        best=0.0,
+        doc="Absolute error of the formation energy after relaxation, against corrected PBE, averaged over crystals. "
+        "One that failed or diverged leaves the mean and is counted as missing.",
+    ),
+    Metric(
+        name="e_form_bias",
+        label="formation energy bias",
+        unit="meV/atom",
+        better="lower",
+        best=0.0,
+        doc="Size of the mean signed error: how much of the error every crystal shares.",
+    ),
+    Metric(
+        name="volume_error",
+        label="|volume error|",
+        unit="%",
+        better="lower",
+        best=0.0,
+        doc="Absolute error of the relaxed volume, averaged over crystals.",
+    ),
+    Metric(
+        name="rmsd",
+        label="RMSD",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        on_failure="worst",
+        doc="Root-mean-square displacement of the atoms from the DFT crystal after the best match, in units of "
+        "(volume per atom)^(1/3). Another structure, or none, counts as 1.",
+    ),
+    Metric(
+        name="converged",
+        label="converged",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of relaxations that reach the force threshold within the allowed steps.",
+    ),
+)
+
+
+class CanaryCrystal(BaseModel):
+    """A crystal that ASE builds: the sample's name is its formula."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    structure: Literal["rocksalt", "diamond", "fcc"]
+    a: float
+    """Å"""
+
+
+class FormationProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/formation-v1.yaml`."""
+
+    optimizer: Literal["fire", "lbfgs"]
+    fmax: float
+    steps: int
+    diverged: float
+    canary: dict[str, CanaryCrystal]
+    fast: int
+
+
+@dataclass(frozen=True)
+class Material:
+    """A crystal of WBM; energies are PBE's, in eV."""
+
+    id: str
+    atoms: Atoms
+    correction: float
+    """MP2020 correction, eV per atom."""
+    elements: float
+    """Energy of the elements in its composition, eV per atom."""
+    e_form: float
+    """Corrected formation energy, eV/atom."""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        return {"correction": self.correction, "elements": self.elements, "e_form_ref": self.e_form}
+
+
+class Formation:
+    """The task; see the module's docstring."""
+
+    name = "formation"
+    title = "Formation energies"
+    metrics = METRICS
+    reference_theory = "PBE"
+
+    @cached_property
+    def protocol(self) -> FormationProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "formation-v1.yaml", FormationProtocol)
+
+    @property
+    def dataset_sha256(self) -> str:
+        return dataset.load(DATASET).identity
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        found = [
+            Sample(id=name, atoms=_built(name, crystal), subset="canary")
+            for name, crystal in self.protocol.canary.items()
+        ]
+        if subset == "canary":
+            return found
+        for place, material in enumerate(materials().values()):
+            tier: Subset = "fast" if place < self.protocol.fast else "full"
+            found.append(Sample(id=material.id, atoms=material.atoms, subset=tier, reference=material.figures))
+        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        return [sample for sample in found if sample.subset in chosen]
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        settings = Relaxation(fmax=self.protocol.fmax, steps=self.protocol.steps, optimizer=self.protocol.optimizer)
+        found = relax(potential, [sample.atoms for sample in samples], settings)
+        card = getattr(potential, "card", None)
+        return [
+            relaxed.relaxed_record(
+                sample.id,
+                each,
+                reference=sample.atoms,
+                energies_are=None if card is None else card.energies,
+                **sample.reference,
+            )
+            for sample, each in zip(samples, found, strict=True)
+        ]
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def _row(self, record: Record) -> Row:
+        row: Row = {
+            "sample": record.sample,
+            "status": record.status,
+            "error": record.error,
+            **dict.fromkeys(("formula", "e_form_pred", "e_form_ref", "e_form_signed_error", "e_form_error")),
+            **dict.fromkeys(("volume_error", "rmsd", "converged", "steps")),
+        }
+        if record.status != "ok":
+            return row
+        predicted, reference = relaxed.predicted(record), relaxed.reference(record)
+        return {
+            **row,
+            "formula": _formula(reference.numbers),
+            **self._formation(record),
+            "volume_error": geometry.volume_error(predicted, reference),
+            "rmsd": geometry.rmsd(predicted, reference),
+            "converged": bool(record.outputs["converged"]),
+            "steps": len(relaxed.energies(record)) - 1,
+        }
+
+    def _formation(self, record: Record) -> Row:
+        """Formation energy (eV/atom) and its error (meV/atom); what there is of it."""
+        outputs = cast("dict[str, float]", record.outputs)
+        if "e_form_ref" not in outputs:  # a canary
+            return {}
+        row: Row = {"e_form_ref": outputs["e_form_ref"]}
+        predicted = e_form(record)
+        if predicted is None:
+            return {**row, "error": "the card does not say whether its energies contain MP2020 corrections"}
+        error = predicted - outputs["e_form_ref"]
+        if abs(error) > self.protocol.diverged:
+            return {**row, "error": f"diverged: {error:.1f} eV/atom off"}
+        return {
+            **row,
+            "e_form_pred": predicted,
+            "e_form_signed_error": error * 1000,
+            "e_form_error": abs(error) * 1000,
+        }
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        metric = {m.name: m for m in self.metrics}
+        scored = [row for row in rows if row["sample"] not in self.protocol.canary]
+        energies = {
+            "e_form_error": mean_score(_numbers(scored, "e_form_error"), metric["e_form_error"]),
+            "e_form_bias": _size(mean_score(_numbers(scored, "e_form_signed_error"), metric["e_form_bias"])),
+        }
+        volumes = [None if value is None else abs(value) for value in _numbers(rows, "volume_error")]
+        return {
+            **energies,
+            "volume_error": mean_score(volumes, metric["volume_error"]),
+            "rmsd": mean_score(_numbers(rows, "rmsd"), metric["rmsd"]),
+            "converged": mean_score(_numbers(rows, "converged"), metric["converged"]),
+        }
+
+
+def e_form(record: Record) -> float | None:
+    """Corrected formation energy (eV/atom) of an ok record with a reference.
+
+    None where it is unknown what the energies stand for.
+    """
+    outputs = cast("dict[str, float]", record.outputs)
+    correction = {"dft": outputs["correction"], "mp2020-corrected": 0.0, None: None}[record.outputs["energies_are"]]  # type: ignore[index]
+    if correction is None:
+        return None
+    return relaxed.energies(record)[-1] + correction - outputs["elements"]
+
+
+def _size(score: Score) -> Score:
+    """A signed mean as a size; its interval is that of the size."""
+    if score.value is None or score.low is None or score.high is None:
+        return score.model_copy(update={"value": None if score.value is None else abs(score.value)})
+    ends = sorted((abs(score.low), abs(score.high)))
+    low = 0.0 if score.low <= 0 <= score.high else ends[0]
+    return score.model_copy(update={"value": abs(score.value), "low": low, "high": ends[1]})
+
+
+def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
+    return [cast("float | None", row[column]) for row in rows]
+
+
+def _formula(numbers: np.ndarray) -> str:
+    from ase.formula import Formula
+    from ase.symbols import Symbols
+
+    return str(Formula(str(Symbols(numbers))).reduce()[0])
+
+
+def _built(name: str, crystal: CanaryCrystal) -> Atoms:
+    from ase.build import bulk
+
+    return bulk(name, crystal.structure, a=crystal.a)
+
+
+@cache
+def materials() -> dict[str, Material]:
+    """The 972 by their WBM id, in the order of the ids' hashes.
+
+    The elements' energies are the lowest of the reference file's; with them DFT's own energies give the published
+    formation energies to 1e-6 eV/atom.
+    """
+    with gzip.open(dataset.fetch(DATASET, "crystals"), "rt") as crystals:
+        entries = json.load(crystals)
+    with gzip.open(dataset.fetch(DATASET, "elements"), "rt") as elements:
+        lowest = {symbol: min(entry["energy_per_atom"]) for symbol, entry in json.load(elements).items()}
+    found = [_material(entry, lowest) for entry in entries]
+    return {m.id: m for m in sorted(found, key=lambda m: hashlib.sha256(m.id.encode()).hexdigest())}
+
+
+def _material(entry: dict[str, object], elements: dict[str, float]) -> Material:
+    from ase import Atoms
+
+    structure = cast("dict[str, dict[str, list[list[float]]]]", entry["structure"])
+    sites = cast("list[dict[str, object]]", cast("dict[str, object]", entry["structure"])["sites"])
+    symbols = [cast("list[dict[str, str]]", site["species"])[0]["element"] for site in sites]
+    atoms = Atoms(
+        symbols, scaled_positions=[site["abc"] for site in sites], cell=structure["lattice"]["matrix"], pbc=True
+    )
+    energy, corrected = (cast("float", entry[name]) for name in ("energy", "corrected_energy"))
+    return Material(
+        id=str(entry["material_id"]),
+        atoms=atoms,
+        correction=(corrected - energy) / len(atoms),
+        elements=sum(elements[symbol] for symbol in symbols) / len(atoms),
+        e_form=cast("float", entry["corrected_formation_energy_per_atom"]),
+    )
+
+
+TASK = Formation()

@@ -1,0 +1,428 @@
+"""Lattice thermal conductivity of 103 binary solids at 300 K against density-functional theory.
+
+How well a crystal conducts heat depends on how its phonons scatter off each other, so on third derivatives of the
+energy: small errors of the forces that a phonon spectrum hardly shows decide here. Each rocksalt, zincblende or
+wurtzite of PhononDB is relaxed with its symmetry kept, atoms are displaced by 0.03 Å one by one and in pairs, and
+phono3py turns the model's forces into force constants, phonon lifetimes and the conductivity by Wigner transport in the
+relaxation-time approximation: particle-like propagation and wave-like tunnelling, with isotopes.
+
+SRME, the symmetric relative mean error, compares the conductivity mode by mode, so that errors of opposite sign cannot
+cancel; 0 is perfect, 2 is the worst. A solid whose relaxed form has imaginary modes or another space group has no
+conductivity: it counts as 2, and is counted apart. SRE compares the totals alone. Most potentials conduct too badly,
+because they are too soft and too anharmonic: the share of underestimated solids shows it. A blow-up is a conductivity
+ten times the reference, a collapse one of less than a tenth; direct forces tend to the one, soft energies to the other.
+
+The protocol is that of Póta et al. (arXiv:2408.00755), as Matbench Discovery runs it. A departure: a solid has kept its
+space group when it is the same at the precision with which its displacements are counted (1e-5 Å), where they look at
+0.01 Å; the other modes' share of a tunnelling pair follows the paper's formula. The silicon of the canary has no
+reference and a coarse mesh: it shows that everything works, and enters no score.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from evaluation import dataset, phonondb_kappa
+from evaluation.kept import Arrays, Kept
+from evaluation.metric import Metric, Score, mean_score
+from evaluation.metrics import kappa as errors
+from evaluation.physics.kappa import Crystal, Modes, Outcome, Settings, conductivities
+from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.record import Record, Status
+from evaluation.solver import Solver
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.batch import UNSUPPORTED, Computes
+from zoo.front_matter import read_yaml
+
+METRICS = (
+    Metric(
+        name="srme",
+        label="SRME",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=errors.WORST,
+        on_failure="worst",
+        doc="Symmetric relative mean error of the conductivity, mode by mode, averaged over solids. A solid that "
+        "fails, has imaginary modes or loses its space group counts as 2.",
+    ),
+    Metric(
+        name="srme_measured",
+        label="SRME, where κ exists",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=errors.WORST,
+        doc="SRME averaged over the solids that have a conductivity.",
+    ),
+    Metric(
+        name="sre",
+        label="SRE",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=errors.WORST,
+        on_failure="worst",
+        doc="Symmetric relative error of the total conductivity, |SRD|, averaged over solids; 2 where there is none. "
+        "Modes' errors can cancel in it.",
+    ),
+    Metric(
+        name="underestimated",
+        label="κ too low",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Share of the solids with a conductivity whose SRD is negative: the model conducts worse than DFT. One "
+        "half would be no bias.",
+    ),
+    Metric(
+        name="blow_up",
+        label="blow-up",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Share of the solids with a conductivity for which it is above ten times the reference.",
+    ),
+    Metric(
+        name="collapse",
+        label="collapse",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Share of the solids with a conductivity for which it is below a tenth of the reference.",
+    ),
+    Metric(
+        name="imaginary",
+        label="imaginary modes",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Share of the solids that kept their space group and have imaginary modes; all of the reference have none.",
+    ),
+    Metric(
+        name="symmetry_lost",
+        label="space group lost",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Share of the relaxed solids whose space group is not the reference's.",
+    ),
+    Metric(
+        name="success",
+        label="success",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Share of the solids that have a conductivity.",
+    ),
+)
+SHARES = ("underestimated", "blow_up", "collapse", "imaginary", "symmetry_lost")
+
+
+class _Numbers(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class RelaxationNumbers(_Numbers):
+    optimizer: Literal["fire", "lbfgs"]
+    cell: Literal["full", "fixed", "no-tilt"]
+    symprec: float
+    fmax: float
+    steps: int
+
+
+class ImaginaryNumbers(_Numbers):
+    gamma_acoustic: float
+    gamma_optical: float
+    elsewhere: float
+
+
+class CanaryNumbers(_Numbers):
+    name: str
+    structure: Literal["diamond", "rocksalt"]
+    a: float
+    space_group: int
+    fc2_supercell: int
+    fc3_supercell: int
+    mesh: int
+
+
+class KappaProtocol(TaskProtocol):
+    """`evaluation/protocols/kappa-v1.yaml`."""
+
+    relaxation: RelaxationNumbers
+    displacement: float
+    symprec: float
+    temperature: float
+    boundary_mfp_um: float
+    imaginary: ImaginaryNumbers
+    blow_up: float
+    collapse: float
+    supercells_per_batch: int
+    canary: CanaryNumbers
+    fast: tuple[str, ...]
+
+
+class Kappa:
+    """The task; see the module's docstring."""
+
+    name = "kappa"
+    title = "Lattice thermal conductivity"
+    metrics = METRICS
+    reference_theory = "PBE"
+
+    @cached_property
+    def protocol(self) -> KappaProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "kappa-v1.yaml", KappaProtocol)
+
+    @cached_property
+    def dataset_sha256(self) -> str:
+        return dataset.load(phonondb_kappa.NAME).identity
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        found = [Sample(id=self.protocol.canary.name, atoms=self._canary().atoms, subset="canary")]
+        if subset == "canary":
+            return found
+        references = phonondb_kappa.references()
+        for solid in phonondb_kappa.solids().values():
+            tier: Subset = "fast" if solid.id in self.protocol.fast else "full"
+            reference = {"kappa": references[solid.id].kappa}
+            found.append(Sample(id=solid.id, atoms=solid.atoms, subset=tier, reference=reference))
+        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        return sorted(
+            (sample for sample in found if sample.subset in chosen), key=lambda sample: SUBSETS.index(sample.subset)
+        )
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        with tempfile.TemporaryDirectory(prefix="mlip-zoo-kappa-") as folder:
+            return self.run_in(Path(folder), samples, potential)
+
+    def run_in(self, folder: Path, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        """Run a chunk; what is in `folder` from an earlier attempt is not computed again."""
+        kept = Kept(folder)
+        with Solver("phono3py", kept) as solver:
+            starts = self._relax(samples, potential, kept)
+            whole = [number for number, start in enumerate(starts) if "positions" in start]
+            crystals = [self._crystal(samples[number], starts[number]) for number in whole]
+            found = conductivities(potential, crystals, self._settings(), solver=solver, kept=kept)
+        outcomes = dict(zip(whole, found, strict=True))
+        return [_record(sample, starts[n], outcomes.get(n)) for n, sample in enumerate(samples)]
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        metric = {m.name: m for m in self.metrics}
+        solids = [row for row in rows if row["sample"] != self.protocol.canary.name]
+        found = {name: mean_score(_numbers(solids, name), metric[name]) for name in ("srme", "sre", *SHARES)}
+        found["srme_measured"] = mean_score(
+            _numbers([row for row in solids if row["kappa_pred"] is not None], "srme"), metric["srme_measured"]
+        )
+        found["success"] = mean_score([None if row["kappa_pred"] is None else 1.0 for row in solids], metric["success"])
+        return found
+
+    def _relax(self, samples: Sequence[Sample], potential: Computes, kept: Kept) -> list[Arrays]:
+        """What became of each sample: `positions` and `cell` unless it failed, then `error`; and what that took."""
+        settings = Relaxation(**self.protocol.relaxation.model_dump())
+        given = [_given(sample, settings) for sample in samples]
+        missing = [number for number, one in enumerate(given) if kept.find("relaxed", one) is None]
+        relaxed = relax(potential, [samples[number].atoms for number in missing], settings) if missing else []
+        for number, result in zip(missing, relaxed, strict=True):
+            kept.keep("relaxed", given[number], _arrays(result))
+        return [_found(kept, one) for one in given]
+
+    def _crystal(self, sample: Sample, start: Arrays) -> Crystal:
+        solid = self._solid(sample.id)
+        atoms = solid.atoms.copy()
+        atoms.set_cell(start["cell"])
+        atoms.positions = start["positions"]
+        return Crystal(
+            atoms=atoms,
+            space_group=solid.space_group,
+            fc2_supercell=solid.fc2_supercell,
+            fc3_supercell=solid.fc3_supercell,
+            primitive_matrix=solid.primitive_matrix,
+            mesh=solid.mesh,
+        )
+
+    def _solid(self, sample: str) -> phonondb_kappa.Solid:
+        return self._canary() if sample == self.protocol.canary.name else phonondb_kappa.solids()[sample]
+
+    def _canary(self) -> phonondb_kappa.Solid:
+        from ase.build import bulk
+
+        numbers = self.protocol.canary
+        return phonondb_kappa.Solid(
+            id=numbers.name,
+            mp_id=None,
+            structure=numbers.structure,
+            space_group=numbers.space_group,
+            atoms=bulk(numbers.name, numbers.structure, a=numbers.a),
+            fc2_supercell=np.eye(3, dtype=np.int64) * numbers.fc2_supercell,
+            fc3_supercell=np.eye(3, dtype=np.int64) * numbers.fc3_supercell,
+            primitive_matrix=np.eye(3),
+            mesh=np.full(3, numbers.mesh, dtype=np.int64),
+        )
+
+    def _settings(self) -> Settings:
+        numbers = self.protocol
+        return Settings(
+            displacement=numbers.displacement,
+            symprec=numbers.symprec,
+            temperature=numbers.temperature,
+            boundary_mfp_um=numbers.boundary_mfp_um,
+            gamma_acoustic=numbers.imaginary.gamma_acoustic,
+            gamma_optical=numbers.imaginary.gamma_optical,
+            elsewhere=numbers.imaginary.elsewhere,
+            supercells_per_batch=numbers.supercells_per_batch,
+        )
+
+    def _row(self, record: Record) -> Row:
+        solid = self._solid(record.sample)
+        reference = None if record.sample == self.protocol.canary.name else phonondb_kappa.references()[record.sample]
+        out = record.outputs
+        outcome = record.status if record.status != "ok" else out["outcome"]
+        row: Row = {
+            "sample": record.sample,
+            "mp_id": solid.mp_id,
+            "structure": solid.structure,
+            "status": record.status,
+            "outcome": outcome,
+            "error": record.error or _REASONS.get(str(outcome)),
+            "converged": out.get("converged"),
+            "lowest_frequency": _lowest(out.get("lowest_frequencies")),
+            "kappa_ref": None if reference is None else reference.kappa,
+            **dict.fromkeys(("kappa_pred", "coherence_share", "srme", "srd", "sre", *SHARES)),
+        }
+        modes = modes_of(record)
+        if modes is not None:
+            row["kappa_pred"] = modes.kappa
+            row["coherence_share"] = float(errors.average(modes.kappa_coherences)) / modes.kappa
+        return row if reference is None else {**row, **self._figures(modes, reference, outcome)}
+
+    def _figures(self, modes: Modes | None, reference: phonondb_kappa.Reference, outcome: object) -> Row:
+        """A solid's figures against its reference."""
+        if outcome in ("failed", "unsupported"):
+            return {}
+        found: Row = {"symmetry_lost": float(outcome == "symmetry")}
+        if outcome != "symmetry":
+            found["imaginary"] = float(outcome == "imaginary")
+        if modes is None:
+            return {**found, "srme": errors.WORST, "sre": errors.WORST}
+        if not np.array_equal(modes.addresses, reference.addresses):
+            raise ValueError("the record's q-points are not the reference's")
+        srd = errors.srd(modes.kappa, reference.kappa)
+        return {
+            **found,
+            "srme": errors.srme(modes.mode_kappa, reference.mode_kappa, reference.weights),
+            "srd": srd,
+            "sre": abs(srd),
+            "underestimated": float(srd < 0),
+            "blow_up": float(modes.kappa > self.protocol.blow_up * reference.kappa),
+            "collapse": float(modes.kappa < self.protocol.collapse * reference.kappa),
+        }
+
+
+_REASONS = {
+    "imaginary": "imaginary modes: no conductivity",
+    "symmetry": "another space group after relaxation: no conductivity",
+}
+
+
+def modes_of(record: Record) -> Modes | None:
+    """The conductivity of a record, mode by mode; None where it has none."""
+    if record.outputs.get("outcome") != "kappa":
+        return None
+    return Modes.from_json(record.outputs)
+
+
+def _given(sample: Sample, settings: Relaxation) -> Arrays:
+    atoms = sample.atoms
+    about = json.dumps(asdict(settings), sort_keys=True)
+    return {
+        "numbers": atoms.numbers,
+        "positions": atoms.positions,
+        "cell": atoms.cell.array,
+        "settings": np.array(about),
+    }
+
+
+def _arrays(result: Relaxed) -> Arrays:
+    found = {
+        "converged": np.array(result.converged),
+        "steps": np.array(result.steps),
+        "force_calls": np.array(result.force_calls),
+        "seconds": np.array(result.seconds),
+    }
+    if result.atoms is None:
+        return {**found, "error": np.array(result.error)}
+    last = max(result.max_forces[-1], *result.max_cell_forces[-1:])
+    return {**found, "positions": result.atoms.positions, "cell": result.atoms.cell.array, "max_force": np.array(last)}
+
+
+def _found(kept: Kept, given: Arrays) -> Arrays:
+    found = kept.find("relaxed", given)
+    assert found is not None
+    return found
+
+
+def _record(sample: Sample, start: Arrays, outcome: Outcome | None) -> Record:
+    calls = int(start["force_calls"])
+    cost = {
+        "force_calls": calls + (outcome.force_calls if outcome else 0),
+        "atom_calls": calls * len(sample.atoms) + (outcome.atom_calls if outcome else 0),
+        "seconds": float(start["seconds"]) + (outcome.seconds if outcome else 0.0),
+    }
+    error = str(start["error"]) if outcome is None else outcome.error
+    if outcome is None or outcome.kind == "failed":
+        status: Status = "unsupported" if str(error).startswith(UNSUPPORTED) else "failed"
+        return Record(sample=sample.id, status=status, error=error, **cost)  # type: ignore[arg-type]
+    return Record(sample=sample.id, status="ok", outputs=_outputs(start, outcome), **cost)  # type: ignore[arg-type]
+
+
+def _outputs(start: Arrays, outcome: Outcome) -> dict[str, JsonValue]:
+    cell, positions = start["cell"], start["positions"]
+    found: dict[str, JsonValue] = {
+        "outcome": outcome.kind,
+        "cell": cell.tolist(),
+        "positions": positions.tolist(),
+        "converged": bool(start["converged"]),
+        "relaxation_steps": int(start["steps"]),
+        "max_force": float(start["max_force"]),
+        "space_group": outcome.space_group,
+        "n_displacements": list(outcome.n_displacements or ()),
+        "lowest_frequencies": cast("dict[str, JsonValue] | None", outcome.lowest),
+        "max_net_force": outcome.max_net_force,
+    }
+    return found if outcome.modes is None else {**found, **outcome.modes.as_json()}
+
+
+def _lowest(frequencies: JsonValue) -> float | None:
+    """Lowest frequency, THz, that is not an acoustic one at Γ."""
+    found = cast("dict[str, float] | None", frequencies)
+    return min(found["gamma_optical"], found["elsewhere"]) if found else None
+
+
+def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
+    return [cast("float | None", row[column]) for row in rows]
+
+
+TASK = Kappa()

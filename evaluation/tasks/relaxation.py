@@ -1,0 +1,322 @@
+"""Relaxation of 103 binary solids: does the model's crystal end where DFT's does, and does the way there end at all?
+
+Each rocksalt, zincblende and wurtzite crystal of PhononDB (PBE) is relaxed twice, atoms and cell, without any symmetry
+constraint: from the DFT geometry, and from that geometry strained, sheared and rattled. Both must come back to the DFT
+crystal. RMSD says how far the atoms end from their places; volume and cell errors say how far the lattice does.
+
+A crystal keeps its space group only as well as the precision of the question: whether the relaxed crystal has DFT's
+space group is asked at nine precisions from 1e-5 to 1e-1 Å. A model whose forces are not exactly equivariant loses
+symmetry at tight precisions first, and phonon calculations need it there.
+
+A relaxation is well posed when forces are the gradient of an energy: the energy falls, and forces vanish at its
+minimum. Where they are not, the energy rises on the way, forces stop falling at a floor, or the structure circles
+without end. All of it is counted; structures that did not converge are compared with DFT all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from evaluation import dataset, relaxed
+from evaluation.metric import Metric, Score, mean_score
+from evaluation.metrics import geometry
+from evaluation.physics.relax import Relaxation, relax
+from evaluation.record import Record
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.front_matter import read_yaml
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.batch import Computes
+
+DATASET = "phonondb103"
+
+METRICS = (
+    Metric(
+        name="rmsd",
+        label="RMSD",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        on_failure="worst",
+        doc="Root-mean-square displacement of the atoms from the DFT crystal after the best match, in units of "
+        "(volume per atom)^(1/3), averaged over crystals and starts. Another structure, or none, counts as 1.",
+    ),
+    Metric(
+        name="volume_error",
+        label="|volume error|",
+        unit="%",
+        better="lower",
+        best=0.0,
+        doc="Absolute error of the relaxed volume, averaged over crystals and starts.",
+    ),
+    Metric(
+        name="lattice_error",
+        label="cell length error",
+        unit="%",
+        better="lower",
+        best=0.0,
+        doc="Mean absolute error of the three cell lengths, averaged over crystals and starts.",
+    ),
+    Metric(
+        name="symmetry_match",
+        label="symmetry kept, 1e-2 Å",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of relaxed crystals with the space group of the DFT crystal, both found at 1e-2 Å.",
+    ),
+    Metric(
+        name="symmetry_match_tight",
+        label="symmetry kept, 1e-5 Å",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of the relaxations from the DFT geometry that keep its space group at 1e-5 Å.",
+    ),
+    Metric(
+        name="symmetry_decrease",
+        label="symmetry lost, 1e-2 Å",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Fraction of relaxed crystals that have another space group with fewer operations at 1e-2 Å.",
+    ),
+    Metric(
+        name="symmetry_increase",
+        label="symmetry gained, 1e-2 Å",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Fraction of relaxed crystals that have another space group with as many or more operations at 1e-2 Å.",
+    ),
+    Metric(
+        name="converged",
+        label="converged",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of relaxations that reach the force threshold within the allowed steps.",
+    ),
+    Metric(
+        name="steps",
+        label="steps",
+        unit="",
+        better="lower",
+        best=0.0,
+        doc="Steps taken, averaged; a relaxation that does not converge takes all that are allowed.",
+    ),
+    Metric(
+        name="uphill",
+        label="uphill",
+        unit="meV/atom",
+        better="lower",
+        best=0.0,
+        doc="Sum of the energy's rises from step to step. FIRE overshoots a little with any model.",
+    ),
+    Metric(
+        name="limit_cycle",
+        label="limit cycles",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Fraction of relaxations that do not converge and whose forces stopped falling long before the end.",
+    ),
+)
+
+
+class CanaryCrystal(BaseModel):
+    """A crystal that ASE builds: the sample's name is its formula."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    structure: Literal["rocksalt", "diamond", "fcc"]
+    a: float
+    """Å"""
+
+
+class RelaxationProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/relaxation-v1.yaml`."""
+
+    optimizer: Literal["fire", "lbfgs"]
+    fmax: float
+    steps: int
+    starts: tuple[Literal["reference", "perturbed"], ...]
+    isotropic_strain: float
+    shear_strain: float
+    rattle: float
+    symprecs: tuple[float, ...]
+    reference_symprec: float
+    tight_symprec: float
+    cycle_steps: int
+    canary: dict[str, CanaryCrystal]
+    fast: int
+
+
+class RelaxationTask:
+    """The task; see the module's docstring."""
+
+    name = "relaxation"
+    title = "Relaxation"
+    metrics = METRICS
+    reference_theory = "PBE"
+
+    @cached_property
+    def protocol(self) -> RelaxationProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "relaxation-v1.yaml", RelaxationProtocol)
+
+    @property
+    def dataset_sha256(self) -> str:
+        return dataset.load(DATASET).identity
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        crystals: list[tuple[str, Subset, Atoms]] = [
+            (name, "canary", _built(name, crystal)) for name, crystal in self.protocol.canary.items()
+        ]
+        if subset != "canary":
+            for place, (name, atoms) in enumerate(_phonondb()):
+                crystals.append((name, "fast" if place < self.protocol.fast else "full", atoms))
+        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        return [
+            Sample(id=f"{name}/{start}", atoms=self._start(f"{name}/{start}", atoms), subset=tier)
+            for name, tier, atoms in crystals
+            if tier in chosen
+            for start in self.protocol.starts
+        ]
+
+    def _start(self, sample: str, reference: Atoms) -> Atoms:
+        atoms: Atoms = reference.copy()
+        if not sample.endswith("/perturbed"):
+            return atoms
+        protocol = self.protocol
+        rng = np.random.default_rng(int(hashlib.sha256(sample.encode()).hexdigest(), 16))
+        strain = np.eye(3) * rng.uniform(-protocol.isotropic_strain, protocol.isotropic_strain)
+        upper = np.triu_indices(3, k=1)
+        strain[upper] = rng.uniform(-protocol.shear_strain, protocol.shear_strain, size=3)
+        strain.T[upper] = strain[upper]
+        atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+        atoms.positions += rng.normal(0, protocol.rattle, atoms.positions.shape)
+        return atoms
+
+    def _reference(self, sample: str) -> Atoms:
+        name = sample.partition("/")[0]
+        if name in self.protocol.canary:
+            return _built(name, self.protocol.canary[name])
+        return dict(_phonondb())[name]
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        protocol = self.protocol
+        settings = Relaxation(fmax=protocol.fmax, steps=protocol.steps, optimizer=protocol.optimizer)
+        found = relax(potential, [sample.atoms for sample in samples], settings)
+        return [
+            relaxed.relaxed_record(sample.id, each, reference=self._reference(sample.id))
+            for sample, each in zip(samples, found, strict=True)
+        ]
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def _row(self, record: Record) -> Row:
+        crystal, _, start = record.sample.partition("/")
+        row: Row = {
+            "sample": record.sample,
+            "status": record.status,
+            "error": record.error,
+            "crystal": crystal,
+            "start": start,
+            **dict.fromkeys(("rmsd", "volume_error", "lattice_error", "recovered_symprec")),
+            **dict.fromkeys(symmetry_column(symprec) for symprec in self.protocol.symprecs),
+            **dict.fromkeys(("converged", "steps", "floor", "uphill", "limit_cycle")),
+        }
+        if record.status != "ok":
+            return row
+        trace = relaxed.forces(record)
+        predicted, reference = relaxed.predicted(record), relaxed.reference(record)
+        return {
+            **row,
+            "rmsd": geometry.rmsd(predicted, reference),
+            "volume_error": geometry.volume_error(predicted, reference),
+            "lattice_error": geometry.lattice_error(predicted, reference),
+            **self._symmetry(predicted, reference),
+            "converged": bool(record.outputs["converged"]),
+            "steps": len(trace) - 1,
+            "floor": min(trace),
+            "uphill": relaxed.uphill(record) * 1000,
+            "limit_cycle": relaxed.is_limit_cycle(record, steps=self.protocol.cycle_steps),
+        }
+
+    def _symmetry(self, predicted: geometry.Crystal, reference: geometry.Crystal) -> Row:
+        """The change at each precision, and the smallest precision at which the reference's own group is found."""
+        own = geometry.space_group(reference, self.protocol.reference_symprec)
+        row: Row = {"recovered_symprec": None}
+        for symprec in self.protocol.symprecs:
+            found = geometry.space_group(predicted, symprec)
+            row[symmetry_column(symprec)] = geometry.symmetry_change(found, geometry.space_group(reference, symprec))
+            if row["recovered_symprec"] is None and geometry.symmetry_change(found, own) == "match":
+                row["recovered_symprec"] = symprec
+        return row
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        metric = {m.name: m for m in self.metrics}
+        found = {}
+        for name in ("rmsd", "volume_error", "lattice_error", "converged", "steps", "uphill", "limit_cycle"):
+            found[name] = mean_score([_size(row[name]) for row in rows], metric[name])
+        loose = symmetry_column(self.protocol.reference_symprec)
+        for change in ("match", "decrease", "increase"):
+            values = [None if row[loose] is None else float(row[loose] == change) for row in rows]
+            found[f"symmetry_{change}"] = mean_score(values, metric[f"symmetry_{change}"])
+        tight = [row[symmetry_column(self.protocol.tight_symprec)] for row in rows if row["start"] == "reference"]
+        found["symmetry_match_tight"] = mean_score(
+            [None if change is None else float(change == "match") for change in tight], metric["symmetry_match_tight"]
+        )
+        return found
+
+
+def symmetry_column(symprec: float) -> str:
+    """The column of `table` that says what became of the symmetry at a precision (Å): match, decrease or increase."""
+    return f"symmetry_{symprec:.0e}"
+
+
+def _size(value: object) -> float | None:
+    return None if value is None else abs(cast("float", value))
+
+
+def _built(name: str, crystal: CanaryCrystal) -> Atoms:
+    from ase.build import bulk
+
+    return bulk(name, crystal.structure, a=crystal.a, cubic=True)
+
+
+@cache
+def _phonondb() -> tuple[tuple[str, Atoms], ...]:
+    """Name and DFT geometry of each crystal, in the order of the names' hashes."""
+    from ase.io import read
+
+    found = {}
+    for atoms in read(dataset.fetch(DATASET, "structures"), index=":", format="extxyz"):
+        found[f"{atoms.info['name']}-{atoms.info['mp_id']}"] = atoms
+        atoms.info = {}
+    return tuple(sorted(found.items(), key=lambda item: hashlib.sha256(item[0].encode()).hexdigest()))
+
+
+TASK = RelaxationTask()

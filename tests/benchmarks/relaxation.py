@@ -1,0 +1,109 @@
+"""What relaxing in batches buys: structures per second against ASE one by one, and against torch-sim in process.
+
+    python tests/benchmarks/relaxation.py chgnet-0.3.0
+
+Prints, per model: batched over the isolated potential against a loop of ASE's FIRE over the same potential (the bar is
+1.5 on two cores), and against torch-sim's own loop with the model in this process (the bar is 0.9). Runs
+in an environment like that of tests/benchmarks/isolation.py, which holds the family's packages and ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+FMAX, STEPS, ROUNDS = 0.02, 500, 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="+")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.inside:
+        print(json.dumps(measure(given.names[0])))
+        return
+    from tests.benchmarks.isolation import run_inside
+
+    for name in given.names:
+        for case, ratios in run_inside(name, program=Path(__file__), extra="evaluation").items():
+            spread = f"(of {len(ratios)} rounds {min(ratios):.2f} … {max(ratios):.2f})"
+            print(f"{name:16} batched / {case:22} {statistics.median(ratios):5.2f} {spread}", flush=True)
+
+
+def measure(name: str) -> dict[str, list[float]]:
+    """Structures per second of the batched relaxation over those of the other way, per round, each way in turn."""
+    import zoo
+    from evaluation.physics.relax import Relaxation, relax
+    from zoo import crystals
+
+    starts = [crystals.distorted(known, seed=seed) for known in crystals.names() for seed in range(4)]
+    settings = Relaxation(fmax=FMAX, steps=STEPS)
+    found: dict[str, list[float]] = {"ASE, isolated": [], "torch-sim, in process": []}
+    with (
+        zoo.load(name, device="cpu", threads=1, isolated=True) as isolated,
+        zoo.load(name, device="cpu", isolated=False) as inside,
+    ):
+        for turn in range(ROUNDS + 1):
+            seconds = {
+                "batched": clocked(lambda: relax(isolated, starts, settings)),
+                "ASE, isolated": clocked(lambda: one_by_one(isolated, starts)),
+                "torch-sim, in process": clocked(lambda: in_torch_sim(inside, starts)),
+            }
+            if turn:  # the first one warms up
+                for case, ratios in found.items():
+                    ratios.append(seconds[case] / seconds["batched"])
+    return found
+
+
+def one_by_one(potential: Any, starts: Sequence[Atoms]) -> None:
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import FIRE
+
+    for start in starts:
+        atoms = start.copy()
+        atoms.calc = potential
+        FIRE(FrechetCellFilter(atoms), logfile=io.StringIO()).run(fmax=FMAX, steps=STEPS)
+
+
+def in_torch_sim(potential: Any, starts: Sequence[Atoms]) -> None:
+    import torch
+    import torch_sim as ts
+
+    def converged(state: Any, last_energy: torch.Tensor | None = None) -> torch.Tensor:
+        forces = state.deform_grad_forces().norm(dim=1)
+        longest = torch.zeros(state.n_systems, dtype=forces.dtype).scatter_reduce(0, state.system_idx, forces, "amax")
+        return torch.maximum(longest, state.cell_forces.norm(dim=2).amax(1)) < FMAX
+
+    ts.optimize(
+        system=list(starts),
+        model=potential.as_torch_sim(),
+        optimizer=ts.Optimizer.fire,
+        convergence_fn=converged,
+        max_steps=STEPS,
+        steps_between_swaps=1,
+        init_kwargs={"cell_filter": ts.CellFilter.frechet},
+    )
+
+
+def clocked(work: Callable[[], object]) -> float:
+    clock = time.perf_counter()
+    work()
+    return time.perf_counter() - clock
+
+
+if __name__ == "__main__":
+    main()
