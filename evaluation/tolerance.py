@@ -184,7 +184,7 @@ class Specimen:
     def surrogate(self, dial: Dial, level: float, seed: int) -> Surrogate:
         """The model with that fault. Raises ValueError where the level is out of reach."""
         distorted = crystals.distort(self.crystal.atoms, seed=_seed(self.name))
-        return Surrogate.tuned(self.model, distorted, seed=seed, **{dial: level})  # type: ignore[arg-type]
+        return Surrogate.tuned(self.model, distorted, seed=seed, **{dial: level})
 
     def point(self, dial: Dial, level: float, seed: int) -> dict[str, JsonValue]:
         """What a fault of that size does. Its `error` says why there is nothing else."""

@@ -153,7 +153,7 @@ class Constraints:
     name = "constraints"
     title = "Constraints"
     metrics = METRICS
-    reference_theory = "none: physics itself"
+    reference_theory: str | None = None
 
     @cached_property
     def protocol(self) -> ConstraintsProtocol:

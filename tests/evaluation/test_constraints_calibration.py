@@ -239,7 +239,7 @@ def test_a_sound_potential_is_confirmed() -> None:
     [
         (lambda: Answers(forces_times(1.02)), {"conservative"}),
         (lambda: Surrogate.tuned(Sound(), MGO, asymmetry=1e-4), {"conservative"}),
-        (lambda: Float32(), set(CLAIMS)),
+        (Float32, set(CLAIMS)),
         (lambda: Surrogate.tuned(Sound(), MGO, rotation_error=1e-6), {"rotation"}),
         (lambda: Answers(left_handed), {"inversion", "conservative"}),
     ],
@@ -252,5 +252,3 @@ def test_false_labels_are_refuted(model: Callable[[], Computes], refuted: set[st
 def test_what_float32_rounds_is_not_held_against_float32() -> None:
     assert judged(Float32(), "float32") == dict.fromkeys(CLAIMS, "confirmed")
     assert judged(Answers(forces_times(1.02), Float32), "float32")["conservative"] == "refuted"
-
-

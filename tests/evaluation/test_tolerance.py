@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -10,6 +11,7 @@ from ase import Atoms
 
 from evaluation.tolerance import PROTOCOL, Dial, Remembering, Specimen, ToleranceProtocol, points
 from tests.zoo.sound import Sound
+from zoo.batch import Batch
 from zoo.front_matter import read_yaml
 
 
@@ -50,7 +52,7 @@ def test_the_sound_model_is_asked_once() -> None:
     class Counting(Sound):
         asked = 0
 
-        def compute(self, atoms):  # type: ignore[no-untyped-def]
+        def compute(self, atoms: Sequence[Atoms]) -> Batch:
             self.asked += len(atoms)
             return super().compute(atoms)
 
@@ -64,9 +66,10 @@ def test_the_sound_model_is_asked_once() -> None:
 
 def test_every_dial_and_level_has_its_points() -> None:
     protocol = read_yaml(PROTOCOL, ToleranceProtocol)
-    per_crystal = 1 + 7 + 6 + 3 * (6 + 6)
     few = protocol.model_copy(
-        update={"dials": {"rough": (1e-3,)}, "mesh": 3, "crystals": {"Cu": protocol.crystals["Cu"]}}
+        update={"dials": {"rough": (1e-3,)}, "mesh": 3, "seeds": (0, 2), "crystals": {"Cu": protocol.crystals["Cu"]}}
     )
-    assert [(p["dial"], p["seed"]) for p in points(Sound(), few)] == [("asymmetry", 0), *(("rough", s) for s in (0, 1, 2))]
-    assert per_crystal == 50
+    assert [(p["dial"], p["seed"]) for p in points(Sound(), few)] == [
+        ("asymmetry", 0),
+        *(("rough", s) for s in (0, 2)),
+    ]
