@@ -12,8 +12,9 @@ back; the inversion error is the distance to the mean of a crystal's answer and 
 the antisymmetric part in the Jacobian of the forces, after Bigi, Langer and Ceriotti (2024): zero for a gradient, 1 for
 a pure curl, smallest of four step sizes because rounding and truncation only add to it. The gradient error compares the
 work of the forces along short paths with what the energy loses. It is work, not a difference at a point, because the
-energy of a real model may wiggle on the scale of the difference: CHGNet's central differences over 0.02 Å are 3 % off
-forces that are an exact gradient, and the work over the same path is 0.04 % off.
+energy of a real model may wiggle on the scale of the difference: CHGNet's forces in silicon, an exact gradient, are 3.3
+meV/Å off its central differences over ±0.02 Å, and 0.09 meV/Å off in the work along the same path. λ has the same
+trouble: at the usual steps of 0.005 and 0.01 Å it is 0.02 and 0.03 there, and 0.0000002 in float64 at a fine one.
 
 Two more figures say what lattice dynamics will meet. Force noise is what remains of the forces along a displacement of
 0.01 to 0.05 Å after everything smooth is taken out: 0.3 meV/Å of it leave phonons alone, 1 meV/Å makes imaginary modes

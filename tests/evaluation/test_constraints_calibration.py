@@ -70,7 +70,7 @@ def test_lambda(atoms: Atoms, dial: float) -> None:
 
 @pytest.mark.parametrize("atoms", CRYSTALS)
 def test_lambda_beneath_noise(atoms: Atoms) -> None:
-    """Noise that alone would be half of it at 0.01 Å, the dial itself at 0.005 Å, and near one at 0.00001 Å."""
+    """Noise that alone would be half of it at 0.01 Å, the dial itself at 0.005 Å, and near one at the finest step."""
     dial, n = 0.02, 3 * len(atoms)
     rough = dial / 2 * 2 * 0.01 * asymmetry_of(Sound(), atoms)["norms"][-1] / n
     raw = asymmetry_of(Surrogate.tuned(Sound(), atoms, asymmetry=dial, rough=rough), atoms)
