@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 from ase import Atoms
 
+import leaderboard
+from evaluation.calibration import Morse
 from evaluation.metrics.constraints import Figures, asymmetry, figures, verdicts
 from evaluation.physics import probes
 from evaluation.physics.constraints import Settings, measure
 from evaluation.physics.probes import Probe
+from evaluation.task import load, protocol_sha256
 from evaluation.tasks.constraints import TASK
 from tests.zoo.broken import Answers, forces_times, left_handed
 from tests.zoo.sound import Float32, Sound
@@ -28,6 +33,7 @@ SAMPLES = TASK.samples("canary")
 CRYSTALS = [pytest.param(sample.atoms, id=sample.id) for sample in SAMPLES]
 MGO = SAMPLES[0].atoms
 WITHIN = 0.05
+PUBLISHED = Path(leaderboard.__file__).parent / "results"
 
 
 def asked(probe: Probe, model: Computes) -> dict[str, object]:
@@ -252,3 +258,18 @@ def test_false_labels_are_refuted(model: Callable[[], Computes], refuted: set[st
 def test_what_float32_rounds_is_not_held_against_float32() -> None:
     assert judged(Float32(), "float32") == dict.fromkeys(CLAIMS, "confirmed")
     assert judged(Answers(forces_times(1.02), Float32), "float32")["conservative"] == "refuted"
+
+
+# --- the published calibration --------------------------------------------------------------------------------------
+
+
+def test_the_published_rows_are_this_protocols_and_within_five_percent() -> None:
+    found = json.loads((PUBLISHED / "calibration" / "surrogate" / "detectors.json").read_text())
+    assert found["protocol_sha256"] == protocol_sha256(load("constraints"))
+    ratios = [row["ratio"] for row in found["rows"] if row["dialled"]]
+    assert len(ratios) == 3 * (2 * 4 + 2 * 4 + 3)
+    assert ratios == pytest.approx([1.0] * len(ratios), abs=WITHIN)
+
+
+def test_its_potential_is_sound() -> None:
+    assert judged(Morse()) == dict.fromkeys(CLAIMS, "confirmed")

@@ -10,7 +10,7 @@ import pytest
 from evaluation.record import Record
 from evaluation.result import Result
 from evaluation.store import write_records
-from evaluation.task import protocol_sha256
+from evaluation.task import load, protocol_sha256
 from evaluation.tasks.constraints import TASK, Constraints
 from leaderboard.collect import collect
 from leaderboard.site import pages
@@ -66,7 +66,7 @@ def test_the_page_shows_the_verdicts(records: list[Record], tmp_path: Path, card
         update={
             "task": "constraints",
             "protocol_version": TASK.protocol.version,
-            "protocol_sha256": protocol_sha256(TASK),
+            "protocol_sha256": protocol_sha256(load("constraints")),
             "dataset_sha256": TASK.dataset_sha256,
             "counts": made.run.counts.model_copy(update={"total": 3, "ok": 2, "failed": 1}),
         }
