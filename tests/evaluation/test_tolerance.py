@@ -42,6 +42,8 @@ def test_a_curl_shows_in_the_full_set(specimen: Specimen) -> None:
     point = specimen.point("asymmetry", 0.03, 0)
     full = cast("dict[str, float]", point["residuals_full"])
     assert full["fc_asymmetry"] > 1e-3
+    assert cast(float, point["omega_mae_full"]) > 1e-5
+    assert cast(float, point["omega_mae"]) < 1e-6  # the reduced set leaves nothing of it
 
 
 def test_what_is_out_of_reach_says_so(specimen: Specimen) -> None:
