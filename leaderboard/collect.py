@@ -85,7 +85,7 @@ class Entry:
     @property
     def other_theory(self) -> bool:
         """Whether the model was trained on another level of theory than the task's reference has."""
-        return self.theory != self.task.reference_theory
+        return self.task.reference_theory not in (None, self.theory)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,8 @@ def _model_page(render: _Renderer, card: Card, all_boards: Sequence[Board]) -> s
                 if panel.datasets is not None:
                     datasets[key] = panel.datasets
                 drawn.append((panel, key if key in datasets else None))
-        sections.append({"board": board, "place": place, "view": view, "panels": drawn})
+        judged = view.judgements(entry.rows, card, entry.mode) if isinstance(view, views.Judges) and entry.rows else []
+        sections.append({"board": board, "place": place, "view": view, "panels": drawn, "judgements": judged})
     return render(
         "model.html.j2",
         root="../",

@@ -48,7 +48,7 @@ def _title(board: Board) -> Text:
     return Text.assemble(
         (f"\n{board.task.title}", "bold"),
         f", {board.subset} subset ({board.samples} samples); ranked by {better}, {board.metric.better} is better; ",
-        f"reference: {board.task.reference_theory}",
+        f"reference: {board.task.reference_theory or 'none'}",
     )
 
 

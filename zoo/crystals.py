@@ -21,12 +21,12 @@ def names() -> tuple[str, ...]:
 
 def ideal(name: str) -> Atoms:
     """The perfect crystal, primitive cell, periodic. Raises KeyError for an unknown name."""
-    from ase.build import bulk
+    return _built(name, cubic=False)
 
-    symbol, _, prototype = name.partition("-")
-    table = {"rocksalt": _ROCKSALT, "zincblende": _ZINCBLENDE}[prototype]
-    formula, a = next((f, a) for f, a in table.items() if f.lower() == symbol)
-    return bulk(formula, prototype, a=a)
+
+def conventional(name: str) -> Atoms:
+    """The same crystal's cubic cell, eight atoms."""
+    return _built(name, cubic=True)
 
 
 def distorted(name: str, *, seed: int = 0, rattle: float = 0.05, strain: float = 0.02) -> Atoms:
@@ -34,11 +34,25 @@ def distorted(name: str, *, seed: int = 0, rattle: float = 0.05, strain: float =
 
     `rattle`: standard deviation of the displacements, Å; `strain`: bound of the uniform symmetric strain.
     """
+    return distort(ideal(name), seed=seed, rattle=rattle, strain=strain)
+
+
+def distort(atoms: Atoms, *, seed: int = 0, rattle: float = 0.05, strain: float = 0.02) -> Atoms:
+    """Likewise of any crystal: a copy."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    atoms = ideal(name)
+    copy: Atoms = atoms.copy()
     epsilon = rng.uniform(-strain, strain, (3, 3))
-    atoms.set_cell(atoms.cell.array @ (np.eye(3) + (epsilon + epsilon.T) / 2), scale_atoms=True)
-    atoms.positions += rng.normal(0.0, rattle, atoms.positions.shape)
-    return atoms
+    copy.set_cell(copy.cell.array @ (np.eye(3) + (epsilon + epsilon.T) / 2), scale_atoms=True)
+    copy.positions += rng.normal(0.0, rattle, copy.positions.shape)
+    return copy
+
+
+def _built(name: str, *, cubic: bool) -> Atoms:
+    from ase.build import bulk
+
+    symbol, _, prototype = name.partition("-")
+    table = {"rocksalt": _ROCKSALT, "zincblende": _ZINCBLENDE}[prototype]
+    formula, a = next((f, a) for f, a in table.items() if f.lower() == symbol)
+    return bulk(formula, prototype, a=a, cubic=cubic)

@@ -69,6 +69,18 @@ def load(
         "fidelity": mode.fidelity,
         "runtime": mode.runtime,
     }
+
+    def reload(other: Dtype) -> Potential:
+        changed = mode.model_copy(update={"dtype": other})
+        return load(
+            f"{card.name}@{changed}",
+            device=device,
+            isolated=isolated,
+            threads=threads,
+            batch_time_limit=batch_time_limit,
+            say=say,
+        )
+
     backend: Backend
     if isolated:
         backend = Worker(
@@ -81,4 +93,4 @@ def load(
         )
     else:
         backend = Local(adapter=family.adapter, files=files, mode=request)
-    return Potential(backend, card=card, mode=mode)
+    return Potential(backend, card=card, mode=mode, reload=reload)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from ase import Atoms
@@ -32,8 +32,11 @@ class Potential(Calculator):
     # What changes an answer; ASE would otherwise compute again when only magnetic moments changed
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
 
-    def __init__(self, backend: Backend, *, card: Card, mode: Mode) -> None:
+    def __init__(
+        self, backend: Backend, *, card: Card, mode: Mode, reload: Callable[[Dtype], Potential] | None = None
+    ) -> None:
         super().__init__()
+        self._reload = reload
         self.card = card
         self.mode = mode
         self._backend = backend
@@ -91,6 +94,14 @@ class Potential(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(batch.stresses[0])
         elif "stress" in properties:
             raise PropertyNotImplementedError("stress needs a cell that is periodic in all three directions")
+
+    def in_other_dtype(self) -> Potential | None:
+        """The same entry in the other floating-point type, in a worker of its own; the caller closes it.
+
+        None where the checkpoint runs in one only, or where this potential was not loaded by name.
+        """
+        others = [dtype for dtype in self.card.dtypes if dtype != self.mode.dtype]
+        return self._reload(others[0]) if self._reload and others else None
 
     def as_torch_sim(self, *, device: str = "cpu", dtype: Dtype = "float64") -> TorchSimModel:
         """This potential as a torch-sim ModelInterface; `device` and `dtype` are the simulation state's.

@@ -22,7 +22,12 @@ def turned(atoms: Atoms, matrix: Array) -> Atoms:
 
 def random_rotation(rng: np.random.Generator) -> Array:
     """A proper rotation matrix, uniformly distributed: a uniform unit quaternion's."""
-    w, x, y, z = (q := rng.normal(size=4)) / np.linalg.norm(q)
+    return from_quaternion(rng.normal(size=4))
+
+
+def from_quaternion(quaternion: Array) -> Array:
+    """The proper rotation matrix of a quaternion (w, x, y, z) of any length but zero."""
+    w, x, y, z = quaternion / np.linalg.norm(quaternion)
     return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],

@@ -9,9 +9,13 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from evaluation.record import Record
+
+if TYPE_CHECKING:
+    from zoo.card import Card
+    from zoo.mode import Mode
 
 Spec = dict[str, object]
 """A Vega-Lite specification."""
@@ -45,6 +49,22 @@ class Panel:
     """None where there is nothing to draw."""
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """A claim of the card with what was measured of it: the head of a small table."""
+
+    claim: str
+    """In words: *forces are the gradient of the energy*."""
+    claimed: str
+    """What the card says of it."""
+    status: str
+    """confirmed, refuted or untested."""
+    false_label: bool
+    """Whether the card says what the numbers refute."""
+    lines: tuple[tuple[str, str, str, str, str], ...]
+    """Detector, value, threshold, unit, and the crystal that gave the value."""
+
+
 class View(Protocol):
     """What a file in `leaderboard/views` offers under the name VIEW."""
 
@@ -57,6 +77,17 @@ class View(Protocol):
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per sample, in an order that a reader expects."""
+
+
+@runtime_checkable
+class Judges(View, Protocol):
+    """A view that also says whether the card's claims hold."""
+
+    judging: str
+    """How the judgements are read."""
+
+    def judgements(self, rows: Sequence[Mapping[str, object]], card: Card, mode: Mode) -> list[Judgement]:
+        """One for each claim."""
 
 
 def view(task: str) -> View | None:

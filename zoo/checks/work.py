@@ -93,13 +93,24 @@ class Strain:
 
 def mean_slopes(paths: Sequence[Path], answer: Callable[[list[Atoms]], Batch]) -> tuple[Array, Array]:
     """Mean dE/dt along each path: as forces and stress claim it, and as the energy has it. All paths are one batch."""
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    points = [float(point) for point in (-1.0, 1.0, *nodes)]
-    batch = answer([path.at(point * path.half) for path in paths for point in points])
+    return slopes(paths, answer(structures(paths)))
+
+
+def structures(paths: Sequence[Path], *, nodes: int = _NODES) -> list[Atoms]:
+    """What has to be evaluated for the mean slopes of these paths, in the order that `slopes` reads."""
+    return [path.at(t * path.half) for path in paths for t in _points(nodes)[0]]
+
+
+def slopes(paths: Sequence[Path], batch: Batch, *, nodes: int = _NODES) -> tuple[Array, Array]:
+    """Mean dE/dt (n,) along each path as forces and stress claim it, and as the energy has it.
+
+    `batch` is the answer to `structures`, with the same Gauss–Legendre `nodes`.
+    """
+    points, weights = _points(nodes)
     claimed, real = [], []
     for index, path in enumerate(paths):
         first = index * len(points)
-        slopes = [
+        local = [
             path.slope(
                 point * path.half,
                 batch.forces[first + k],
@@ -107,6 +118,12 @@ def mean_slopes(paths: Sequence[Path], answer: Callable[[list[Atoms]], Batch]) -
             )
             for k, point in enumerate(points)
         ]
-        claimed.append(float(weights @ slopes[2:]) / 2)
+        claimed.append(float(weights @ local[2:]) / 2)
         real.append(float(batch.energies[first + 1] - batch.energies[first]) / (2 * path.half))
     return np.array(claimed), np.array(real)
+
+
+def _points(nodes: int) -> tuple[list[float], Array]:
+    """Both ends of a path, then the nodes between them, in units of its half; the nodes' weights."""
+    inner, weights = np.polynomial.legendre.leggauss(nodes)
+    return [float(point) for point in (-1.0, 1.0, *inner)], weights

@@ -1,0 +1,247 @@
+"""Symmetries and conservation laws on real crystals: what a potential owes to physics whatever it was trained on.
+
+Turn a crystal, and its energy stays while its forces and stress turn with it; invert it, and the same holds for its
+mirror image. Forces are the gradient of the energy, so that no work is done on a closed path, the matrix of second
+derivatives is symmetric, and total energy is conserved along a trajectory. A *constrained* potential has all this built
+in; an unconstrained one has learnt it, more or less well. What a card says is a claim: here it is measured, in the mode
+and the arithmetic that the entry runs in, and called *confirmed*, *refuted* or *untested*.
+
+The crystals are eight elements and 24 binary solids, rattled by 0.05 Å and strained by up to 2 %, so that they have no
+symmetry left that could hide an error. The rotation error is the spread of the answers over 24 orientations, turned
+back; the inversion error is the distance to the mean of a crystal's answer and its mirror image's. λ is the weight of
+the antisymmetric part in the Jacobian of the forces, after Bigi, Langer and Ceriotti (2024): zero for a gradient, 1 for
+a pure curl, smallest of four step sizes because rounding and truncation only add to it. The gradient error compares the
+work of the forces along short paths with what the energy loses. It is work, not a difference at a point, because the
+energy of a real model may wiggle on the scale of the difference: CHGNet's forces in silicon, an exact gradient, are 3.3
+meV/Å off its central differences over ±0.02 Å, and 0.09 meV/Å off in the work along the same path. λ has the same
+trouble: at the usual steps of 0.005 and 0.01 Å it is 0.02 and 0.03 there, and 0.0000002 in float64 at a fine one.
+
+Two more figures say what lattice dynamics will meet. Force noise is what remains of the forces along a displacement of
+0.01 to 0.05 Å after everything smooth is taken out: 0.3 meV/Å of it leave phonons alone, 1 meV/Å makes imaginary modes
+in about a third of stable solids. The drift is that of total energy over half a picosecond at 300 K.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from evaluation import dataset, phonondb
+from evaluation.metric import Metric, Score, mean_score
+from evaluation.metrics.constraints import FIGURES, figures
+from evaluation.physics.constraints import Measured, Settings, measure
+from evaluation.physics.probes import PathLength
+from evaluation.record import Record, Status
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo import crystals
+from zoo.batch import UNSUPPORTED
+from zoo.front_matter import read_yaml
+from zoo.rotation import from_quaternion
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.batch import Computes
+
+FEWEST_ATOMS = 4
+"""Cells of elements are repeated up to this: forces of a single atom are zero whatever the model does."""
+
+# Lattice constants (Å) near experiment, and c for the hexagonal ones; nothing rests on their being exact.
+_ELEMENTS: dict[str, tuple[str, float, float | None]] = {
+    "Al": ("fcc", 4.05, None),
+    "C": ("diamond", 3.57, None),
+    "Cu": ("fcc", 3.61, None),
+    "Mg": ("hcp", 3.21, 5.21),
+    "Na": ("bcc", 4.23, None),
+    "Si": ("diamond", 5.43, None),
+    "Ti": ("hcp", 2.95, 4.68),
+    "W": ("bcc", 3.16, None),
+}
+
+
+def _lower(name: str, label: str, unit: str, doc: str) -> Metric:
+    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
+
+
+METRICS = (
+    _lower("lambda", "λ", "", "Weight of the antisymmetric part in the forces' Jacobian, smallest over four steps."),
+    _lower("rotation_force", "rotation error of forces", "meV/Å", "RMS distance from the mean over 24 orientations."),
+    _lower("rotation_energy", "rotation error of energy", "meV/atom", "Likewise of the energy."),
+    _lower("rotation_stress", "rotation error of stress", "GPa", "Likewise of the stress, over components."),
+    _lower("rotation_ratio", "rotation error / force", "", "Rotation error of forces over the forces' own RMS."),
+    _lower("inversion_force", "inversion error of forces", "meV/Å", "RMS of half the change when it is inverted."),
+    _lower("inversion_energy", "inversion error of energy", "meV/atom", "Likewise of the energy."),
+    _lower("inversion_stress", "inversion error of stress", "GPa", "Likewise of the stress, over components."),
+    _lower("gradient_error", "gradient error", "meV/Å", "RMS of the force along a path less the slope of the energy."),
+    _lower("gradient_ratio", "gradient error, relative", "", "Gradient error over the slope's own RMS."),
+    _lower("stress_error", "stress error", "GPa", "RMS of the stress along a strain less dE/dε per volume."),
+    _lower("loop_work", "work on closed loops", "meV/Å", "RMS of |∮F·dr| over the loop's length."),
+    _lower("force_noise", "force noise", "meV/Å", "Fourth differences of the forces at steps of 0.01 Å."),
+    _lower("roughness", "roughness", "", "Second over first difference of the forces at a displacement of 0.01 Å."),
+    _lower("nve_drift", "|drift|", "meV/atom/ps", "Slope of total energy over 0.5 ps at 300 K, absolute."),
+    Metric(
+        name="success",
+        label="crystals",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of crystals that the model has an answer for.",
+    ),
+)
+
+
+class Work(BaseModel):
+    """Paths along which work is measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    displacement: float
+    strain: float
+    nodes: int
+
+
+class ConstraintsProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/constraints-v1.yaml`, which says what they are."""
+
+    rattle: float
+    strain: float
+    canary: tuple[str, ...]
+    fast: tuple[str, ...]
+    phonondb: int
+    rotations: tuple[tuple[float, float, float, float], ...]
+    steps: tuple[float, ...]
+    directions: int
+    path: Work
+    fine_path: Work
+    loops: int
+    loop_edge: float
+    rough_directions: int
+    rough_spacing: float
+    rough_points: int
+    temperature: float
+    timestep: float
+    nve_steps: int
+    nve_stride: int
+    thresholds: dict[Literal["float32", "float64"], dict[str, float]]
+
+    @property
+    def settings(self) -> Settings:
+        """As the physics takes them."""
+        same = (
+            *("steps", "directions", "loops", "loop_edge", "rough_directions", "rough_spacing", "rough_points"),
+            *("temperature", "timestep", "nve_steps", "nve_stride"),
+        )
+        return Settings(
+            rotations=np.array([from_quaternion(np.array(q)) for q in self.rotations]),
+            path=PathLength(**self.path.model_dump()),
+            fine_path=PathLength(**self.fine_path.model_dump()),
+            **{name: getattr(self, name) for name in same},
+        )
+
+
+class Constraints:
+    """The task; see the module's docstring."""
+
+    name = "constraints"
+    title = "Constraints"
+    metrics = METRICS
+    reference_theory: str | None = None
+
+    @cached_property
+    def protocol(self) -> ConstraintsProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "constraints-v1.yaml", ConstraintsProtocol)
+
+    @property
+    def dataset_sha256(self) -> str:
+        return dataset.load(phonondb.DATASET).identity
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        tiers: dict[Subset, tuple[str, ...]] = {"canary": self.protocol.canary, "fast": self.protocol.fast}
+        if subset == "full":
+            tiers["full"] = tuple(self._solids())
+        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        return [Sample(id=name, atoms=self._atoms(name), subset=tier) for tier in chosen for name in tiers[tier]]
+
+    def _solids(self) -> list[str]:
+        """PhononDB solids of the full subset besides those that are built here. Raises DatasetUnavailable."""
+        others = [name for name in phonondb.solids() if name not in self.protocol.canary]
+        ordered = sorted(others, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        return ordered[: self.protocol.phonondb - sum("-" in name for name in self.protocol.canary)]
+
+    def _atoms(self, name: str) -> Atoms:
+        """The crystal as it is measured: distorted."""
+        built = name in self.protocol.canary + self.protocol.fast
+        perfect = _built(name) if built else phonondb.solids()[name].atoms
+        return crystals.distort(perfect, seed=_seed(name), rattle=self.protocol.rattle, strain=self.protocol.strain)
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        found = measure(
+            potential,
+            [sample.atoms for sample in samples],
+            seeds=[_seed(sample.id) for sample in samples],
+            settings=self.protocol.settings,
+        )
+        return [_record(sample, measured) for sample, measured in zip(samples, found, strict=True)]
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [_row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        found = {}
+        for metric in self.metrics:
+            if metric.name == "success":
+                values = [1.0 if row["status"] == "ok" else None for row in rows]
+            else:
+                values = [None if row[metric.name] is None else abs(cast(float, row[metric.name])) for row in rows]
+            found[metric.name] = mean_score(values, metric)
+        return found
+
+
+def _record(sample: Sample, measured: Measured) -> Record:
+    status: Status = "ok"
+    if measured.error is not None:
+        status = "unsupported" if measured.error.startswith(UNSUPPORTED) else "failed"
+    return Record(
+        sample=sample.id,
+        status=status,
+        error=measured.error,
+        outputs={} if measured.error else measured.outputs,
+        force_calls=measured.force_calls,
+        atom_calls=measured.atom_calls,
+        seconds=measured.seconds,
+    )
+
+
+def _row(record: Record) -> Row:
+    row: Row = {"sample": record.sample, "status": record.status, "error": record.error, **dict.fromkeys(FIGURES)}
+    return row if record.status != "ok" else row | figures(record.outputs)
+
+
+def _seed(name: str) -> int:
+    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
+
+
+def _built(name: str) -> Atoms:
+    from ase.build import bulk
+
+    if name not in _ELEMENTS:
+        formula, _, prototype = name.partition("-")
+        return crystals.conventional(f"{formula.lower()}-{prototype}")
+    structure, a, c = _ELEMENTS[name]
+    shape = {"c": c} if c else {"cubic": True}
+    atoms: Atoms = bulk(name, structure, a=a, **shape)
+    repeated: Atoms = atoms.repeat((max(1, FEWEST_ATOMS // len(atoms)), 1, 1))
+    return repeated
+
+
+TASK = Constraints()

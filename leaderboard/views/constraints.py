@@ -1,0 +1,131 @@
+"""Constraints of one entry: each claim of its card with the numbers that confirm or refute it, and λ by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from evaluation.metrics.constraints import Detector, Verdict, verdicts
+from evaluation.record import Record
+from evaluation.tasks.constraints import TASK
+from leaderboard.digits import NOTHING
+from leaderboard.views import Column, Datasets, Judgement, Panel, Spec
+
+if TYPE_CHECKING:
+    from zoo.card import Card
+    from zoo.mode import Mode
+
+_CLAIMS = {
+    "rotation": "Turned crystals have turned answers",
+    "inversion": "Mirror images have mirrored answers",
+    "conservative": "Forces and stress are derivatives of the energy",
+}
+_UNITS = {metric.name: (metric.label, metric.unit) for metric in TASK.metrics} | {
+    "stress_ratio": ("stress error, relative", "")
+}
+
+
+class ConstraintsView:
+    """The view; a claim is judged at the worst crystal, against what the mode's arithmetic can make of rounding."""
+
+    columns = (
+        Column("lambda", "λ", "", 7),
+        Column("lambda_extrapolated", "λ, extrapolated", "", 7),
+        Column("lambda_0_005", "λ at 0.005 Å", "", 4),
+        Column("lambda_0_01", "λ at 0.01 Å", "", 4),
+        Column("rotation_force", "rotation, F", "meV/Å", 4),
+        Column("rotation_energy", "rotation, E", "meV/atom", 4),
+        Column("rotation_stress", "rotation, stress", "GPa", 6),
+        Column("rotation_ratio", "rotation, F / force", "", 6),
+        Column("inversion_force", "inversion, F", "meV/Å", 4),
+        Column("inversion_energy", "inversion, E", "meV/atom", 4),
+        Column("inversion_stress", "inversion, stress", "GPa", 6),
+        Column("gradient_error", "gradient error", "meV/Å", 4),
+        Column("gradient_ratio", "…, relative", "", 6),
+        Column("gradient_error_point", "…, central difference", "meV/Å", 3),
+        Column("stress_error", "stress error", "GPa", 6),
+        Column("loop_work", "loop work", "meV/Å", 4),
+        Column("translation_random_force", "translation, F", "meV/Å", 4),
+        Column("permutation_force", "permutation, F", "meV/Å", 4),
+        Column("extensivity_force", "two cells, F", "meV/Å", 4),
+        Column("repeat_force", "repeat, F", "meV/Å", 4),
+        Column("batch_force", "alone or in a batch, F", "meV/Å", 4),
+        Column("dtype_force", "other dtype, F", "meV/Å", 4),
+        Column("roughness", "roughness", "", 3),
+        Column("force_noise", "force noise", "meV/Å", 4),
+        Column("nve_drift", "drift", "meV/atom/ps", 3),
+    )
+    caption = (
+        "λ against the step of the differences, Å, both logarithmic: a true asymmetry is level, noise falls to the "
+        "right, truncation of an anharmonic or rough energy rises to the right."
+    )
+    judging = (
+        "Confirmed: within the threshold at every crystal measured; refuted: beyond it at the one named. Thresholds "
+        "are what rounding in this entry's arithmetic can do."
+    )
+
+    def judgements(self, rows: Sequence[Mapping[str, object]], card: Card, mode: Mode) -> list[Judgement]:
+        """One for each claim of the card."""
+        claims = {
+            "rotation": None if card.rotation is None else card.rotation == "exact",
+            "inversion": None if card.inversion is None else card.inversion == "exact",
+            "conservative": mode.forces == "conservative",
+        }
+        return [_judgement(each) for each in verdicts(rows, claims=claims, limits=TASK.protocol.thresholds[mode.dtype])]
+
+    def spec(self) -> Spec:
+        """A line with points over the dataset `steps` (columns h, l)."""
+        import altair as alt
+
+        x = alt.X("h:Q").title(None).scale(type="log").axis(tickCount=3, grid=False, format="~e")
+        y = alt.Y("l:Q").title(None).scale(type="log").axis(tickCount=3, format="~e")
+        tooltip = [alt.Tooltip("h:Q", title="step (Å)", format="~e"), alt.Tooltip("l:Q", title="λ", format=".2e")]
+        line = alt.Chart(alt.NamedData("steps")).mark_line(point=True, strokeWidth=1.5).encode(x, y, tooltip=tooltip)
+        spec: Spec = line.properties(width="container", height=110).to_dict()
+        return spec
+
+    def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
+        """One panel per crystal, in the order of the rows."""
+        by_sample = {record.sample: record for record in records}
+        return [_panel(by_sample[str(row["sample"])], row) for row in rows]
+
+
+def _judgement(verdict: Verdict) -> Judgement:
+    said = {True: "the card says so", False: "the card does not say so", None: "the card says nothing of it"}
+    return Judgement(
+        claim=_CLAIMS[verdict.claim],
+        claimed=said[verdict.claimed],
+        status=verdict.status,
+        false_label=verdict.false_label,
+        lines=tuple(_line(detector) for detector in verdict.detectors),
+    )
+
+
+def _line(detector: Detector) -> tuple[str, str, str, str, str]:
+    label, unit = _UNITS[detector.name]
+    value = NOTHING if detector.value is None else f"{detector.value:.2g}"
+    return label, value, f"{detector.threshold:g}", unit, detector.sample or ""
+
+
+def _panel(record: Record, row: Mapping[str, object]) -> Panel:
+    value = cast("float | None", row["lambda"])
+    reason = None if value is not None else str(row["error"] or "not measured")
+    note = "" if value is None else f"λ {value:.1e}"
+    return Panel(
+        title=record.sample,
+        mark=None,
+        note=note,
+        reason=reason,
+        alt=f"λ of {record.sample} by step: {reason or note}",
+        datasets=_datasets(record) if value is not None else None,
+    )
+
+
+def _datasets(record: Record) -> Datasets:
+    """Steps with a λ: a logarithmic axis has no place for zero."""
+    raw = cast("dict[str, list[float]]", record.outputs["jacobian"])
+    found = zip(raw["steps"], raw["antisymmetric_norms"], raw["norms"], strict=True)
+    return {"steps": [{"h": h, "l": float(f"{a / n:.3g}")} for h, a, n in found if a and n]}
+
+
+VIEW = ConstraintsView()
