@@ -161,7 +161,7 @@ class Phonons:
             repeats = np.eye(3, dtype=np.int64) * self.protocol.canary_supercell
             return self._in_cells(atoms, repeats, np.array(FACE_CENTRED))
         solid = phonondb.solids()[name]
-        return self._in_cells(solid.atoms, solid.supercell_matrix, solid.primitive_matrix)
+        return self._in_cells(solid.atoms, solid.fc2_supercell, solid.primitive_matrix)
 
     def _in_cells(self, atoms: Atoms, supercell_matrix: Matrix, primitive_matrix: Array) -> phonons.Crystal:
         return phonons.Crystal(atoms, supercell_matrix, primitive_matrix, self.protocol.symprec)
