@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from evaluation import dataset, phonondb, relaxed
+from evaluation.canary import CanaryCrystal
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.physics.relax import Relaxation, relax
@@ -142,16 +142,6 @@ METRICS = (
 )
 
 
-class CanaryCrystal(BaseModel):
-    """A crystal that ASE builds: the sample's name is its formula."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    structure: Literal["rocksalt", "diamond", "fcc"]
-    a: float
-    """Å"""
-
-
 class RelaxationProtocol(TaskProtocol):
     """The numbers of `evaluation/protocols/relaxation-v1.yaml`."""
 
@@ -189,7 +179,7 @@ class RelaxationTask:
 
     def samples(self, subset: Subset) -> list[Sample]:
         crystals: list[tuple[str, Subset, Atoms]] = [
-            (name, "canary", _built(name, crystal)) for name, crystal in self.protocol.canary.items()
+            (name, "canary", crystal.built(name, cubic=True)) for name, crystal in self.protocol.canary.items()
         ]
         if subset != "canary":
             for place, (name, atoms) in enumerate(_solids().items()):
@@ -219,7 +209,7 @@ class RelaxationTask:
     def _reference(self, sample: str) -> Atoms:
         name = sample.partition("/")[0]
         if name in self.protocol.canary:
-            return _built(name, self.protocol.canary[name])
+            return self.protocol.canary[name].built(name, cubic=True)
         return _solids()[name]
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
@@ -297,12 +287,6 @@ def symmetry_column(symprec: float) -> str:
 
 def _size(value: object) -> float | None:
     return None if value is None else abs(cast("float", value))
-
-
-def _built(name: str, crystal: CanaryCrystal) -> Atoms:
-    from ase.build import bulk
-
-    return bulk(name, crystal.structure, a=crystal.a, cubic=True)
 
 
 def _solids() -> dict[str, Atoms]:
