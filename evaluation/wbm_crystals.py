@@ -6,7 +6,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from evaluation import dataset
 from evaluation.errors import PredictionsError
@@ -71,7 +71,7 @@ def crystals() -> dict[str, Atoms]:
         for name in archive.namelist():
             if not name.endswith(".extxyz"):
                 continue
-            image = read(io.StringIO(archive.read(name).decode()), format="extxyz")
+            image = cast("Atoms", read(io.StringIO(archive.read(name).decode()), format="extxyz"))
             atoms = Atoms(numbers=image.numbers, positions=image.positions, cell=image.cell, pbc=True)
             found[name.rpartition("/")[2].removesuffix(".extxyz")] = atoms
     return found
