@@ -31,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Panel:
-    """One small picture: a sample."""
+    """One small picture: a sample, or what many have in common."""
 
     title: str
     mark: str | None
@@ -43,6 +43,8 @@ class Panel:
     alt: str
     datasets: Datasets | None
     """None where there is nothing to draw."""
+    spec: Spec | None = None
+    """Its own picture, where that is not the view's."""
 
 
 class View(Protocol):
@@ -53,7 +55,7 @@ class View(Protocol):
     """How the panels are read."""
 
     def spec(self) -> Spec:
-        """The picture that all panels share; each brings its own datasets."""
+        """The picture that panels share; each brings its own datasets."""
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per sample, in an order that a reader expects."""
