@@ -40,7 +40,7 @@ BY_HAND = (
     "authors",
     "model_version",
     "openness, architecture_types, train_task",
-    "dates.benchmark_added",
+    "dates",
     "license.code_url",
     "license.checkpoint_url",
     "pr_url",
@@ -141,7 +141,8 @@ def _ran(entry: str, task: str, results: Path) -> _Ran | str:
         return "made with other reference data than today's"
     canary = known.protocol.model_dump()["canary"]
     names = {canary["name"]} if "name" in canary else set(canary)  # kappa has one, and more numbers about it
-    return _Ran(result, tuple(record for record in records if record.sample not in names))
+    compared = tuple(record for record in records if record.sample not in names)
+    return _Ran(result, compared) if compared else "only the canary was run"
 
 
 def _energies(records: Sequence[Record]) -> bytes:
@@ -228,7 +229,6 @@ def _about(whole: _Whole) -> Json:
     about: Json = {
         "model_name": card.title if mode == card.default_mode else f"{card.title} ({mode})",
         "model_key": whole.key,
-        "dates": {"paper_published": card.released},
         "lifecycle": "active" if card.superseded_by is None else "superseded",
         "superseded_by": card.superseded_by,
         "repo": card.code,

@@ -111,8 +111,9 @@ def test_what_is_missing_is_listed(tmp_path: Path) -> None:
     assert "discovery: only the subset 'fast' was run" in str(told.value)
     assert f"kappa: no result; 'mlip-zoo evaluate {ENTRY} --task kappa --subset full'" in str(told.value)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(SubmissionIncomplete):
-        export(CARD, MODE, results=tmp_path / "nothing", out=tmp_path / "out", partial=True)
+    write_result(tmp_path / "canary", "discovery", crystals("discovery")[:1], subset="canary")
+    with pytest.raises(SubmissionIncomplete, match="discovery: only the canary was run"):
+        export(CARD, MODE, results=tmp_path / "canary", out=tmp_path / "out", partial=True)
 
 
 @pytest.mark.usefixtures("solids")
