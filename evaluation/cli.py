@@ -1,4 +1,4 @@
-"""Commands about running and scoring: evaluate, status, rescore, score, datasets."""
+"""Commands about running and scoring: evaluate, status, rescore, score, export, datasets."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from evaluation.run import Progress
 
 app = typer.Typer()
+export_app = typer.Typer(no_args_is_help=True, help="Stored records in the layout of other people's leaderboards.")
 score_app = typer.Typer(no_args_is_help=True, help="Score predictions that were made elsewhere; no model runs.")
 app.add_typer(score_app, name="score")
+app.add_typer(export_app, name="export")
 
 Runs = Annotated[Path, typer.Option(help="Folder of records; running again continues there.")]
 
@@ -178,6 +180,29 @@ def score_discovery(
     for name in ("n", "missing", "diverged", "prevalence"):
         table.add_row(name, *(f"{getattr(scores, name):.6g}" for scores in found.values()))
     Console().print(table)
+
+
+@export_app.command("matbench-discovery")
+def export_matbench_discovery(
+    name: Annotated[str, typer.Argument(help="A model, NAME or NAME@MODE.")],
+    *,
+    results: Annotated[
+        Path, typer.Option(help="Folder of results, or of runs that has one; 'leaderboard/results' are the published.")
+    ] = Path("mlip-zoo-runs"),
+    out: Annotated[Path, typer.Option(help="Folder that gets 'models/FAMILY/…'.")] = Path("matbench-discovery"),
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Write what is there, when it is no whole submission.")
+    ] = False,
+) -> None:
+    """Write a model's predictions and its YAML as Matbench Discovery takes them."""
+    from evaluation.submission import BY_HAND, export
+    from zoo import index
+
+    card, mode = index.resolve(name)
+    inner = results / "results"
+    for path in export(card, mode, results=inner if inner.is_dir() else results, out=out, partial=partial):
+        typer.echo(str(path))
+    typer.echo(f"To be added to the YAML by hand: {'; '.join(BY_HAND)}.")
 
 
 @app.command()

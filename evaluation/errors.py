@@ -4,6 +4,7 @@ EvaluationError
 ├── UnknownTask          no task of that name; names the close ones
 ├── UnknownDataset       no dataset of that name; names the close ones
 ├── DatasetUnavailable   reference data are neither here nor to be had; says where to get them
+├── SubmissionIncomplete  a leaderboard of others wants records that are not there; lists them
 ├── PredictionsError     a file of predictions or labels is not what was asked for; says what it has
 ├── ProtocolMismatch     a run folder holds records of another protocol, checkpoint or dataset
 ├── RunLocked            another process writes the same run
@@ -39,6 +40,10 @@ class DatasetUnavailable(EvaluationError):
 
 class PredictionsError(EvaluationError, ValueError):
     """A file of predictions or labels cannot be used."""
+
+
+class SubmissionIncomplete(EvaluationError):
+    """Records that a submission needs have not been made."""
 
 
 class ProtocolMismatch(EvaluationError):

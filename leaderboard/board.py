@@ -100,5 +100,7 @@ def _reason(entry: Entry, found: dict[str, Rank | None], metric: Metric) -> str 
         return f"made with another {' and '.join(entry.stale)} than today's"
     if found[entry.name] is not None:
         return None
+    if not entry.rows:
+        return "the reference data that it is compared with are not on this machine"
     n = sum(value is not None for value in _values(entry, metric).values())
     return f"a number for {n} of {len(entry.rows)} samples; a rank takes {MIN_COVERAGE:.0%}"

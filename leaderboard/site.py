@@ -128,6 +128,8 @@ def _model_page(render: _Renderer, card: Card, all_boards: Sequence[Board]) -> s
                 key = f"{board.task.name}/{board.subset}/{entry.name}/{panel.title}"
                 if panel.datasets is not None:
                     datasets[key] = panel.datasets
+                    if panel.spec is not None:
+                        specs[key] = panel.spec
                 drawn.append((panel, key if key in datasets else None))
         judged = view.judgements(entry.rows, card, entry.mode) if isinstance(view, views.Judges) and entry.rows else []
         sections.append({"board": board, "place": place, "view": view, "panels": drawn, "judgements": judged})

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Weights = NDArray[np.float64] | NDArray[np.int64]
 
 WORST = 2.0
 """The largest value of SRE and SRME: one of two conductivities is nothing beside the other."""
@@ -35,7 +36,7 @@ def average(tensor: Array) -> Array:
     return mean
 
 
-def total(modes: Array, weights: NDArray[np.int64]) -> float:
+def total(modes: Array, weights: Weights) -> float:
     """Conductivity, from the modes' (q, b)."""
     return float(modes.sum() / weights.sum())
 
@@ -50,7 +51,7 @@ def sre(pred: float, ref: float) -> float:
     return abs(srd(pred, ref))
 
 
-def srme(pred: Array, ref: Array, weights: NDArray[np.int64]) -> float:
+def srme(pred: Array, ref: Array, weights: Weights) -> float:
     """Symmetric relative mean error: 2 Σ|K_pred-K_ref| / Σw / (κ_pred+κ_ref), from the modes' (q, b).
 
     In [0, 2] where no mode is negative. Errors of two modes cannot cancel, so that it is never below SRE. The modes of

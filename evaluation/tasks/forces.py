@@ -12,18 +12,21 @@ models here were trained: for these the errors are errors of a fit. MPF-TP, Rand
 MPF-TP and Random-TP are not new to MatterSim. A model that this project trained on these very sets is scored on frames
 that were kept from its training, and says "unsupported" for the others.
 
-Energies are compared up to a constant per element. The reference energies are uncorrected PBE and PBE+U totals; those
-of CHGNet, for one, contain the Materials Project's corrections, and pseudopotentials differ between sets. So one
+Energies are compared up to a constant per element. The reference energies are uncorrected PBE and PBE+U totals; some
+models' energies contain the Materials Project's corrections, and pseudopotentials differ between sets. So one
 constant per element is fitted, by least squares, to the differences in each set, and what is left is the error. A fit
 to 250 frames of 80 elements takes away part of the error as well; each frame's residual is divided by the square root
 of one minus its leverage, which undoes this on average, and a frame that alone decides an element's constant has no
 energy error. Forces and stresses are compared as they are.
 
-Constants take up most of the Materials Project's corrections, not all: an oxygen counts differently in an oxide and in
-a peroxide, iron differently with and without +U. Energy errors of models with corrected energies contain the rest.
+A constant per element cannot take up all of the Materials Project's corrections: they count an oxygen differently in an
+oxide and in a peroxide, iron differently with and without +U. How much of the energy error of a model with corrected
+energies comes from this has not been measured.
 
 A figure of a frame is an average over its force or stress components, and a score is the average over frames, each
-counting once, however many atoms it has. Forces rank, because relaxations, phonons and dynamics follow them alone.
+counting once, however many atoms it has. Forces rank, because relaxations, phonons and dynamics follow them alone. The
+cosine, which is about their direction alone, is taken where DFT's are larger than 0.05 eV/Å (root mean square): in a
+relaxed frame they are no larger than what relaxation left over, and have no direction to get right.
 Three rattled crystals without a reference belong to every subset; they show that the model answers.
 """
 

@@ -22,10 +22,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
-
-from evaluation import dataset, relaxed
+from evaluation import dataset, formation_energy, relaxed
+from evaluation.canary import CanaryCrystal
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.physics.relax import Relaxation, relax
@@ -91,16 +89,6 @@ METRICS = (
 )
 
 
-class CanaryCrystal(BaseModel):
-    """A crystal that ASE builds: the sample's name is its formula."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    structure: Literal["rocksalt", "diamond", "fcc"]
-    a: float
-    """Å"""
-
-
 class FormationProtocol(TaskProtocol):
     """The numbers of `evaluation/protocols/formation-v1.yaml`."""
 
@@ -114,20 +102,11 @@ class FormationProtocol(TaskProtocol):
 
 @dataclass(frozen=True)
 class Material:
-    """A crystal of WBM; energies are PBE's, in eV."""
+    """A crystal of WBM at its DFT geometry."""
 
     id: str
     atoms: Atoms
-    correction: float
-    """MP2020 correction, eV per atom."""
-    elements: float
-    """Energy of the elements in its composition, eV per atom."""
-    e_form: float
-    """Corrected formation energy, eV/atom."""
-
-    @property
-    def figures(self) -> dict[str, float]:
-        return {"correction": self.correction, "elements": self.elements, "e_form_ref": self.e_form}
+    reference: formation_energy.Reference
 
 
 class Formation:
@@ -149,27 +128,28 @@ class Formation:
 
     def samples(self, subset: Subset) -> list[Sample]:
         found = [
-            Sample(id=name, atoms=_built(name, crystal), subset="canary")
+            Sample(id=name, atoms=crystal.built(name), subset="canary")
             for name, crystal in self.protocol.canary.items()
         ]
         if subset == "canary":
             return found
         for place, material in enumerate(materials().values()):
             tier: Subset = "fast" if place < self.protocol.fast else "full"
-            found.append(Sample(id=material.id, atoms=material.atoms, subset=tier, reference=material.figures))
+            found.append(
+                Sample(id=material.id, atoms=material.atoms, subset=tier, reference=material.reference.figures)
+            )
         chosen = SUBSETS[: SUBSETS.index(subset) + 1]
         return [sample for sample in found if sample.subset in chosen]
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         settings = Relaxation(fmax=self.protocol.fmax, steps=self.protocol.steps, optimizer=self.protocol.optimizer)
         found = relax(potential, [sample.atoms for sample in samples], settings)
-        card = getattr(potential, "card", None)
         return [
             relaxed.relaxed_record(
                 sample.id,
                 each,
                 reference=sample.atoms,
-                energies_are=None if card is None else card.energies,
+                energies_are=formation_energy.energies_are(potential),
                 **sample.reference,
             )
             for sample, each in zip(samples, found, strict=True)
@@ -183,7 +163,7 @@ class Formation:
             "sample": record.sample,
             "status": record.status,
             "error": record.error,
-            **dict.fromkeys(("formula", "e_form_pred", "e_form_ref", "e_form_signed_error", "e_form_error")),
+            **dict.fromkeys(("formula", *formation_energy.COLUMNS)),
             **dict.fromkeys(("volume_error", "rmsd", "converged", "steps")),
         }
         if record.status != "ok":
@@ -191,31 +171,12 @@ class Formation:
         predicted, reference = relaxed.predicted(record), relaxed.reference(record)
         return {
             **row,
-            "formula": _formula(reference.numbers),
-            **self._formation(record),
+            "formula": formation_energy.formula(reference.numbers),
+            **formation_energy.row(record, diverged=self.protocol.diverged),
             "volume_error": geometry.volume_error(predicted, reference),
             "rmsd": geometry.rmsd(predicted, reference),
             "converged": bool(record.outputs["converged"]),
             "steps": len(relaxed.energies(record)) - 1,
-        }
-
-    def _formation(self, record: Record) -> Row:
-        """Formation energy (eV/atom) and its error (meV/atom); what there is of it."""
-        outputs = cast("dict[str, float]", record.outputs)
-        if "e_form_ref" not in outputs:  # a canary
-            return {}
-        row: Row = {"e_form_ref": outputs["e_form_ref"]}
-        predicted = e_form(record)
-        if predicted is None:
-            return {**row, "error": "the card does not say whether its energies contain MP2020 corrections"}
-        error = predicted - outputs["e_form_ref"]
-        if abs(error) > self.protocol.diverged:
-            return {**row, "error": f"diverged: {error:.1f} eV/atom off"}
-        return {
-            **row,
-            "e_form_pred": predicted,
-            "e_form_signed_error": error * 1000,
-            "e_form_error": abs(error) * 1000,
         }
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
@@ -223,7 +184,9 @@ class Formation:
         scored = [row for row in rows if row["sample"] not in self.protocol.canary]
         energies = {
             "e_form_error": mean_score(_numbers(scored, "e_form_error"), metric["e_form_error"]),
-            "e_form_bias": _size(mean_score(_numbers(scored, "e_form_signed_error"), metric["e_form_bias"])),
+            "e_form_bias": formation_energy.size(
+                mean_score(_numbers(scored, "e_form_signed_error"), metric["e_form_bias"])
+            ),
         }
         volumes = [None if value is None else abs(value) for value in _numbers(rows, "volume_error")]
         return {
@@ -234,42 +197,8 @@ class Formation:
         }
 
 
-def e_form(record: Record) -> float | None:
-    """Corrected formation energy (eV/atom) of an ok record with a reference.
-
-    None where it is unknown what the energies stand for.
-    """
-    outputs = cast("dict[str, float]", record.outputs)
-    correction = {"dft": outputs["correction"], "mp2020-corrected": 0.0, None: None}[record.outputs["energies_are"]]  # type: ignore[index]
-    if correction is None:
-        return None
-    return relaxed.energies(record)[-1] + correction - outputs["elements"]
-
-
-def _size(score: Score) -> Score:
-    """A signed mean as a size; its interval is that of the size."""
-    if score.value is None or score.low is None or score.high is None:
-        return score.model_copy(update={"value": None if score.value is None else abs(score.value)})
-    ends = sorted((abs(score.low), abs(score.high)))
-    low = 0.0 if score.low <= 0 <= score.high else ends[0]
-    return score.model_copy(update={"value": abs(score.value), "low": low, "high": ends[1]})
-
-
 def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
     return [cast("float | None", row[column]) for row in rows]
-
-
-def _formula(numbers: np.ndarray) -> str:
-    from ase.formula import Formula
-    from ase.symbols import Symbols
-
-    return str(Formula(str(Symbols(numbers))).reduce()[0])
-
-
-def _built(name: str, crystal: CanaryCrystal) -> Atoms:
-    from ase.build import bulk
-
-    return bulk(name, crystal.structure, a=crystal.a)
 
 
 @cache
@@ -300,9 +229,11 @@ def _material(entry: dict[str, object], elements: dict[str, float]) -> Material:
     return Material(
         id=str(entry["material_id"]),
         atoms=atoms,
-        correction=(corrected - energy) / len(atoms),
-        elements=sum(elements[symbol] for symbol in symbols) / len(atoms),
-        e_form=cast("float", entry["corrected_formation_energy_per_atom"]),
+        reference=formation_energy.Reference(
+            correction=(corrected - energy) / len(atoms),
+            elements=sum(elements[symbol] for symbol in symbols) / len(atoms),
+            e_form=cast("float", entry["corrected_formation_energy_per_atom"]),
+        ),
     )
 
 

@@ -12,10 +12,10 @@ conductivity: it counts as 2, and is counted apart. SRE compares the totals alon
 because they are too soft and too anharmonic: the share of underestimated solids shows it. A blow-up is a conductivity
 ten times the reference, a collapse one of less than a tenth; direct forces tend to the one, soft energies to the other.
 
-The protocol is that of Póta et al. (arXiv:2408.00755), as Matbench Discovery runs it. A departure: a solid has kept its
-space group when it is the same at the precision with which its displacements are counted (1e-5 Å), where they look at
-0.01 Å; the other modes' share of a tunnelling pair follows the paper's formula. The silicon of the canary has no
-reference and a coarse mesh: it shows that everything works, and enters no score.
+The protocol follows that of Póta et al. (arXiv:2408.00755). A solid has kept its space group when it is the same at the
+precision with which its displacements are counted (1e-5 Å), and the conductivity of a tunnelling pair is shared between
+its two modes by the paper's formula. The silicon of the canary has no reference and a coarse mesh: it shows that
+everything works, and enters no score.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from evaluation import dataset, phonondb_kappa
+from evaluation import dataset, phonondb
 from evaluation.kept import Arrays, Kept
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import kappa as errors
@@ -195,14 +195,14 @@ class Kappa:
 
     @cached_property
     def dataset_sha256(self) -> str:
-        return dataset.load(phonondb_kappa.NAME).identity
+        return dataset.load(phonondb.DATASET).identity
 
     def samples(self, subset: Subset) -> list[Sample]:
         found = [Sample(id=self.protocol.canary.name, atoms=self._canary().atoms, subset="canary")]
         if subset == "canary":
             return found
-        references = phonondb_kappa.references()
-        for solid in phonondb_kappa.solids().values():
+        references = phonondb.references()
+        for solid in phonondb.solids().values():
             tier: Subset = "fast" if solid.id in self.protocol.fast else "full"
             reference = {"kappa": references[solid.id].kappa}
             found.append(Sample(id=solid.id, atoms=solid.atoms, subset=tier, reference=reference))
@@ -263,14 +263,14 @@ class Kappa:
             mesh=solid.mesh,
         )
 
-    def _solid(self, sample: str) -> phonondb_kappa.Solid:
-        return self._canary() if sample == self.protocol.canary.name else phonondb_kappa.solids()[sample]
+    def _solid(self, sample: str) -> phonondb.Solid:
+        return self._canary() if sample == self.protocol.canary.name else phonondb.solids()[sample]
 
-    def _canary(self) -> phonondb_kappa.Solid:
+    def _canary(self) -> phonondb.Solid:
         from ase.build import bulk
 
         numbers = self.protocol.canary
-        return phonondb_kappa.Solid(
+        return phonondb.Solid(
             id=numbers.name,
             mp_id=None,
             structure=numbers.structure,
@@ -297,7 +297,7 @@ class Kappa:
 
     def _row(self, record: Record) -> Row:
         solid = self._solid(record.sample)
-        reference = None if record.sample == self.protocol.canary.name else phonondb_kappa.references()[record.sample]
+        reference = None if record.sample == self.protocol.canary.name else phonondb.references()[record.sample]
         out = record.outputs
         outcome = record.status if record.status != "ok" else out["outcome"]
         row: Row = {
@@ -318,7 +318,7 @@ class Kappa:
             row["coherence_share"] = float(errors.average(modes.kappa_coherences)) / modes.kappa
         return row if reference is None else {**row, **self._figures(modes, reference, outcome)}
 
-    def _figures(self, modes: Modes | None, reference: phonondb_kappa.Reference, outcome: object) -> Row:
+    def _figures(self, modes: Modes | None, reference: phonondb.Reference, outcome: object) -> Row:
         """A solid's figures against its reference."""
         if outcome in ("failed", "unsupported"):
             return {}
@@ -332,7 +332,7 @@ class Kappa:
         srd = errors.srd(modes.kappa, reference.kappa)
         return {
             **found,
-            "srme": errors.srme(modes.mode_kappa, reference.mode_kappa, reference.weights),
+            "srme": errors.srme(modes.mode_kappa, reference.mode_kappa, reference.spectrum.weights),
             "srd": srd,
             "sre": abs(srd),
             "underestimated": float(srd < 0),

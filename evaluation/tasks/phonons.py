@@ -28,6 +28,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from evaluation import dataset, phonondb
+from evaluation.canary import CanaryCrystal
 from evaluation.metric import Score
 from evaluation.metrics import phonon
 from evaluation.metrics.phonon_scores import METRICS, scores
@@ -99,13 +100,6 @@ class ThresholdNumbers(Strict):
     elsewhere: float
 
 
-class CanaryCrystal(Strict):
-    """What ase.build.bulk needs."""
-
-    structure: Literal["rocksalt", "diamond", "fcc"]
-    a: float
-
-
 class PhononsProtocol(TaskProtocol):
     """The numbers of `evaluation/protocols/phonons-v1.yaml`."""
 
@@ -154,14 +148,11 @@ class Phonons:
     def _crystal(self, name: str) -> phonons.Crystal:
         """The crystal of that id at its reference geometry."""
         if name in self.protocol.canary:
-            from ase.build import bulk
-
-            numbers = self.protocol.canary[name]
-            atoms = bulk(name, numbers.structure, a=numbers.a, cubic=True)
+            atoms = self.protocol.canary[name].built(name, cubic=True)
             repeats = np.eye(3, dtype=np.int64) * self.protocol.canary_supercell
             return self._in_cells(atoms, repeats, np.array(FACE_CENTRED))
         solid = phonondb.solids()[name]
-        return self._in_cells(solid.atoms, solid.supercell_matrix, solid.primitive_matrix)
+        return self._in_cells(solid.atoms, solid.fc2_supercell, solid.primitive_matrix)
 
     def _in_cells(self, atoms: Atoms, supercell_matrix: Matrix, primitive_matrix: Array) -> phonons.Crystal:
         return phonons.Crystal(atoms, supercell_matrix, primitive_matrix, self.protocol.symprec)

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from evaluation import dataset, relaxed
+from evaluation import dataset, phonondb, relaxed
+from evaluation.canary import CanaryCrystal
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.physics.relax import Relaxation, relax
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from zoo.batch import Computes
-
-DATASET = "phonondb103"
 
 METRICS = (
     Metric(
@@ -144,16 +142,6 @@ METRICS = (
 )
 
 
-class CanaryCrystal(BaseModel):
-    """A crystal that ASE builds: the sample's name is its formula."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    structure: Literal["rocksalt", "diamond", "fcc"]
-    a: float
-    """Å"""
-
-
 class RelaxationProtocol(TaskProtocol):
     """The numbers of `evaluation/protocols/relaxation-v1.yaml`."""
 
@@ -187,14 +175,14 @@ class RelaxationTask:
 
     @property
     def dataset_sha256(self) -> str:
-        return dataset.load(DATASET).identity
+        return dataset.load(phonondb.DATASET).identity
 
     def samples(self, subset: Subset) -> list[Sample]:
         crystals: list[tuple[str, Subset, Atoms]] = [
-            (name, "canary", _built(name, crystal)) for name, crystal in self.protocol.canary.items()
+            (name, "canary", crystal.built(name, cubic=True)) for name, crystal in self.protocol.canary.items()
         ]
         if subset != "canary":
-            for place, (name, atoms) in enumerate(_phonondb()):
+            for place, (name, atoms) in enumerate(_solids().items()):
                 crystals.append((name, "fast" if place < self.protocol.fast else "full", atoms))
         chosen = SUBSETS[: SUBSETS.index(subset) + 1]
         return [
@@ -221,8 +209,8 @@ class RelaxationTask:
     def _reference(self, sample: str) -> Atoms:
         name = sample.partition("/")[0]
         if name in self.protocol.canary:
-            return _built(name, self.protocol.canary[name])
-        return dict(_phonondb())[name]
+            return self.protocol.canary[name].built(name, cubic=True)
+        return _solids()[name]
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         protocol = self.protocol
@@ -301,22 +289,10 @@ def _size(value: object) -> float | None:
     return None if value is None else abs(cast("float", value))
 
 
-def _built(name: str, crystal: CanaryCrystal) -> Atoms:
-    from ase.build import bulk
-
-    return bulk(name, crystal.structure, a=crystal.a, cubic=True)
-
-
-@cache
-def _phonondb() -> tuple[tuple[str, Atoms], ...]:
-    """Name and DFT geometry of each crystal, in the order of the names' hashes."""
-    from ase.io import read
-
-    found = {}
-    for atoms in read(dataset.fetch(DATASET, "structures"), index=":", format="extxyz"):
-        found[f"{atoms.info['name']}-{atoms.info['mp_id']}"] = atoms
-        atoms.info = {}
-    return tuple(sorted(found.items(), key=lambda item: hashlib.sha256(item[0].encode()).hexdigest()))
+def _solids() -> dict[str, Atoms]:
+    """DFT geometries by composition and mp-id, in the order of these names' hashes."""
+    found = {f"{solid.composition}-{solid.mp_id}": solid.atoms for solid in phonondb.solids().values()}
+    return dict(sorted(found.items(), key=lambda item: hashlib.sha256(item[0].encode()).hexdigest()))
 
 
 TASK = RelaxationTask()

@@ -35,7 +35,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Panel:
-    """One small picture: a sample."""
+    """One small picture: a sample, or what many have in common."""
 
     title: str
     mark: str | None
@@ -47,6 +47,8 @@ class Panel:
     alt: str
     datasets: Datasets | None
     """None where there is nothing to draw."""
+    spec: Spec | None = None
+    """Its own picture, where that is not the view's."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class View(Protocol):
     """How the panels are read."""
 
     def spec(self) -> Spec:
-        """The picture that all panels share; each brings its own datasets."""
+        """The picture that panels share; each brings its own datasets."""
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per sample, in an order that a reader expects."""

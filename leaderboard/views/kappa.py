@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from evaluation.phonondb import STRUCTURES
 from evaluation.record import Record
 from leaderboard.digits import figure
 from leaderboard.views import Column, Datasets, Panel, Spec
 
-STRUCTURES = ("rocksalt", "zincblende", "wurtzite")
 _MARGIN = 1.3
 """The diagonal reaches so much further than the outermost solids."""
 
@@ -61,7 +61,7 @@ class KappaView:
         rows: Sequence[Mapping[str, object]],
     ) -> list[Panel]:
         """One panel for each structure that is among the rows."""
-        by_structure = {name: [row for row in rows if row["structure"] == name] for name in STRUCTURES}
+        by_structure = {name: [row for row in rows if row["structure"] == name] for name in STRUCTURES.values()}
         return [_panel(name, found) for name, found in by_structure.items() if found]
 
 

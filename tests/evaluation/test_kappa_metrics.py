@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from evaluation import phonondb_kappa
+from evaluation import phonondb
 from evaluation.errors import DatasetUnavailable
 from evaluation.metrics import kappa as errors
 
@@ -78,20 +78,23 @@ def test_imaginary_modes_have_a_threshold_of_their_own_at_gamma(
 @pytest.mark.usefixtures("persons_mirror")
 def test_the_references_modes_add_up_to_its_conductivity() -> None:
     try:
-        references = phonondb_kappa.references()
+        references = phonondb.references()
     except DatasetUnavailable as reason:
         pytest.skip(str(reason).splitlines()[0])
     assert len(references) == 103
     for reference in references.values():
-        assert errors.total(reference.mode_kappa, reference.weights) == pytest.approx(reference.kappa, rel=1e-6)
-        assert errors.srme(reference.mode_kappa, reference.mode_kappa, reference.weights) == 0.0
-        assert not errors.is_imaginary(reference.frequencies, gamma_acoustic=-0.01, gamma_optical=0.0, elsewhere=0.0)
+        weights = reference.spectrum.weights
+        assert errors.total(reference.mode_kappa, weights) == pytest.approx(reference.kappa, rel=1e-6)
+        assert errors.srme(reference.mode_kappa, reference.mode_kappa, weights) == 0.0
+        assert not errors.is_imaginary(
+            reference.spectrum.frequencies, gamma_acoustic=-0.01, gamma_optical=0.0, elsewhere=0.0
+        )
 
 
 @pytest.mark.usefixtures("persons_mirror")
 def test_the_solids_have_the_cells_that_the_protocol_needs() -> None:
     try:
-        solids = phonondb_kappa.solids()
+        solids = phonondb.solids()
     except DatasetUnavailable as reason:
         pytest.skip(str(reason).splitlines()[0])
     counts = {

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from evaluation import dataset, phonondb_kappa
+from evaluation import dataset, phonondb
 from evaluation.errors import DatasetUnavailable
-from evaluation.phonondb_kappa import Reference, Solid
+from evaluation.phonondb import Reference, Spectrum
 from evaluation.physics.kappa import Modes
 from evaluation.record import Record
 from evaluation.store import chunks
 from evaluation.task import KeepsWork
 from evaluation.tasks.kappa import TASK, modes_of
 from tests.evaluation.morse_crystal import DIAMOND, MorseCrystal
+from tests.evaluation.solids import solid
 from zoo.batch import UNSUPPORTED, Batch
 
 NAMES = ("LiF-rocksalt", "NaBr-rocksalt", "CdS-zincblende", "SiC-wurtzite", "AgI-zincblende", "PbS-rocksalt")
@@ -30,17 +31,11 @@ KAPPA = MODE_KAPPA.sum() / WEIGHTS.sum()
 @pytest.fixture
 def six_solids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six solids with one reference, instead of the data set."""
-    reference = Reference(KAPPA, MODE_KAPPA, WEIGHTS, np.ones((2, 4)), ADDRESSES)
-    eye = np.eye(3, dtype=np.int64)
-    groups = {name: number for number, name in phonondb_kappa.STRUCTURES.items()}
-    solids = {
-        name: Solid(
-            name, "mp-0", name.partition("-")[2], groups[name.partition("-")[2]], Atoms(), eye, eye, np.eye(3), eye[0]
-        )
-        for name in NAMES
-    }
-    monkeypatch.setattr(phonondb_kappa, "solids", lambda: solids)
-    monkeypatch.setattr(phonondb_kappa, "references", lambda: dict.fromkeys(NAMES, reference))
+    spectrum = Spectrum(ADDRESSES / 19, WEIGHTS.astype(float), np.ones((2, 4)))
+    reference = Reference(spectrum, ADDRESSES, KAPPA, MODE_KAPPA)
+    solids = {name: solid(name, structure=name.partition("-")[2]) for name in NAMES}
+    monkeypatch.setattr(phonondb, "solids", lambda: solids)
+    monkeypatch.setattr(phonondb, "references", lambda: dict.fromkeys(NAMES, reference))
 
 
 def conducting(sample: str, factor: float) -> Record:

@@ -13,6 +13,7 @@ from evaluation.packed import pack, unpack
 from evaluation.record import Record
 from evaluation.tasks import phonons
 from evaluation.tasks.phonons import TASK, spectrum, structure
+from tests.evaluation.solids import solid
 from tests.evaluation.springs import Springs
 from zoo.wrappers.o3_average import O3Average
 
@@ -39,10 +40,7 @@ def reference(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> dict[st
     found = {f"{record.sample}-ref": spectrum(record) for record in records}
     monkeypatch.setattr(phonondb, "spectra", lambda: found)
     cells = {name: TASK._crystal(name.removesuffix("-ref")) for name in found}
-    solids = {
-        name: phonondb.Solid(name, "mp-0", "rocksalt", c.atoms, c.supercell_matrix, c.primitive_matrix)
-        for name, c in cells.items()
-    }
+    solids = {name: solid(name, structure="rocksalt", crystal=crystal) for name, crystal in cells.items()}
     monkeypatch.setattr(phonondb, "solids", lambda: solids)
     return found
 

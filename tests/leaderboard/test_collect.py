@@ -54,6 +54,22 @@ def test_reference_data_that_are_not_here_cost_no_board(results: Path, monkeypat
     assert all(entry.rows for entry in found.entries)
 
 
+def test_records_that_need_reference_data_are_shown_without_them(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(records: object) -> list[object]:
+        raise DatasetUnavailable("not here")
+
+    monkeypatch.setattr(tasks.load("eos"), "table", away)
+    found = collect([results])
+    assert (len(found.entries), found.faults) == (3, ())
+    assert not any(entry.rows or entry.stale for entry in found.entries)
+    (board,) = boards(found.entries)
+    assert {place.unranked for place in board.places} == {
+        "the reference data that it is compared with are not on this machine"
+    }
+
+
 def test_only_another_theory_is_flagged(results: Path) -> None:
     assert {entry.card.name: entry.other_theory for entry in collect([results]).entries} == {
         "chgnet-0.3.0": False,

@@ -11,6 +11,7 @@ from evaluation import phonondb
 from evaluation.record import Record
 from evaluation.tasks.phonons import FACE_CENTRED, TASK, spectrum
 from leaderboard.views.phonons import VIEW, path
+from tests.evaluation.solids import solid
 from tests.evaluation.springs import Springs
 
 
@@ -52,9 +53,8 @@ def test_a_panel_for_every_crystal(records: list[Record]) -> None:
 
 
 def test_the_reference_lies_under_the_model(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = TASK._crystal("NaCl")
-    solid = phonondb.Solid("ref", "mp-0", "rocksalt", cell.atoms, cell.supercell_matrix, cell.primitive_matrix)
-    monkeypatch.setattr(phonondb, "solids", lambda: {"ref": solid})
+    salt = solid("ref", structure="rocksalt", crystal=TASK._crystal("NaCl"))
+    monkeypatch.setattr(phonondb, "solids", lambda: {"ref": salt})
     monkeypatch.setattr(phonondb, "spectra", lambda: {"ref": spectrum(records[0])})
     same = [records[0].model_copy(update={"sample": "ref"})]
     (panel,) = VIEW.panels(same, TASK.table(same))

@@ -1,0 +1,26 @@
+"""Canary: crystals that ASE builds, for the subset of a task that needs no download."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+class CanaryCrystal(BaseModel):
+    """What `ase.build.bulk` needs besides the formula, which is the sample's name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    structure: Literal["rocksalt", "diamond", "fcc"]
+    a: float
+    """Å, of the conventional cell."""
+
+    def built(self, formula: str, *, cubic: bool = False) -> Atoms:
+        """The primitive cell, or the conventional one."""
+        from ase.build import bulk
+
+        return bulk(formula, self.structure, a=self.a, cubic=cubic)

@@ -1,0 +1,239 @@
+"""Which of 256,963 hypothetical crystals are stable: Matbench Discovery's question.
+
+WBM's crystals were made by exchanging elements in known structures. Each is relaxed with the model, atoms and cell,
+from its initial structure, before any DFT; the energy at the end, less the elements' DFT energies and with the
+Materials Project 2020 corrections, is its formation energy. The hull of competing phases is DFT's and stays where it
+is: an error of the formation energy moves the crystal above or below it. A crystal at or below the hull is stable.
+
+About one crystal in six is stable. F1 weighs the stable crystals that were missed against those that were wrongly
+promised; DAF says how many times better than a random pick a promised crystal is. A crystal that fails or whose energy
+is more than 5 eV/atom off is taken for unstable, as Matbench Discovery does, and is counted as missing; so is every
+crystal of a model whose card does not say what its energies stand for. What ranks is the share of crystals on the wrong
+side of the hull: an average over crystals, so that two models can be compared crystal by crystal. F1 stands beside it.
+
+Crystals whose prototype is new are scored apart, and so are the 10,000 which the model puts lowest: a screening
+campaign looks at those. The fast subset is 1,000 crystals chosen by hash. The canary's
+four crystals have no reference and show that relaxation works. Corrections are those of the DFT-relaxed crystal.
+Relaxation is FIRE on atoms and cell to 0.02 eV/Å; Matbench Discovery leaves optimiser and threshold to the submitter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+
+from evaluation import dataset, formation_energy, relaxed, wbm_crystals
+from evaluation.canary import CanaryCrystal
+from evaluation.metric import Metric, Score, mean_score
+from evaluation.metrics.discovery import above_hull, discovery, most_stable
+from evaluation.physics.relax import Relaxation, relax
+from evaluation.record import Record
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.front_matter import read_yaml
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zoo.batch import Computes
+
+SETS = {"": ("", 5.83), "_unique": (", new prototypes", 6.46), "_lowest": (", lowest 10,000", 6.46)}
+"""Suffix of a metric's name → of its label, and the DAF of a perfect model on all of WBM: one by the share of stable
+crystals there."""
+_COUNTED = {
+    "f1": ("F1", "F1", "Harmonic mean of precision and recall of the stable crystals."),
+    "daf": ("DAF", "DAF", "Discovery acceleration: precision divided by the share of stable crystals."),
+    "precision": ("Precision", "precision", "Share of the crystals called stable that are."),
+    "recall": ("Recall", "recall", "Share of the stable crystals that are called stable."),
+    "r2": ("R2", "R²", "Of the energies above the hull. Crystals without a prediction are left out."),
+}
+"""Metric → what stable_metrics calls it, its label, its definition."""
+
+
+def _metrics() -> Iterator[Metric]:
+    yield Metric(
+        name="misclassified",
+        label="wrong side of the hull",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Share of crystals called stable that are not, or unstable that are not. A crystal without a prediction is "
+        "called unstable.",
+    )
+    for suffix, (among, perfect) in SETS.items():
+        for name, (_, label, doc) in _COUNTED.items():
+            yield Metric(
+                name=name + suffix,
+                label=label + among,
+                unit="",
+                better="higher",
+                best=perfect if name == "daf" else 1.0,
+                worst=None if name == "r2" else 0.0,
+                doc=doc,
+            )
+    yield Metric(
+        name="e_form_error",
+        label="|formation energy error|",
+        unit="meV/atom",
+        better="lower",
+        best=0.0,
+        doc="Absolute error of the formation energy, and so of the energy above the hull. A crystal without a "
+        "prediction leaves the mean and is counted as missing.",
+    )
+    yield Metric(
+        name="converged",
+        label="converged",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of relaxations that reach the force threshold within the allowed steps.",
+    )
+
+
+class DiscoveryProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/discovery-v1.yaml`."""
+
+    optimizer: Literal["fire", "lbfgs"]
+    fmax: float
+    steps: int
+    diverged: float
+    canary: dict[str, CanaryCrystal]
+    fast: int
+    most_stable: int
+
+
+class DiscoveryTask:
+    """The task; see the module's docstring."""
+
+    name = "discovery"
+    title = "Discovery of stable crystals"
+    metrics = tuple(_metrics())
+    reference_theory = "PBE"
+
+    @cached_property
+    def protocol(self) -> DiscoveryProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "discovery-v1.yaml", DiscoveryProtocol)
+
+    @property
+    def dataset_sha256(self) -> str:
+        return dataset.load(wbm_crystals.DATASET).identity
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        """Canary in the protocol's order, the crystals of a tier by the hash of their ids."""
+        found = [
+            Sample(id=name, atoms=crystal.built(name), subset="canary")
+            for name, crystal in self.protocol.canary.items()
+        ]
+        if subset == "canary":
+            return found
+        targets, crystals = wbm_crystals.targets(), wbm_crystals.crystals()
+        ordered = sorted(targets, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        for place, name in enumerate(ordered):
+            tier: Subset = "fast" if place < self.protocol.fast else "full"
+            if SUBSETS.index(tier) > SUBSETS.index(subset):
+                break
+            found.append(Sample(id=name, atoms=crystals[name], subset=tier, reference=targets[name].figures))
+        return found
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        settings = Relaxation(fmax=self.protocol.fmax, steps=self.protocol.steps, optimizer=self.protocol.optimizer)
+        found = relax(potential, [sample.atoms for sample in samples], settings)
+        energies_are = formation_energy.energies_are(potential)
+        records = []
+        for sample, one in zip(samples, found, strict=True):
+            figures = {"energies_are": energies_are, **sample.reference}
+            record = relaxed.relaxed_record(sample.id, one, reference=sample.atoms, **figures)
+            # of one that failed as well: it is an unstable crystal among the counts
+            records.append(record if record.outputs else record.model_copy(update={"outputs": figures}))
+        return records
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def _row(self, record: Record) -> Row:
+        row: Row = {
+            "sample": record.sample,
+            "status": record.status,
+            "error": record.error,
+            **dict.fromkeys(("formula", *formation_energy.COLUMNS, "e_hull_pred", "e_hull_ref", "unique")),
+            **dict.fromkeys(("misclassified", "converged", "steps")),
+            **formation_energy.row(record, diverged=self.protocol.diverged),
+        }
+        if record.status == "ok":
+            row["formula"] = formation_energy.formula(relaxed.reference(record).numbers)
+            row["converged"] = bool(record.outputs["converged"])
+            row["steps"] = len(relaxed.energies(record)) - 1
+        if row["e_form_ref"] is None:  # a canary
+            return row
+        reference = cast(float, record.outputs["e_hull_ref"])
+        error = cast("float | None", row["e_form_signed_error"])
+        predicted = None if error is None else reference + error / 1000
+        called_stable = predicted is not None and predicted <= 0
+        return {
+            **row,
+            "unique": bool(record.outputs["unique"]),
+            "e_hull_ref": reference,
+            "e_hull_pred": predicted,
+            "misclassified": float(called_stable != (reference <= 0)),
+        }
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        metric = {m.name: m for m in self.metrics}
+        scored = [row for row in rows if row["sample"] not in self.protocol.canary]
+        return {
+            "misclassified": mean_score(_numbers(scored, "misclassified"), metric["misclassified"]),
+            "e_form_error": mean_score(_numbers(scored, "e_form_error"), metric["e_form_error"]),
+            "converged": mean_score(_numbers(rows, "converged"), metric["converged"]),
+            **self._counted(scored),
+        }
+
+    def _counted(self, rows: Sequence[Row]) -> dict[str, Score]:
+        """What Matbench Discovery counts, on its three sets; no interval is given."""
+        hull, form, pred = (_column(rows, name) for name in ("e_hull_ref", "e_form_ref", "e_form_pred"))
+        unique = np.array([bool(row["unique"]) for row in rows], dtype=bool)
+        found = _scores("", hull, form, pred) | _scores("_unique", hull[unique], form[unique], pred[unique])
+        lowest = np.zeros(0, dtype=np.int64)
+        if unique.sum() > self.protocol.most_stable:
+            among = np.flatnonzero(unique)
+            lowest = among[most_stable(above_hull(hull, form, pred)[among], self.protocol.most_stable)]
+        # DAF there is measured against all new prototypes, of which these are the chosen
+        share = float((hull[unique] <= 0).mean()) if unique.any() else None
+        return found | _scores("_lowest", hull[lowest], form[lowest], pred[lowest], prevalence=share)
+
+
+def _scores(
+    suffix: str,
+    hull: NDArray[np.float64],
+    form: NDArray[np.float64],
+    pred: NDArray[np.float64],
+    *,
+    prevalence: float | None = None,
+) -> dict[str, Score]:
+    stable = hull <= 0
+    if stable.all() or not stable.any():  # too few crystals to have both kinds: nothing to tell apart
+        return {name + suffix: Score(value=None, n=0, n_missing=0) for name in _COUNTED}
+    found = discovery(hull, form, pred, prevalence=prevalence)
+    return {
+        name + suffix: Score(value=found.scores[theirs], n=found.n, n_missing=found.missing)
+        for name, (theirs, _, _) in _COUNTED.items()
+    }
+
+
+def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
+    return [cast("float | None", row[column]) for row in rows]
+
+
+def _column(rows: Sequence[Row], name: str) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in _numbers(rows, name)], dtype=float)
+
+
+TASK = DiscoveryTask()

@@ -1,0 +1,77 @@
+"""WBM's crystals before DFT relaxed them, with what their energies are compared with: the `wbm` data set."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, cast
+
+from evaluation import dataset
+from evaluation.errors import PredictionsError
+from evaluation.formation_energy import Reference
+from evaluation.wbm import E_FORM, E_HULL, UNIQUE
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+DATASET = "wbm"
+_ID, _ATOMS, _ENERGY, _CORRECTION = "material_id", "n_sites", "uncorrected_energy", "e_correction_per_atom_mp2020"
+"""Columns of Matbench Discovery's summary table: eV for the energy, eV per atom for the correction."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """DFT's answer for one crystal."""
+
+    id: str
+    reference: Reference
+    e_above_hull: float
+    """eV/atom, of corrected energies above the hull of the Materials Project."""
+    unique: bool
+    """Whether its prototype is in neither MP nor earlier in WBM."""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """As samples and records carry it."""
+        return {**self.reference.figures, "e_hull_ref": self.e_above_hull, "unique": float(self.unique)}
+
+
+@cache
+def targets() -> dict[str, Target]:
+    """All crystals that have a corrected formation energy, by id. Raises DatasetUnavailable, PredictionsError.
+
+    The elements' energy is what DFT's own corrected energy and its corrected formation energy differ by.
+    """
+    import pandas as pd
+
+    path = dataset.fetch(DATASET, "summary")
+    table = pd.read_csv(path, compression="gzip")
+    columns = [_ID, _ATOMS, _ENERGY, _CORRECTION, E_FORM, E_HULL, UNIQUE]
+    if missing := [column for column in columns if column not in table.columns]:
+        raise PredictionsError(f"WBM's summary table has no column {', '.join(missing)}")
+    table = table[columns].dropna()
+    found = {}
+    for name, atoms, energy, correction, e_form, e_hull, unique in table.itertuples(index=False):
+        elements = energy / atoms + correction - e_form
+        reference = Reference(correction=float(correction), elements=float(elements), e_form=float(e_form))
+        found[str(name)] = Target(str(name), reference, float(e_hull), bool(unique))
+    return found
+
+
+@cache
+def crystals() -> dict[str, Atoms]:
+    """Initial structures by id: an archive of one extended XYZ file per crystal. Raises DatasetUnavailable."""
+    from ase import Atoms
+    from ase.io import read
+
+    found = {}
+    with zipfile.ZipFile(dataset.fetch(DATASET, "initial-atoms")) as archive:
+        for name in archive.namelist():
+            if not name.endswith(".extxyz"):
+                continue
+            image = cast("Atoms", read(io.StringIO(archive.read(name).decode()), format="extxyz"))
+            atoms = Atoms(numbers=image.numbers, positions=image.positions, cell=image.cell, pbc=True)
+            found[name.rpartition("/")[2].removesuffix(".extxyz")] = atoms
+    return found

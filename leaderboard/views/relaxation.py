@@ -1,0 +1,139 @@
+"""Relaxations on their way: the largest force after each step; and how much symmetry is left at each precision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+
+from evaluation.record import Record
+from evaluation.relaxed import forces
+from evaluation.tasks.relaxation import TASK, symmetry_column
+from leaderboard.digits import figure
+from leaderboard.views import Column, Datasets, Panel, Spec
+
+_POINTS = 60
+"""Of a line at most: the start, the end, and steps between them."""
+_SMALLEST = 1e-4
+"""eV/Å: smaller forces, as those of a perfect start, are drawn here."""
+
+
+class RelaxationView:
+    """The view; a panel for the symmetry of all crystals, then one for each crystal with its two starts."""
+
+    columns = (
+        Column("rmsd", "RMSD", "", 4),
+        Column("volume_error", "volume error", "%", 2),
+        Column("lattice_error", "cell length error", "%", 2),
+        Column("recovered_symprec", "space group found at", "Å", 5),
+        Column("steps", "steps", "", 0),
+        Column("floor", "smallest force reached", "eV/Å", 4),
+        Column("uphill", "uphill", "meV/atom", 2),
+    )
+    caption = (
+        "First: share of the relaxed crystals that have DFT's space group, against the precision (Å) at which it is "
+        "looked for. Then each crystal: the largest force on an atom or on the cell (eV/Å, logarithmic) against the "
+        "step, from the DFT geometry (solid) and from the distorted one (dashed). The level line is the threshold."
+    )
+
+    def spec(self) -> Spec:
+        """Lines over the datasets `reference` and `perturbed` (columns step, force), a rule over `threshold`."""
+        import altair as alt
+
+        x = alt.X("step:Q").title(None).axis(tickCount=3, grid=False)
+        y = alt.Y("force:Q").title(None).scale(type="log", nice=False).axis(tickCount=4, format="~g")
+        rule = alt.Chart(alt.NamedData("threshold")).mark_rule(style="reference", strokeWidth=1).encode(y=y)
+        lines = [
+            alt.Chart(alt.NamedData(name)).mark_line(**style).encode(x, y)
+            for name, style in (
+                ("reference", {"strokeWidth": 1.5}),
+                ("perturbed", {"strokeWidth": 1.5, "strokeDash": [4, 3]}),
+            )
+        ]
+        spec: Spec = alt.layer(rule, *lines).properties(width="container", height=110).to_dict()
+        return spec
+
+    def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
+        """Symmetry first, then crystals by name."""
+        by_crystal: dict[str, list[Mapping[str, object]]] = {}
+        for row in sorted(rows, key=lambda row: str(row["sample"])):
+            by_crystal.setdefault(str(row["crystal"]), []).append(row)
+        by_sample = {record.sample: record for record in records}
+        return [_symmetry(rows), *(_panel(name, found, by_sample) for name, found in by_crystal.items())]
+
+
+def _symmetry(rows: Sequence[Mapping[str, object]]) -> Panel:
+    kept = {
+        start: [
+            {"symprec": symprec, "kept": round(share, 4)}
+            for symprec in TASK.protocol.symprecs
+            if (share := _share([row for row in rows if row["start"] == start], symprec)) is not None
+        ]
+        for start in TASK.protocol.starts
+    }
+    loose = _share(rows, TASK.protocol.reference_symprec)
+    note = f"{figure(loose, 2)} at {TASK.protocol.reference_symprec:g} Å"
+    drawn = any(kept.values())
+    return Panel(
+        title="Symmetry kept",
+        mark=None,
+        note=note,
+        reason=None if drawn else "no crystal was relaxed",
+        alt=f"Share of relaxed crystals with DFT's space group against precision: {note}",
+        datasets=kept if drawn else None,
+        spec=_symmetry_spec(),
+    )
+
+
+def _share(rows: Sequence[Mapping[str, object]], symprec: float) -> float | None:
+    """Share of relaxed crystals with the reference's group; one whose symmetry search failed leaves it."""
+    found = [change for row in rows if (change := row[symmetry_column(symprec)]) is not None]
+    return sum(change == "match" for change in found) / len(found) if found else None
+
+
+def _symmetry_spec() -> Spec:
+    """Two lines over the datasets `reference` and `perturbed` (columns symprec, kept)."""
+    import altair as alt
+
+    x = alt.X("symprec:Q").title(None).scale(type="log").axis(tickCount=4, grid=False, format="~g")
+    y = alt.Y("kept:Q").title(None).scale(domain=[0, 1]).axis(tickCount=3)
+    tooltip = [alt.Tooltip("symprec:Q", title="precision (Å)"), alt.Tooltip("kept:Q", title="share")]
+    lines = [
+        alt.Chart(alt.NamedData(name))
+        .mark_line(point=True, strokeWidth=1.5, strokeDash=dash)
+        .encode(x, y, tooltip=tooltip)
+        for name, dash in (("reference", [1, 0]), ("perturbed", [4, 3]))
+    ]
+    spec: Spec = alt.layer(*lines).properties(width="container", height=110).to_dict()
+    return spec
+
+
+def _panel(name: str, rows: Sequence[Mapping[str, object]], by_sample: Mapping[str, Record]) -> Panel:
+    ok = [row for row in rows if row["status"] == "ok"]
+    steps = " / ".join(f"{cast(int, row['steps'])}{'' if row['converged'] else '+'}" for row in ok)
+    reason = None if ok else str(rows[0]["error"])
+    return Panel(
+        title=name,
+        mark=None,
+        note=f"{steps} steps" if ok else "",
+        reason=reason,
+        alt=f"Relaxation of {name}: {reason or f'{steps} steps'}",
+        datasets=_datasets(ok, by_sample) if ok else None,
+    )
+
+
+def _datasets(rows: Sequence[Mapping[str, object]], by_sample: Mapping[str, Record]) -> Datasets:
+    lines = {str(row["start"]): _line(forces(by_sample[str(row["sample"])])) for row in rows}
+    return {
+        **{start: lines.get(start, []) for start in TASK.protocol.starts},
+        "threshold": [{"force": TASK.protocol.fmax}],
+    }
+
+
+def _line(trace: Sequence[float]) -> list[dict[str, float]]:
+    shown = np.unique(np.linspace(0, len(trace) - 1, _POINTS).round().astype(int))
+    return [{"step": int(step), "force": float(f"{max(trace[step], _SMALLEST):.3g}")} for step in shown]
+
+
+VIEW = RelaxationView()
