@@ -9,6 +9,7 @@ LOCK_DATE := 2026-11-01T00:00:00Z
 LOCK := requirements.lock
 
 DEMO_MODELS := chgnet-0.3.0 sevennet-0 sevennet-l3i5
+DEMO_HEADS := chgnet-0.3.0 pet-tiny pet-tiny@direct
 
 # An environment that happens to be active must not leak into ours.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
@@ -21,6 +22,7 @@ help: ## list these targets
 
 demo: install ## evaluate real pretrained models against DFT and show the board (10 minutes)
 	$(BIN)/mlip-zoo evaluate $(DEMO_MODELS) --task eos --subset fast
+	$(BIN)/mlip-zoo evaluate $(DEMO_HEADS) --task relaxation --subset canary
 	$(BIN)/mlip-zoo board
 	$(BIN)/mlip-zoo site build
 	@echo "To look at the site: $(BIN)/mlip-zoo site serve, then http://127.0.0.1:8000/ in a browser."

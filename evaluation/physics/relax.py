@@ -7,8 +7,10 @@ which a direct force head does not promise.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -86,7 +88,8 @@ def relax(
     A crystal that the model cannot do, or whose cell or numbers run away, has an `error` and does not stop the others.
     Raises ValueError for a crystal that is not periodic, zoo.errors.WorkerError for what is no structure's fault.
     """
-    from evaluation.physics import optimizer
+    with _without_a_word():
+        from evaluation.physics import optimizer
 
     if not all(atoms.pbc.all() for atoms in crystals):
         raise ValueError("relax takes crystals: periodic in all three directions")
@@ -98,6 +101,20 @@ def relax(
         _note(running, traces, running.enter({index: crystals[index] for index in entering}), settings)
         _note(running, traces, running.step(), settings)
     return [trace.relaxed() for trace in traces]
+
+
+@contextlib.contextmanager
+def _without_a_word() -> Iterator[None]:
+    """Around the import of torch-sim: a compiled library of its dependencies tells stderr that there is no GPU."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @dataclass

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import moyopy
@@ -24,6 +27,7 @@ from evaluation.physics.relax import Relaxation, Relaxed, relax
 from tests.zoo.sound import Sound
 from zoo.batch import UNSUPPORTED, Batch
 
+ROOT = Path(__file__).parents[2]
 SETTINGS = Relaxation(fmax=0.02, steps=300)
 
 FCC = {"Cu": 7.2, "Ni": 5.7, "Ag": 9.7, "Pt": 7.9}
@@ -366,3 +370,14 @@ def test_a_real_model_ends_where_ase_ends() -> None:
             assert ours.atoms is not None
             assert ours.energies[-1] == pytest.approx(theirs.get_potential_energy(), abs=1e-3 * len(start))
             assert ours.atoms.get_volume() == pytest.approx(theirs.get_volume(), rel=1e-3)
+
+
+def test_a_relaxation_says_nothing_on_stderr() -> None:
+    program = """
+from ase.build import bulk
+from evaluation.physics.relax import Relaxation, relax
+from tests.zoo.sound import Sound
+assert relax(Sound(), [bulk("Cu")], Relaxation(fmax=0.1, steps=1))[0].error is None
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stderr == ""

@@ -172,4 +172,5 @@ def _rotation_error(entry: str, atoms: Atoms, turns: list[np.ndarray]) -> float:
 
 def _answer(entry: str) -> Batch:
     with zoo.load(entry, device="cpu", threads=1) as potential:
-        return potential.compute(SAMPLE)
+        known = set(potential.card.elements or ())
+        return potential.compute([atoms for atoms in SAMPLE if set(atoms.symbols) <= known])
