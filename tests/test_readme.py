@@ -12,6 +12,7 @@ import pytest
 
 from evaluation.store import read_records
 from evaluation.task import load
+from zoo import index
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -81,3 +82,10 @@ def test_the_table_is_what_the_published_records_say() -> None:
         value = task.score(task.table(records))["delta"].value
         assert value is not None
         assert shown[title] == f"{value:.2f}"
+
+
+def test_the_models_that_were_checked_are_the_verified_ones() -> None:
+    table = README.split("<!-- checked -->")[1].split("\n\n", 1)[0]
+    entries = [index.resolve(name) for name in re.findall(r"`([^`]+)`", table)]
+    assert {card.name for card, _ in entries} == {card.name for card in index.cards() if card.verified}
+    assert len(entries) >= 15
