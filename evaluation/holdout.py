@@ -9,6 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 HELD_OUT_OF = 10
 """One in this many is held out."""
@@ -29,3 +34,12 @@ def held_out_frame(reduced_formula: str, index: int) -> bool:
     if _ELEMENT.fullmatch(reduced_formula):
         return index % HELD_OUT_OF == 0
     return held_out(reduced_formula)
+
+
+def reduced_formula(atoms: Atoms) -> str:
+    """The formula that decides, as pymatgen's `Composition.reduced_formula` writes it."""
+    from pymatgen.core import Composition
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="No Pauling electronegativity")  # of noble gases; it sorts by that
+        return str(Composition(atoms.get_chemical_formula()).reduced_formula)

@@ -42,7 +42,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from evaluation import dataset
-from evaluation.holdout import held_out_frame
+from evaluation.holdout import held_out_frame, reduced_formula
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.forces import cosine, mean_absolute_error, root_mean_square_error, shifted_residuals
 from evaluation.record import Record
@@ -176,7 +176,7 @@ class Forces:
 
         for i, name in enumerate(self.protocol.canary):
             atoms = distorted(name)
-            yield Sample(id=f"{_CANARY}/{i:04d}-{_reduced(atoms)}", atoms=atoms, subset="canary")
+            yield Sample(id=f"{_CANARY}/{i:04d}-{reduced_formula(atoms)}", atoms=atoms, subset="canary")
 
     def _of(self, key: str) -> list[int]:
         """Which frames of a set belong to the full subset."""
@@ -339,7 +339,7 @@ def _voigt(stress: np.ndarray) -> JsonValue:
 
 def _sample(key: str, index: int, subset: Subset) -> Sample:
     atoms = _frames(key)[index][1]
-    formula = _reduced(atoms)
+    formula = reduced_formula(atoms)
     return Sample(
         id=f"{key}/{index:04d}-{formula}",
         atoms=atoms,
@@ -355,12 +355,6 @@ def _parts(sample: str) -> tuple[str, int, str]:
     key, _, rest = sample.partition("/")
     index, _, formula = rest.partition("-")
     return key, int(index), formula
-
-
-def _reduced(atoms: Atoms) -> str:
-    from pymatgen.core import Composition
-
-    return str(Composition(atoms.get_chemical_formula()).reduced_formula)
 
 
 def _smallest_hash(indices: Sequence[int], frames: Sequence[tuple[str, Atoms]], n: int) -> list[int]:

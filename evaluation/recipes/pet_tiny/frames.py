@@ -21,7 +21,7 @@ from ase.units import GPa
 from pydantic import BaseModel, ConfigDict
 
 from evaluation import dataset
-from evaluation.holdout import held_out_frame
+from evaluation.holdout import held_out_frame, reduced_formula
 
 Part = Literal["train", "validation", "test"]
 
@@ -80,13 +80,6 @@ def frames(recipe: Recipe) -> list[Frame]:
     return found
 
 
-def formula(atoms: Atoms) -> str:
-    """The reduced formula, as pymatgen writes it."""
-    from pymatgen.core import Composition
-
-    return str(Composition(atoms.get_chemical_formula()).reduced_formula)
-
-
 def save(found: list[Frame], path: Path) -> None:
     """Write the frames as plain arrays, for fit.py."""
     sizes = [len(frame.atoms) for frame in found]
@@ -116,7 +109,7 @@ def _fits(atoms: Atoms, recipe: Recipe) -> bool:
 
 
 def _part(atoms: Atoms, index: int) -> Part:
-    name = formula(atoms)
+    name = reduced_formula(atoms)
     if held_out_frame(name, index):
         return "test"
     whole = f"{name} {index}" if len(set(atoms.symbols)) == 1 else name
