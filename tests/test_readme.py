@@ -48,7 +48,7 @@ def test_commands_exist(command: list[str], tmp_path: Path) -> None:
         assert done.stdout.strip()
         return
     words = [word for word in command if not word.startswith("-")]
-    names = words[:2] if words[0] == "site" else words[:1]
+    names = words[:2] if words[0] in {"export", "score", "site"} else words[:1]
     known = run([*names, "--help"], tmp_path)
     assert known.returncode == 0, known.stderr
     for option in (word for word in command if word.startswith("--")):
