@@ -64,7 +64,7 @@ class RelaxationView:
 
 
 def _symmetry(rows: Sequence[Mapping[str, object]]) -> Panel:
-    kept: dict[str, Sequence[Mapping[str, float | str]]] = {
+    kept: Datasets = {
         start: [
             {"symprec": symprec, "kept": round(share, 4)}
             for symprec in TASK.protocol.symprecs

@@ -46,7 +46,7 @@ class Morse:
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         energies, forces, errors = [], [], []
         for a in atoms:
-            symbol, r = str(a.symbols[0]), float(a.get_distance(0, 1, mic=True))
+            symbol, r = str(a.symbols[0]), float(a.get_distance(0, 1))
             energies.append(energy(symbol, r / self.stretch))
             pull = slope(symbol, r / self.stretch) / self.stretch * self.scale
             forces.append(np.array([[pull, 0, 0], [-pull, 0, 0]]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,12 @@ PERFECT = {"rmsd": 0.0, "volume_error": 0.0, "lattice_error": 0.0, "converged": 
 
 def ends() -> list[Atoms]:
     return [sample.atoms for sample in TASK.samples("canary") if sample.id.endswith("/reference")]
+
+
+@cache
+def right() -> tuple[Record, ...]:
+    """Records of a model that ends where the reference does."""
+    return tuple(records())
 
 
 def records(**options: Any) -> list[Record]:
@@ -60,7 +67,7 @@ def test_the_perturbation_is_the_protocols_and_always_the_same() -> None:
 
 
 def test_a_model_that_ends_where_the_reference_does() -> None:
-    rows = TASK.table(records())
+    rows = TASK.table(right())
     scores = TASK.score(rows)
     assert set(scores) == {metric.name for metric in METRICS}
     for name, value in PERFECT.items():
@@ -107,13 +114,13 @@ def test_failures_are_counted_as_the_metrics_say() -> None:
 
 
 def test_records_survive_the_disk() -> None:
-    found = records()
+    found = right()
     again = [Record.model_validate_json(record.model_dump_json()) for record in found]
     assert TASK.table(again) == TASK.table(found)
 
 
 def test_cost_is_that_of_the_evaluations() -> None:
-    for record in records():
+    for record in right():
         steps = len(relaxed.energies(record)) - 1
         atoms = len(relaxed.reference(record).numbers)
         assert (record.force_calls, record.atom_calls) == (steps + 1, (steps + 1) * atoms)
@@ -121,7 +128,7 @@ def test_cost_is_that_of_the_evaluations() -> None:
 
 
 def way(forces: list[float], energies: list[float], *, converged: bool = False) -> Record:
-    (record,) = (r for r in records() if r.sample == "Si/reference")
+    (record,) = (r for r in right() if r.sample == "Si/reference")
     outputs = {
         **record.outputs,
         "energies": energies,
