@@ -11,7 +11,7 @@ from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
 from leaderboard.collect import Entry
 from leaderboard.digits import decimals
-from leaderboard.rank import MIN_COVERAGE, Rank, ranks
+from leaderboard.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Board:
     subset: Subset
     places: tuple[Place, ...]
     """Ranked entries by place, then the others by name."""
+    by_score: bool = False
+    """Whether ranks follow the scores alone, without intervals: figures per sample need data that are not here."""
 
     @property
     def metric(self) -> Metric:
@@ -57,6 +59,11 @@ class Board:
     def has_other_theory(self) -> bool:
         return any(place.entry.other_theory for place in self.places)
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What was not checked of its entries, in words; the same words once."""
+        return tuple(dict.fromkeys(place.entry.caveat for place in self.places if place.entry.caveat))
+
     def decimals(self, metric: Metric) -> int:
         """Decimals that all values of a metric are written with, so that a column can be read down."""
         return decimals(place.score(metric).value for place in self.places)
@@ -75,7 +82,12 @@ def _board(entries: Sequence[Entry]) -> Board:
     task, subset = entries[0].task, entries[0].result.run.subset
     metric = task.metrics[0]
     fresh = [entry for entry in entries if not entry.stale]
-    found = ranks({entry.name: _values(entry, metric) for entry in fresh}, metric)
+    by_score = any("scores" in entry.unchecked for entry in fresh)
+    if by_score:
+        total = max(entry.result.run.counts.total for entry in fresh)
+        found = ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in fresh}, total, metric)
+    else:
+        found = ranks({entry.name: _values(entry, metric) for entry in fresh}, metric)
     places = [Place(entry, found.get(entry.name), _reason(entry, found, metric)) for entry in entries]
     sign = 1 if metric.better == "lower" else -1
 
@@ -88,7 +100,7 @@ def _board(entries: Sequence[Entry]) -> Board:
             place.entry.name,
         )
 
-    return Board(task=task, subset=subset, places=tuple(sorted(places, key=order)))
+    return Board(task=task, subset=subset, places=tuple(sorted(places, key=order)), by_score=by_score)
 
 
 def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
@@ -100,5 +112,5 @@ def _reason(entry: Entry, found: dict[str, Rank | None], metric: Metric) -> str 
         return f"made with another {' and '.join(entry.stale)} than today's"
     if found[entry.name] is not None:
         return None
-    n = sum(value is not None for value in _values(entry, metric).values())
-    return f"a number for {n} of {len(entry.rows)} samples; a rank takes {MIN_COVERAGE:.0%}"
+    n, total = entry.result.scores[metric.name].n, entry.result.run.counts.total
+    return f"a number for {n} of {total} samples; a rank takes {MIN_COVERAGE:.0%}"
