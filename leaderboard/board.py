@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -12,6 +13,9 @@ from evaluation.task import Task
 from leaderboard.collect import Entry
 from leaderboard.digits import decimals
 from leaderboard.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
+
+MOST_LEADING = 5
+"""Metrics of a task that are shown beside other tasks'."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Board:
     subset: Subset
     places: tuple[Place, ...]
     """Ranked entries by place, then the others by name."""
+    shares_task: bool = False
+    """Whether the task has boards of other subsets as well."""
     by_score: bool = False
     """Whether ranks follow the scores alone, without intervals: figures per sample need data that are not here."""
 
@@ -44,6 +50,12 @@ class Board:
     def metric(self) -> Metric:
         """The one that ranks."""
         return self.task.metrics[0]
+
+    @property
+    def leading(self) -> tuple[Metric, ...]:
+        """The metrics that stand beside other tasks': all where they are few; a task's page has them all."""
+        metrics = self.task.metrics
+        return metrics if len(metrics) <= MOST_LEADING + 1 else metrics[:MOST_LEADING]
 
     @property
     def samples(self) -> int:
@@ -75,10 +87,11 @@ def boards(entries: Sequence[Entry]) -> list[Board]:
     for entry in entries:
         groups.setdefault((entry.task.name, entry.result.run.subset), []).append(entry)
     order = sorted(groups, key=lambda key: (key[0], -SUBSETS.index(key[1])))
-    return [_board(groups[key]) for key in order]
+    subsets = Counter(task for task, _ in order)
+    return [_board(groups[key], shares_task=subsets[key[0]] > 1) for key in order]
 
 
-def _board(entries: Sequence[Entry]) -> Board:
+def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     task, subset = entries[0].task, entries[0].result.run.subset
     metric = task.metrics[0]
     fresh = [entry for entry in entries if not entry.stale]
@@ -100,7 +113,13 @@ def _board(entries: Sequence[Entry]) -> Board:
             place.entry.name,
         )
 
-    return Board(task=task, subset=subset, places=tuple(sorted(places, key=order)), by_score=by_score)
+    return Board(
+        task=task,
+        subset=subset,
+        places=tuple(sorted(places, key=order)),
+        shares_task=shares_task,
+        by_score=by_score,
+    )
 
 
 def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
