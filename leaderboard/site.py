@@ -22,6 +22,7 @@ from leaderboard.collect import Collection, Entry
 from leaderboard.errors import ResultFault, SiteError
 from zoo import index
 from zoo.card import Card, training_sets
+from zoo.environment import families
 from zoo.errors import CardError
 
 if TYPE_CHECKING:
@@ -183,11 +184,17 @@ def _worst(rows: Sequence[Row], metric: Metric) -> Sequence[Row]:
 def _task_page(render: _Renderer, task: Task, mine: Sequence[Board]) -> str:
     module = inspect.getmodule(type(task))
     paragraphs = (inspect.getdoc(module) or "").split("\n\n") if module else []
-    protocol = {
-        name: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        for name, value in task.protocol.model_dump().items()
-    }
+    protocol = {name: _worded(value) for name, value in task.protocol.model_dump().items()}
     return render("task.html.j2", root="../", task=task, boards=mine, paragraphs=paragraphs, protocol=protocol)
+
+
+def _worded(value: object) -> str:
+    """A protocol's value without the brackets of a programming language."""
+    if isinstance(value, dict):
+        return "; ".join(f"{str(name).replace('_', ' ')}: {_worded(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_worded, value))
+    return str(value)
 
 
 def _data(entry: Entry, suffix: str) -> str:
@@ -209,7 +216,7 @@ class _Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.globals.update(tasks=tasks, digits=digits, axis_title=figures.axis_title)
+        self._environment.globals.update(tasks=tasks, families=families(), digits=digits, axis_title=figures.axis_title)
         self._environment.filters.update(json=_json_block, href=quote, data=_data, claim=_claim)
 
     def __call__(self, template: str, *, root: str = "", prose: str = "", **values: object) -> str:
