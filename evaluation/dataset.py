@@ -6,8 +6,11 @@ address that the dataset file names, whichever has them first; what arrives is c
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +24,8 @@ from zoo.errors import CheckpointNotFound, OfflineError
 from zoo.front_matter import read_yaml
 
 FOLDER = Path(__file__).with_name("datasets")
+
+_here_only: ContextVar[bool] = ContextVar("here_only", default=False)
 
 
 class Dataset(BaseModel):
@@ -77,9 +82,18 @@ def fetch(name: str, file: str, *, progress: Progress | None = None) -> Path:
     if place := dataset.unpinned.get(file):
         raise DatasetUnavailable(
             f"{file!r} of {dataset.title!r} has no pinned hash yet, and only bytes that are known by their hash are "
-            f"used. It is {place}. Who has it adds sha256 and bytes to evaluation/datasets/{name}.yaml, under files."
+            f"used. It is {place}. Who has it adds sha256 and bytes to evaluation/datasets/{name}.yaml, under files.",
+            dataset=name,
         )
     pinned = dataset.files[file]
+    if _here_only.get():
+        if found := checkpoint.cached(pinned):
+            return found
+        raise DatasetUnavailable(
+            f"{file!r} of the reference data {dataset.title!r} is not on this machine; 'mlip-zoo datasets {name} "
+            "--fetch' brings it",
+            dataset=name,
+        )
     try:
         return checkpoint.fetch(pinned, label=f"dataset {name}", progress=progress)
     except (CheckpointNotFound, OfflineError) as reason:
@@ -87,5 +101,16 @@ def fetch(name: str, file: str, *, progress: Progress | None = None) -> Path:
             f"the reference data {dataset.title!r} are not on this machine, and {file!r} could not be fetched.\n"
             f"{reason}\n"
             f"They are described at {dataset.source}. If you have the file, put it into a folder under the name "
-            f"{pinned.sha256} and set MLIP_ZOO_MIRROR to that folder. The canary subset of every task runs without."
+            f"{pinned.sha256} and set MLIP_ZOO_MIRROR to that folder. The canary subset of every task runs without.",
+            dataset=name,
         ) from reason
+
+
+@contextlib.contextmanager
+def here_only() -> Iterator[None]:
+    """Within it `fetch` asks the cache and the mirrors alone: showing what is there is no reason to download."""
+    token = _here_only.set(True)
+    try:
+        yield
+    finally:
+        _here_only.reset(token)

@@ -37,6 +37,11 @@ class UnknownDataset(EvaluationError, KeyError):
 class DatasetUnavailable(EvaluationError):
     """The reference data could not be brought here."""
 
+    def __init__(self, message: str, *, dataset: str | None = None) -> None:
+        super().__init__(message)
+        self.dataset = dataset
+        """Its name in `evaluation/datasets`."""
+
 
 class PredictionsError(EvaluationError, ValueError):
     """A file of predictions or labels cannot be used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -11,7 +12,10 @@ from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
 from leaderboard.collect import Entry
 from leaderboard.digits import decimals
-from leaderboard.rank import MIN_COVERAGE, Rank, ranks
+from leaderboard.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
+
+MOST_LEADING = 5
+"""Metrics of a task that are shown beside other tasks'."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,21 @@ class Board:
     subset: Subset
     places: tuple[Place, ...]
     """Ranked entries by place, then the others by name."""
+    shares_task: bool = False
+    """Whether the task has boards of other subsets as well."""
+    by_score: bool = False
+    """Whether ranks follow the scores alone, without intervals: figures per sample need data that are not here."""
 
     @property
     def metric(self) -> Metric:
         """The one that ranks."""
         return self.task.metrics[0]
+
+    @property
+    def leading(self) -> tuple[Metric, ...]:
+        """The metrics that stand beside other tasks': all where they are few; a task's page has them all."""
+        metrics = self.task.metrics
+        return metrics if len(metrics) <= MOST_LEADING + 1 else metrics[:MOST_LEADING]
 
     @property
     def samples(self) -> int:
@@ -57,6 +71,11 @@ class Board:
     def has_other_theory(self) -> bool:
         return any(place.entry.other_theory for place in self.places)
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What was not checked of its entries, in words; the same words once."""
+        return tuple(dict.fromkeys(place.entry.caveat for place in self.places if place.entry.caveat))
+
     def decimals(self, metric: Metric) -> int:
         """Decimals that all values of a metric are written with, so that a column can be read down."""
         return decimals(place.score(metric).value for place in self.places)
@@ -68,14 +87,20 @@ def boards(entries: Sequence[Entry]) -> list[Board]:
     for entry in entries:
         groups.setdefault((entry.task.name, entry.result.run.subset), []).append(entry)
     order = sorted(groups, key=lambda key: (key[0], -SUBSETS.index(key[1])))
-    return [_board(groups[key]) for key in order]
+    subsets = Counter(task for task, _ in order)
+    return [_board(groups[key], shares_task=subsets[key[0]] > 1) for key in order]
 
 
-def _board(entries: Sequence[Entry]) -> Board:
+def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     task, subset = entries[0].task, entries[0].result.run.subset
     metric = task.metrics[0]
     fresh = [entry for entry in entries if not entry.stale]
-    found = ranks({entry.name: _values(entry, metric) for entry in fresh}, metric)
+    by_score = any("scores" in entry.unchecked for entry in fresh)
+    if by_score:
+        total = max(entry.result.run.counts.total for entry in fresh)
+        found = ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in fresh}, total, metric)
+    else:
+        found = ranks({entry.name: _values(entry, metric) for entry in fresh}, metric)
     places = [Place(entry, found.get(entry.name), _reason(entry, found, metric)) for entry in entries]
     sign = 1 if metric.better == "lower" else -1
 
@@ -88,7 +113,13 @@ def _board(entries: Sequence[Entry]) -> Board:
             place.entry.name,
         )
 
-    return Board(task=task, subset=subset, places=tuple(sorted(places, key=order)))
+    return Board(
+        task=task,
+        subset=subset,
+        places=tuple(sorted(places, key=order)),
+        shares_task=shares_task,
+        by_score=by_score,
+    )
 
 
 def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
@@ -100,7 +131,5 @@ def _reason(entry: Entry, found: dict[str, Rank | None], metric: Metric) -> str 
         return f"made with another {' and '.join(entry.stale)} than today's"
     if found[entry.name] is not None:
         return None
-    if not entry.rows:
-        return "the reference data that it is compared with are not on this machine"
-    n = sum(value is not None for value in _values(entry, metric).values())
-    return f"a number for {n} of {len(entry.rows)} samples; a rank takes {MIN_COVERAGE:.0%}"
+    n, total = entry.result.scores[metric.name].n, entry.result.run.counts.total
+    return f"a number for {n} of {total} samples; a rank takes {MIN_COVERAGE:.0%}"

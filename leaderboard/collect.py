@@ -2,6 +2,9 @@
 
 A result is shown when its file can be read, its card exists, its records lie beside it, and its scores follow from
 them. What was made under another protocol, dataset or checkpoint than today's is *stale*: shown, never ranked.
+
+Nothing is downloaded. Where a check needs reference data that are not on this machine the result stands as it was
+published, and the entry says which checks were not made (`Entry.unchecked`).
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
+from evaluation import dataset
 from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable, EvaluationError
 from evaluation.metric import Score
@@ -35,6 +40,10 @@ _TOLERANCE = 1e-6
 """Largest relative difference between a stored score and the same score from the records: other platforms round."""
 
 
+Check = Literal["samples", "scores"]
+"""`samples`: that the records are those of the subset's samples. `scores`: that the scores follow from the records."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A checkpoint in a mode on a task: what was measured, and everything that was checked against it."""
@@ -47,10 +56,14 @@ class Entry:
     """The result's file."""
     records: tuple[Record, ...]
     rows: tuple[Row, ...]
-    """`Task.table` of the records; empty where they were made under another protocol or dataset, and where the
-    reference data that they are compared with are not on this machine: then nothing checks the stored scores."""
+    """`Task.table` of the records; empty where they were made under another protocol or dataset, or where the figures
+    need reference data that are not here."""
     stale: tuple[str, ...]
     """What differs from today: `protocol`, `dataset`, `checkpoint`."""
+    unchecked: tuple[Check, ...] = ()
+    """What was taken from the file as it stands, for want of `lacks`."""
+    lacks: str | None = None
+    """The dataset that is not on this machine."""
 
     @property
     def name(self) -> str:
@@ -82,6 +95,21 @@ class Entry:
     def theory(self) -> str:
         """Level of theory that this mode's numbers stand for."""
         return self.card.theory(self.mode.fidelity)
+
+    @property
+    def caveat(self) -> str | None:
+        """In words: what was not checked, what is not shown for it, and how to have both."""
+        if not self.unchecked:
+            return None
+        name = self.lacks
+        parts = ["Not checked here: whether the records are those of the subset's samples."]
+        if "scores" in self.unchecked:
+            parts = [
+                "The scores are shown as published: that they follow from the records, and that these are of the "
+                "subset's samples, was not checked here. Table and pictures of the samples are missing."
+            ]
+        bring = f"'mlip-zoo datasets {name} --fetch' brings them" if name else "'mlip-zoo datasets' lists them"
+        return " ".join([*parts, f"It takes the reference data {name or ''}".rstrip() + f"; {bring}."])
 
     @property
     def other_theory(self) -> bool:
@@ -154,10 +182,22 @@ def read_entry(path: Path) -> Entry:
         raise ResultFault(f"{path}: run.entry: {run.entry!r} is written {index.entry_name(card, mode)!r}")
     stale = tuple(_differences(result, card, task))
     records = _records(path.with_name(result.records_name), result)
-    rows: tuple[Row, ...] = ()
+    rows, unchecked, lacks = _no_rows()
     if not {"protocol", "dataset"}.intersection(stale):
-        rows = _rows(path, result, task, records)
-    return Entry(result=result, card=card, mode=mode, task=task, path=path, records=records, rows=rows, stale=stale)
+        with dataset.here_only():
+            rows, unchecked, lacks = _checked(path, result, task, records)
+    return Entry(
+        result=result,
+        card=card,
+        mode=mode,
+        task=task,
+        path=path,
+        records=records,
+        rows=rows,
+        stale=stale,
+        unchecked=unchecked,
+        lacks=lacks,
+    )
 
 
 def _result(path: Path) -> Result:
@@ -204,19 +244,30 @@ def _records(path: Path, result: Result) -> tuple[Record, ...]:
     return tuple(records)
 
 
-def _rows(path: Path, result: Result, task: Task, records: Sequence[Record]) -> tuple[Row, ...]:
+_Checked = tuple[tuple[Row, ...], tuple[Check, ...], str | None]
+"""Figures per sample; what could not be checked; the dataset that this would take."""
+
+
+def _no_rows(*unchecked: Check, lacks: str | None = None) -> _Checked:
+    return (), unchecked, lacks
+
+
+def _checked(path: Path, result: Result, task: Task, records: Sequence[Record]) -> _Checked:
     """The task's figures per sample, after a look at whether the stored scores are the ones they give."""
-    ran, asked = {record.sample for record in records}, _samples(task.name, result.run.subset)
-    if asked is not None and ran != asked:
-        raise ResultFault(
-            f"{path}: run.subset: {result.run.subset!r} has {len(asked)} samples; the records lack {len(asked - ran)} "
-            f"of them and hold {len(ran - asked)} others"
-        )
+    unchecked: tuple[Check, ...] = ()
+    asked = _samples(task.name, result.run.subset)
+    lacks = asked.dataset if isinstance(asked, DatasetUnavailable) else None
+    if isinstance(asked, DatasetUnavailable):
+        unchecked = ("samples",)
+    else:
+        _compare_samples(path, result, {record.sample for record in records}, asked)
     try:
         rows = task.table(records)
         scores = task.score(rows)
-    except DatasetUnavailable:  # phonons and kappa compare records with the data set itself
-        return ()
+    except DatasetUnavailable as away:
+        if result.scores.keys() != {metric.name for metric in task.metrics}:
+            raise ResultFault(f"{path}: scores: not one for each metric of {task.name}") from None
+        return _no_rows(*unchecked, "scores", lacks=lacks or away.dataset)
     except (KeyError, TypeError, ValueError) as error:
         raise ResultFault(f"{path.with_name(result.records_name)}: outputs: {error!r}") from None
     for name in sorted(scores.keys() | result.scores.keys()):
@@ -226,16 +277,24 @@ def _rows(path: Path, result: Result, task: Task, records: Sequence[Record]) -> 
                 f"{path}: scores.{name}: {_shown(stored)} in the file, {_shown(computed)} from the records beside it; "
                 f"'mlip-zoo evaluate {result.run.entry} --task {task.name} --subset {result.run.subset}' scores again"
             )
-    return tuple(rows)
+    return tuple(rows), unchecked, lacks
+
+
+def _compare_samples(path: Path, result: Result, ran: set[str], asked: frozenset[str]) -> None:
+    if ran != asked:
+        raise ResultFault(
+            f"{path}: run.subset: {result.run.subset!r} has {len(asked)} samples; the records lack {len(asked - ran)} "
+            f"of them and hold {len(ran - asked)} others"
+        )
 
 
 @cache
-def _samples(task: str, subset: Subset) -> frozenset[str] | None:
-    """Names of a subset's samples; None where the reference data that name them are not on this machine."""
+def _samples(task: str, subset: Subset) -> frozenset[str] | DatasetUnavailable:
+    """Names of a subset's samples, or why they are unknown: reference data that are not on this machine name them."""
     try:
         return frozenset(sample.id for sample in tasks.load(task).samples(subset))
-    except DatasetUnavailable:
-        return None
+    except DatasetUnavailable as away:
+        return away
 
 
 def _same(a: Score, b: Score) -> bool:

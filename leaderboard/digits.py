@@ -6,19 +6,31 @@ import math
 from collections.abc import Iterable
 
 NOTHING = "–"
+MOST_DECIMALS = 3
 
 
 def decimals(values: Iterable[float | None]) -> int:
-    """Decimals that a column needs: three significant digits for its smallest number, and no more than 3."""
+    """Decimals that a column needs: three significant digits for its smallest number, and no more than 3.
+
+    A column that is tiny throughout has 3, and `figure` writes what they do not show.
+    """
     sizes = [abs(value) for value in values if value]
     if not sizes:
         return 2
-    return max(0, min(3, 2 - math.floor(math.log10(min(sizes))), 4 - math.floor(math.log10(max(sizes)))))
+    return max(0, min(MOST_DECIMALS, 2 - math.floor(math.log10(min(sizes))), 4 - math.floor(math.log10(max(sizes)))))
 
 
 def figure(value: float | None, digits: int) -> str:
-    """A number with `digits` decimals and a real minus sign, which zero never has."""
-    return NOTHING if value is None else f"{value:z.{digits}f}".replace("-", "−")
+    """A number with `digits` decimals and a real minus sign, which zero never has.
+
+    Where the decimals end at MOST_DECIMALS and would show a zero that is none, it is a power of ten: 2.5e−6.
+    """
+    if value is None:
+        return NOTHING
+    if value and digits >= MOST_DECIMALS and abs(value) < 0.5 * 10.0**-digits:
+        mantissa, _, exponent = f"{value:.1e}".partition("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def interval(low: float | None, high: float | None, digits: int) -> str:

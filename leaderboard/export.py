@@ -85,6 +85,7 @@ def _row(board: Board, place: Place) -> dict[str, Cell]:
         "accelerator": run.hardware.accelerator,
         "origin": entry.origin,
         "stale": " ".join(entry.stale),
+        "unchecked": " ".join(entry.unchecked),
         "protocol_version": run.protocol_version,
         "checkpoint_sha256": run.checkpoint_sha256,
         "version": run.version,

@@ -15,12 +15,12 @@ ROW_HEIGHT = 28
 
 
 def dot_plot(board: Board) -> Spec | None:
-    """Every ranked entry's value with its 95 % interval, the best on top; None when nothing is ranked."""
+    """Every ranked entry's value with its 95 % interval, the best on top; None when there is nothing to compare."""
     import altair as alt
 
     metric = board.metric
     drawn = [place for place in board.places if place.rank]
-    if not drawn:
+    if len(drawn) < 2:
         return None
     rows = _rows(drawn, metric, board.decimals(metric))
     theories = ["reference's", "another"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metric import RESAMPLES, SEED, Metric
+from evaluation.metric import RESAMPLES, SEED, Metric, Score
 
 Array = NDArray[np.float64]
 Values = Mapping[str, float | None]
@@ -23,14 +23,19 @@ _CHUNK = 100
 
 @dataclass(frozen=True)
 class Rank:
-    """A place, 1 being the best, and the places that 95 % of the resamples give."""
+    """A place, 1 being the best, and the places that 95 % of the resamples give; None where none were drawn."""
 
     place: int
-    low: int
-    high: int
+    low: int | None
+    high: int | None
+
+    @property
+    def between(self) -> str:
+        """`2–5`; empty where there is one place alone, or no interval."""
+        return "" if self.low == self.high else f"{self.low}–{self.high}"
 
     def __str__(self) -> str:
-        return f"{self.place}" if self.low == self.high else f"{self.place} ({self.low}–{self.high})"
+        return f"{self.place} ({self.between})" if self.between else f"{self.place}"
 
 
 def ranks(values: Mapping[str, Values], metric: Metric) -> dict[str, Rank | None]:
@@ -58,6 +63,24 @@ def ranks(values: Mapping[str, Values], metric: Metric) -> dict[str, Rank | None
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0, method="inverted_cdf").astype(int)
     for i, name in enumerate(names):
         places[name] = Rank(int(place[i]), min(int(low[i]), int(place[i])), max(int(high[i]), int(place[i])))
+    return places
+
+
+def ranks_by_score(scores: Mapping[str, Score], samples: int, metric: Metric) -> dict[str, Rank | None]:
+    """Rank of each entry by its score alone, for entries whose values per sample are not at hand.
+
+    It has no interval, and two entries with different gaps are compared over different samples. None as in `ranks`;
+    `samples` is how many the subset has.
+    """
+    sign = 1 if metric.better == "lower" else -1
+    numbers = {
+        name: sign * score.value
+        for name, score in scores.items()
+        if score.value is not None and (_costs(metric) is not None or score.n >= MIN_COVERAGE * samples)
+    }
+    places: dict[str, Rank | None] = dict.fromkeys(scores)
+    for name, number in numbers.items():
+        places[name] = Rank(1 + sum(other < number for other in numbers.values()), None, None)
     return places
 
 

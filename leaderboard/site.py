@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from leaderboard import digits, export, figures, views
@@ -22,15 +22,21 @@ from leaderboard.collect import Collection, Entry
 from leaderboard.errors import ResultFault, SiteError
 from zoo import index
 from zoo.card import Card, training_sets
+from zoo.environment import families
 from zoo.errors import CardError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from evaluation.task import Task
+    from evaluation.metric import Metric
+    from evaluation.task import Row, Task
 
 _HERE = Path(__file__).parent
+MOST_ROWS = 200
+"""Samples in a table; the records that a page links have all of them."""
+MOST_EMPTY = 12
+"""Panels without a picture that stand among the others; more are a list."""
 _MARKER = ".mlip-zoo-site"
 """A folder with this file was made by `build`, so that `build` may replace it."""
 
@@ -88,7 +94,8 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
     for card in cards:
         files[f"models/{card.name}.html"] = _model_page(render, card, all_boards)
     for task in tasks.values():
-        files[f"tasks/{task.name}.html"] = _task_page(render, task)
+        mine = [board for board in all_boards if board.task is task]
+        files[f"tasks/{task.name}.html"] = _task_page(render, task, mine)
     for entry in collection.entries:
         files[_data(entry, ".json")] = entry.path.read_bytes()
         files[_data(entry, ".parquet")] = entry.records_path.read_bytes()
@@ -132,7 +139,17 @@ def _model_page(render: _Renderer, card: Card, all_boards: Sequence[Board]) -> s
                         specs[key] = panel.spec
                 drawn.append((panel, key if key in datasets else None))
         judged = view.judgements(entry.rows, card, entry.mode) if isinstance(view, views.Judges) and entry.rows else []
-        sections.append({"board": board, "place": place, "view": view, "panels": drawn, "judgements": judged})
+        sections.append(
+            {
+                "board": board,
+                "place": place,
+                "view": view,
+                "panels": drawn,
+                "folded": _folded([panel for panel, key in drawn if key is None]),
+                "rows": _worst(entry.rows, board.metric),
+                "judgements": judged,
+            }
+        )
     return render(
         "model.html.j2",
         root="../",
@@ -145,14 +162,41 @@ def _model_page(render: _Renderer, card: Card, all_boards: Sequence[Board]) -> s
     )
 
 
-def _task_page(render: _Renderer, task: Task) -> str:
+def _folded(empty: Sequence[views.Panel]) -> dict[str, list[str]]:
+    """Panels without a picture, by the reason; nothing where they are few enough to stand among the others."""
+    found: dict[str, list[str]] = {}
+    for panel in empty if len(empty) > MOST_EMPTY else ():
+        found.setdefault(panel.reason or panel.note, []).append(panel.title)
+    return found
+
+
+def _worst(rows: Sequence[Row], metric: Metric) -> Sequence[Row]:
+    """Rows that a page has room for: all in their order, or the worst by the metric, then those without a number."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    sign = -1 if metric.better == "lower" else 1
+
+    def order(row: Row) -> tuple[bool, float]:
+        value = cast("float | None", row[metric.name])
+        return value is None, 0.0 if value is None else sign * value
+
+    return sorted(rows, key=order)[:MOST_ROWS]
+
+
+def _task_page(render: _Renderer, task: Task, mine: Sequence[Board]) -> str:
     module = inspect.getmodule(type(task))
     paragraphs = (inspect.getdoc(module) or "").split("\n\n") if module else []
-    protocol = {
-        name: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        for name, value in task.protocol.model_dump().items()
-    }
-    return render("task.html.j2", root="../", task=task, paragraphs=paragraphs, protocol=protocol)
+    protocol = {name: _worded(value) for name, value in task.protocol.model_dump().items()}
+    return render("task.html.j2", root="../", task=task, boards=mine, paragraphs=paragraphs, protocol=protocol)
+
+
+def _worded(value: object) -> str:
+    """A protocol's value without the brackets of a programming language."""
+    if isinstance(value, dict):
+        return "; ".join(f"{str(name).replace('_', ' ')}: {_worded(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_worded, value))
+    return str(value)
 
 
 def _data(entry: Entry, suffix: str) -> str:
@@ -174,7 +218,7 @@ class _Renderer:
             lstrip_blocks=True,
             keep_trailing_newline=True,
         )
-        self._environment.globals.update(tasks=tasks, digits=digits, axis_title=figures.axis_title)
+        self._environment.globals.update(tasks=tasks, families=families(), digits=digits, axis_title=figures.axis_title)
         self._environment.filters.update(json=_json_block, href=quote, data=_data, claim=_claim)
 
     def __call__(self, template: str, *, root: str = "", prose: str = "", **values: object) -> str:

@@ -85,8 +85,7 @@ def _metric_column(board: Board, metric: Metric, order: int) -> _Column:
 def _rank(place: Place) -> Text:
     if place.rank is None:
         return Text(digits.NOTHING, style="dim")
-    between = "" if place.rank.low == place.rank.high else f"{place.rank.low}–{place.rank.high}"
-    return _two_lines(str(place.rank.place), between)
+    return _two_lines(str(place.rank.place), place.rank.between)
 
 
 def _model(place: Place) -> Text:
@@ -155,6 +154,9 @@ def _notes(board: Board, left_out: Sequence[str]) -> list[Text]:
     if board.has_other_theory:
         reference = board.task.reference_theory
         notes.append(Text(f"Yellow: another level of theory than the reference's {reference}.", style="dim"))
+    if board.by_score:
+        notes.append(Text("Ranked by the scores alone, without intervals of the ranks.", style="dim"))
+    notes += [Text(caveat, style="dim") for caveat in board.caveats]
     if left_out:
         hidden = ", ".join(reversed(left_out))
         notes.append(Text(f"Too narrow here for: {hidden}. '--json' has everything.", style="dim"))

@@ -6,11 +6,12 @@ import json as json_
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from zoo import index
+from zoo.environment import families
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -238,22 +239,26 @@ def _list_table(cards: list[Card]) -> Table:
     from rich import box
     from rich.table import Table
 
+    without = sorted({card.family for card in cards} - {*families()})
     table = Table(
-        title=f"{len(cards)} models, {sum(card.checkpoint.pinned for card in cards)} of them pinned",
-        caption="'mlip-zoo show NAME' for more; zoo.load(\"NAME\") uses a pinned one, 'mlip-zoo pin NAME' pins one",
+        title=f"{len(cards)} models, {sum(card.checkpoint.pinned for card in cards)} of them pinned, "
+        f"{sum(card.verified for card in cards)} verified against their authors' own calculator",
+        caption="'mlip-zoo show NAME' for more; zoo.load(\"NAME\") uses a pinned one, 'mlip-zoo pin NAME' pins one"
+        + (f". The zoo has no adapter yet for: {', '.join(without)}" if without else ""),
         box=box.SIMPLE_HEAD,
     )
-    for heading in ("name", "parameters", "trained on", "theory", "forces", "rotation", "weights"):
-        table.add_column(heading, justify="right" if heading == "parameters" else "left", no_wrap=heading == "name")
+    for heading in ("name", "status", "parameters", "trained on", "theory", "forces", "rotation"):
+        justify: Literal["right", "left"] = "right" if heading == "parameters" else "left"
+        table.add_column(heading, justify=justify, no_wrap=heading in ("name", "status"))
     for card in cards:
         table.add_row(
             card.name if not card.superseded_by else f"[dim]{card.name}[/]",
+            "verified" if card.verified else "unverified",
             _grouped(card.parameters),
             _few(card.training_sets, "sets"),
             _few(card.theory().split(" + "), "levels"),
             ", ".join(card.forces),
             _or_dash(card.rotation),
-            _weights(card),
         )
     return table
 
@@ -306,7 +311,11 @@ def _files(card: Card) -> dict[str, Any]:
 
 def _summary(card: Card) -> dict[str, Any]:
     keep = ("name", "title", "family", "parameters", "training_sets", "forces", "rotation", "fidelities")
-    states = {"pinned": card.checkpoint.pinned, "verified": card.verified}
+    states = {
+        "pinned": card.checkpoint.pinned,
+        "verified": card.verified,
+        "adapter": card.family in families(),
+    }
     known = card.model_dump(mode="json", include=set(keep))
     return {**known, **states, "theory": card.theory(), "entry": _default_entry(card)}
 
@@ -317,10 +326,12 @@ def _few(names: Sequence[str], what: str) -> str:
 
 
 def _weights(card: Card) -> str:
-    """How far a card's checkpoint has come."""
-    if not card.checkpoint.pinned:
-        return "not pinned"
-    return "verified" if card.verified else "pinned"
+    """How far a card has come."""
+    if card.verified:
+        return "verified"
+    if card.family not in families():
+        return "unverified, no adapter"
+    return "unverified" if card.checkpoint.pinned else "unverified, not pinned"
 
 
 def _default_entry(card: Card) -> str:

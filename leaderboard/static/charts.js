@@ -37,7 +37,11 @@
 
   async function draw(box) {
     const spec = { ...specs[box.dataset.spec] };
-    if (box.dataset.datasets) spec.datasets = datasets[box.dataset.datasets];
+    if (box.dataset.datasets) {
+      spec.datasets = datasets[box.dataset.datasets];
+      // a layer without a row has no extent, and says so in the console
+      spec.layer = spec.layer?.filter((layer) => spec.datasets[layer.data?.name]?.length !== 0);
+    }
     drawn.add(box);
     // A narrow box has no room for long names beside the picture.
     const narrow = box.clientWidth < 480;

@@ -32,7 +32,7 @@ class ForcesView:
     )
     caption = (
         "The model's force components (eV/Å) against DFT's: up to 400 of each set, drawn at random, within the range "
-        "that holds 99 % of DFT's. Dashed: equality. The table below has every frame."
+        "that holds 99 % of DFT's. Dashed: equality."
     )
 
     def spec(self) -> Spec:

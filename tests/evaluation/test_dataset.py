@@ -66,3 +66,29 @@ def test_identity_follows_every_file() -> None:
         update={"files": {**found.files, "kappa": found.files["kappa"].model_copy(update={"sha256": "0" * 64})}}
     )
     assert found.identity != other.identity
+
+
+def test_what_is_only_shown_is_never_downloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MLIP_ZOO_MIRROR", raising=False)
+    monkeypatch.delenv("MLIP_ZOO_OFFLINE", raising=False)
+    monkeypatch.setattr("zoo.checkpoint.bring", lambda *_, **__: pytest.fail("a source was asked"))
+    with (
+        dataset.here_only(),
+        pytest.raises(DatasetUnavailable, match="'mlip-zoo datasets phonondb103 --fetch'") as told,
+    ):
+        dataset.fetch("phonondb103", "structures")
+    assert told.value.dataset == "phonondb103"
+
+
+def test_what_is_here_is_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    content = b"reference"
+    sha256 = hashlib.sha256(content).hexdigest()
+    (tmp_path / sha256).write_bytes(content)
+    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MLIP_ZOO_MIRROR", str(tmp_path))
+    pinned = dataset.load("phonondb103").files["structures"].model_copy(update={"sha256": sha256, "bytes": 9})
+    here = dataset.load("phonondb103").model_copy(update={"files": {"structures": pinned}})
+    monkeypatch.setattr(dataset, "load", lambda _: here)
+    with dataset.here_only():
+        assert dataset.fetch("phonondb103", "structures").read_bytes() == content

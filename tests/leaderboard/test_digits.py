@@ -30,6 +30,14 @@ def test_no_number_is_a_dash_and_zero_is_a_number() -> None:
     assert digits.interval(None, None, 2) == ""
 
 
+def test_a_tiny_number_is_no_zero() -> None:
+    assert digits.figure(2.54e-6, 3) == "2.5e−6"
+    assert digits.figure(-3.1e-4, 3) == "−3.1e−4"
+    assert digits.figure(6e-4, 3) == "0.001"
+    assert digits.figure(0.0, 3) == "0.000"
+    assert digits.figure(2.54e-6, 1) == "0.0"  # a column of larger numbers
+
+
 def test_signs_and_groups() -> None:
     assert digits.figure(-1.25, 1) == "−1.2"
     assert digits.figure(-0.04, 1) == "0.0"

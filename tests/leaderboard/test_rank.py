@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.metric import Metric
-from leaderboard.rank import MIN_COVERAGE, Rank, Values, ranks
+from evaluation.metric import Metric, Score, mean_score
+from leaderboard.rank import MIN_COVERAGE, Rank, Values, ranks, ranks_by_score
 
 LOWER = Metric(name="error", label="error", unit="eV", better="lower", best=0.0, doc="")
 HIGHER = LOWER.model_copy(update={"better": "higher"})
@@ -134,3 +134,26 @@ def test_a_sure_order_has_no_interval_and_an_unsure_one_has() -> None:
 @pytest.mark.parametrize("table", [{}, {"a": {}}, {"a": {"s": None}}])
 def test_nothing_gives_no_rank(table: dict[str, Values]) -> None:
     assert ranks(table, LOWER) == dict.fromkeys(table)
+
+
+@pytest.mark.parametrize("metric", [LOWER, HIGHER, WORST])
+def test_without_gaps_scores_alone_give_the_same_places(metric: Metric) -> None:
+    table: dict[str, Values] = {
+        "a": {"x": 0.25, "y": 0.5},
+        "b": {"x": 0.5, "y": 0.25},
+        "c": {"x": 0.75, "y": 1.0},
+        "d": {"x": 0.0, "y": 0.25},
+    }
+    scores = {name: mean_score(list(values.values()), metric) for name, values in table.items()}
+    found, paired = ranks_by_score(scores, 2, metric), ranks(table, metric)
+    for name in table:
+        alone, known = found[name], paired[name]
+        assert alone is not None
+        assert known is not None
+        assert (alone.place, alone.low, alone.high, alone.between) == (known.place, None, None, "")
+
+
+def test_a_score_over_too_few_samples_has_no_rank() -> None:
+    scores = {"few": Score(value=1.0, n=4, n_missing=6), "half": Score(value=2.0, n=5, n_missing=5)}
+    assert ranks_by_score(scores, 10, LOWER) == {"few": None, "half": Rank(1, None, None)}
+    assert ranks_by_score({"none": Score(value=None, n=0, n_missing=10)}, 10, WORST) == {"none": None}

@@ -302,3 +302,57 @@ def test_text_can_be_read_on_every_ground(theme: int) -> None:
             light, dark = sorted((_luminance(colour[text]), _luminance(colour[ground])), reverse=True)
             # WCAG 2.2, level AA
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+def test_the_board_leads_with_some_metrics_and_a_task_s_page_has_all(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = [metric.label for metric in collection.entries[0].task.metrics]
+    monkeypatch.setattr("leaderboard.board.MOST_LEADING", 2)
+    files, _ = pages(collection)
+
+    def headings(page: str) -> list[str]:
+        head = re.search(r"<thead>(.*?)</thead>", files[page].decode(), re.DOTALL)
+        assert head
+        found = re.findall(r'<th[^>]* title="[^"]*">([^<]*?)\s*<', head.group(1))
+        return [label for label in found if label in labels]
+
+    assert headings("index.html") == labels[:2]
+    assert headings("tasks/eos.html") == labels
+    assert f'href="tasks/eos.html#eos-fast">All {len(labels)} metrics</a>' in files["index.html"].decode()
+    assert 'href="../models/sevennet-0.html"' in files["tasks/eos.html"].decode()
+
+
+def test_a_long_table_keeps_the_worst_and_links_the_rest(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leaderboard.site.MOST_ROWS", 4)
+    page = pages(collection)[0]["models/sevennet-0.html"].decode()
+    entry = next(entry for entry in collection.entries if entry.card.name == "sevennet-0")
+    worst = sorted((row for row in entry.rows if row["delta"] is not None), key=lambda row: -float(str(row["delta"])))
+    table = page[page.index('aria-label="Figures per sample') :]
+    table = table[: table.index("</table>")]
+    assert re.findall(r'<tr><th scope="row">(\w+)', table) == [row["sample"] for row in worst[:4]]
+    assert "The 4 worst of 27 samples by Δ" in page
+
+
+def test_many_samples_without_a_picture_are_a_list(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = pages(collection)[0]["models/sevennet-0.html"].decode()
+    assert page.count('class="chart empty"') == 2
+    monkeypatch.setattr("leaderboard.site.MOST_EMPTY", 1)
+    page = pages(collection)[0]["models/sevennet-0.html"].decode()
+    assert 'class="chart empty"' not in page
+    assert "<summary>2 without a picture</summary>" in page
+    assert "<dt>Fe, Pb</dt><dd>the model said &lt;nothing&gt;</dd>" in page
+
+
+def test_a_single_entry_has_nothing_to_be_drawn_against(results: Path) -> None:
+    (path,) = (path for path in (results / "eos").glob("*.json") if path.name.startswith("sevennet"))
+    for other in set((results / "eos").glob("*.json")) - {path}:
+        other.unlink()
+    assert "<figure" not in pages(collect([results]))[0]["index.html"].decode()
+
+
+def test_a_protocol_s_values_are_words(collection: Collection) -> None:
+    nested = {"fmax": 1e-4, "steps": 500, "inner_value": [1, 2]}
+    assert leaderboard.site._worded(nested) == "fmax: 0.0001; steps: 500; inner value: 1, 2"

@@ -99,7 +99,10 @@ def test_an_unpinned_card_says_how_to_pin_it(bare: Collection) -> None:
     assert "zoo.load" not in page
     assert "mlip-zoo evaluate" not in page
     index = files["index.html"].decode()
-    assert "Somebody&#39;s model" in index[index.index("Known, not pinned yet") :]
+    known = index[index.index("Known, not pinned yet") :]
+    assert "Somebody&#39;s model" in known
+    family = known[known.index("<code>unheard_of</code>") :]
+    assert family.index(">unverified</span>") < family.index(">no adapter</span>") < family.index("Somebody")
 
 
 def test_the_example_that_is_named_is_one_that_loads(bare: Collection, tmp_path: Path) -> None:

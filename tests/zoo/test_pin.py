@@ -133,7 +133,12 @@ def test_list_and_show_tell_pinned_from_unpinned(cards: Path) -> None:
         ("toy", False, False),
         ("verified", True, True),
     ]
-    assert "2 models, 1 of them pinned" in CliRunner().invoke(app, ["list"]).stdout
+    text = CliRunner().invoke(app, ["list"]).stdout
+    assert "2 models, 1 of them pinned, 1 verified" in text
+    assert [line.split()[1] for line in text.splitlines() if "verified " in line and "models" not in line] == [
+        "unverified",
+        "verified",
+    ]
     shown = CliRunner().invoke(app, ["show", "toy"]).stdout
     assert "mlip-zoo pin toy" in shown
     assert WEIGHTS in shown
