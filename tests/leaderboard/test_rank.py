@@ -65,6 +65,8 @@ def test_the_order_of_entries_and_samples_does_not_matter(
 def test_the_interval_holds_the_place_and_stays_within_the_board(table: dict[str, dict[str, float | None]]) -> None:
     found = [rank for rank in ranks(table, LOWER).values() if rank is not None]
     for rank in found:
+        assert rank.low is not None
+        assert rank.high is not None
         assert 1 <= rank.low <= rank.place <= rank.high <= len(found)
 
 
