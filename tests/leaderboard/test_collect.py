@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from evaluation import task as tasks
-from evaluation.errors import DatasetUnavailable, UnknownTask
+from evaluation.errors import UnknownTask
 from evaluation.store import read_records, write_records
 from leaderboard import collect as collecting
 from leaderboard.board import boards
@@ -40,34 +39,6 @@ def test_entries_come_with_their_card_records_and_figures(results: Path) -> None
     assert (entry.card.name, str(entry.mode), entry.origin) == ("chgnet-0.3.0", "conservative", "local")
     assert len(entry.records) == len(entry.rows) == entry.result.run.counts.total == 27
     assert entry.stale == ()
-
-
-def test_reference_data_that_are_not_here_cost_no_board(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(subset: str) -> list[object]:
-        raise DatasetUnavailable("not here")
-
-    collecting._samples.cache_clear()
-    monkeypatch.setattr(tasks.load("eos"), "samples", away)
-    found = collect([results])
-    collecting._samples.cache_clear()
-    assert (len(found.entries), found.faults) == (3, ())
-    assert all(entry.rows for entry in found.entries)
-
-
-def test_records_that_need_reference_data_are_shown_without_them(
-    results: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away(records: object) -> list[object]:
-        raise DatasetUnavailable("not here")
-
-    monkeypatch.setattr(tasks.load("eos"), "table", away)
-    found = collect([results])
-    assert (len(found.entries), found.faults) == (3, ())
-    assert not any(entry.rows or entry.stale for entry in found.entries)
-    (board,) = boards(found.entries)
-    assert {place.unranked for place in board.places} == {
-        "the reference data that it is compared with are not on this machine"
-    }
 
 
 def test_only_another_theory_is_flagged(results: Path) -> None:
