@@ -21,8 +21,8 @@ for name in [name for name in os.environ if name.startswith(("MLIP_ZOO_", "HF_",
     if name not in KEPT:
         del os.environ[name]
 
-# One thread, unless the person says otherwise, and before anything imports numpy or torch: the arrays of these tests
-# are tiny, and where others use the machine, threads that wait for each other made relaxations 10 times slower.
+# One thread, unless the person says otherwise, and before anything imports numpy or torch: these tests have tiny arrays
+# and, where others use the machine, threads that wait for each other made relaxations ten times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples on every machine; time limits would only measure who else uses it.
