@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +35,33 @@ MULTITASK = "model_dict"
 def load(
     files: dict[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str
 ) -> DeepmdModel:
-    """A DeePMD checkpoint (`.pt`), ready to compute."""
+    """A DeePMD checkpoint (`.pt`) or frozen model (`.pth`, TorchScript), ready to compute."""
     if forces != "conservative" or runtime != "eager":
         raise ValueError(f"DeePMD has conservative forces, run eagerly; asked for {forces}, {runtime}")
     if "upstream" in files:
-        saved = torch.load(files["upstream"], map_location="cpu", weights_only=True)
-        saved = saved.get("model", saved)
-        config = json.loads(json.dumps(saved[PARAMETERS]["model_params"]))
-        tensors = {name: value for name, value in saved.items() if isinstance(value, torch.Tensor)}
+        config, tensors = _read_upstream(files["upstream"])
     else:
         config = json.loads(files["config"].read_text())
         tensors = load_file(files["weights"])
     return DeepmdModel(config, tensors, device=device, dtype=dtype, branch=fidelity)
+
+
+def _read_upstream(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
+    if _is_frozen(path):
+        # what is frozen carries its configuration; its code is of an older library, which this one cannot call
+        frozen = torch.jit.load(str(path), map_location="cpu")
+        tensors = {f"model.Default.{name}": tensor.detach() for name, tensor in frozen.state_dict().items()}
+        return json.loads(frozen.get_model_def_script()), tensors
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    saved = saved.get("model", saved)
+    tensors = {name: value for name, value in saved.items() if isinstance(value, torch.Tensor)}
+    return json.loads(json.dumps(saved[PARAMETERS]["model_params"])), tensors
+
+
+def _is_frozen(path: Path) -> bool:
+    """Whether the archive holds TorchScript: code, and not pickled tensors alone."""
+    with zipfile.ZipFile(path) as archive:
+        return any("/code/" in name for name in archive.namelist())
 
 
 class DeepmdModel:
@@ -58,6 +74,8 @@ class DeepmdModel:
             raise ValueError(f"this adapter was tried on the CPU alone; asked for {device!r}")
         from deepmd.infer import DeepPot
 
+        # the library scripts its models; profiled, the first calls of every shape take up to a minute each
+        torch._C._jit_set_profiling_mode(False)  # noqa: SLF001  # there is no public way
         branches = sorted(config.get(MULTITASK, ()))
         by_fidelity = {name.lower().replace("_", "-"): name for name in branches}
         if (branch is None) != (not branches) or (branch is not None and branch not in by_fidelity):
