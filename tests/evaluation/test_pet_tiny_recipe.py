@@ -63,6 +63,8 @@ def test_training_is_repeatable_and_goes_on_where_it_was_killed(tmp_path: Path) 
     _fit(python, killed)
     results = [(folder / "held-out.json").read_text() for folder in (whole, again, killed)]
     assert results[0] == results[1] == results[2]
+    steps = [json.loads(line)["step"] for line in (killed / "log.jsonl").read_text().splitlines()]
+    assert steps == [10, 20, 30, 40, 50, 60]
 
 
 def _python() -> Path:

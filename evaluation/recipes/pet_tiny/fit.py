@@ -215,7 +215,6 @@ class Training:
         self.folder = folder
         self.step = 0
         self.epoch = 0
-        self.epoch_start = 0  # the step at which the epoch began
         self.optimiser = torch.optim.AdamW(
             model.backend.parameters(), lr=self.settings["learning_rate"], weight_decay=0
         )
@@ -237,7 +236,7 @@ class Training:
             fitting = [f for f in frames["train"] if float(f.forces.abs().max()) >= self.phase["forces_above"]]
             planned = list(batches(fitting, self.settings["atoms_per_batch"], rng))
             end = self.phase["until"]
-            for batch in planned[self.step - self.epoch_start :]:
+            for batch in planned:
                 seen = self._learn(batch)
                 self.step += 1
                 if self.step % self.settings["report_every"] == 0:
@@ -245,8 +244,7 @@ class Training:
                 if self.step == end:
                     break
             self.epoch += 1
-            self.epoch_start = self.step
-            self.save()
+            self.save()  # at the end of an epoch alone, so that one which was cut off is done anew
         self.model.backend.load_state_dict(self.average)
 
     def _learn(self, batch: list[Frame]) -> dict[str, float]:
@@ -296,7 +294,6 @@ class Training:
         state = {
             "step": self.step,
             "epoch": self.epoch,
-            "epoch_start": self.epoch_start,
             "weights": self.model.backend.state_dict(),
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
@@ -308,10 +305,17 @@ class Training:
         path = self.folder / "state.pt"
         if path.exists():
             state = torch.load(path, weights_only=True)
-            self.step, self.epoch, self.epoch_start = state["step"], state["epoch"], state["epoch_start"]
+            self.step, self.epoch = state["step"], state["epoch"]
             self.model.backend.load_state_dict(state["weights"])
             self.average = state["average"]
             self.optimiser.load_state_dict(state["optimiser"])
+        self._cut_log()
+
+    def _cut_log(self) -> None:
+        """Take lines off the log whose steps are about to be done again."""
+        log = self.folder / "log.jsonl"
+        lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+        log.write_text("".join(line for line in lines if json.loads(line)["step"] <= self.step))
 
 
 def main(folder: Path) -> None:
