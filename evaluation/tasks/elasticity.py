@@ -37,9 +37,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from evaluation import dataset
+from evaluation.canary import CanaryCrystal
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import elastic
 from evaluation.physics.elastic import Response, one_by_one, respond
@@ -117,16 +118,6 @@ METRICS = (
 )
 
 
-class CanaryCrystal(BaseModel):
-    """A crystal that ASE builds: the sample's name is its formula."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    structure: Literal["rocksalt", "diamond", "fcc"]
-    a: float
-    """Å"""
-
-
 class ElasticityProtocol(TaskProtocol):
     """The numbers of `evaluation/protocols/elasticity-v1.yaml`."""
 
@@ -159,7 +150,7 @@ class Elasticity:
 
     def samples(self, subset: Subset) -> list[Sample]:
         found = [
-            Sample(id=name, atoms=_built(name, crystal), subset="canary")
+            Sample(id=name, atoms=crystal.built(name), subset="canary")
             for name, crystal in self.protocol.canary.items()
         ]
         if subset == "canary":
@@ -284,12 +275,6 @@ def _formula(numbers: JsonValue) -> str:
     from ase.symbols import Symbols
 
     return str(Formula(str(Symbols(np.asarray(numbers)))).reduce()[0])
-
-
-def _built(name: str, crystal: CanaryCrystal) -> Atoms:
-    from ase.build import bulk
-
-    return bulk(name, crystal.structure, a=crystal.a)
 
 
 @cache

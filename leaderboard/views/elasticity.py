@@ -10,6 +10,7 @@ import numpy as np
 from evaluation.metric import SEED
 from evaluation.record import Record
 from leaderboard.digits import figure
+from leaderboard.parity import parity
 from leaderboard.views import Column, Datasets, Panel, Spec
 
 _MODULI = {"K": "k", "G": "g"}
@@ -42,22 +43,12 @@ class ElasticityView:
         """Two layers over the datasets `equal` (columns ref, pred) and `crystals` (and crystal)."""
         import altair as alt
 
-        scale = alt.Scale(type="log", nice=False)
-        x = alt.X("ref:Q").title(None).scale(scale).axis(tickCount=3, grid=False, format="~g")
-        y = alt.Y("pred:Q").title(None).scale(scale).axis(tickCount=3, format="~g")
         tooltip = [
             alt.Tooltip("crystal:N"),
             alt.Tooltip("pred:Q", title="model (GPa)"),
             alt.Tooltip("ref:Q", title="reference (GPa)"),
         ]
-        equal = (
-            alt.Chart(alt.NamedData("equal"))
-            .mark_line(strokeDash=[4, 3], strokeWidth=1.5, style="reference")
-            .encode(x, y)
-        )
-        crystals = alt.Chart(alt.NamedData("crystals")).mark_circle(size=14, opacity=0.6).encode(x, y, tooltip=tooltip)
-        spec: Spec = alt.layer(equal, crystals).properties(width="container", height=160).to_dict()
-        return spec
+        return parity("crystals", tooltip, logarithmic=True)
 
     def panels(
         self,

@@ -11,6 +11,7 @@ from evaluation.metric import SEED
 from evaluation.record import Record
 from evaluation.tasks.forces import SETS, forces
 from leaderboard.digits import figure
+from leaderboard.parity import parity
 from leaderboard.views import Column, Datasets, Panel, Spec
 
 _POINTS = 400
@@ -39,17 +40,8 @@ class ForcesView:
         """Two layers over the datasets `equal` and `points` (columns ref, pred)."""
         import altair as alt
 
-        x = alt.X("ref:Q").title(None).scale(zero=False, nice=False).axis(tickCount=3, grid=False)
-        y = alt.Y("pred:Q").title(None).scale(zero=False).axis(tickCount=3)
         tooltip = [alt.Tooltip("ref:Q", title="DFT (eV/Å)"), alt.Tooltip("pred:Q", title="model (eV/Å)")]
-        equal = (
-            alt.Chart(alt.NamedData("equal"))
-            .mark_line(strokeDash=[4, 3], strokeWidth=1.5, style="reference")
-            .encode(x, y)
-        )
-        points = alt.Chart(alt.NamedData("points")).mark_circle(size=12, opacity=0.5).encode(x, y, tooltip=tooltip)
-        spec: Spec = alt.layer(equal, points).properties(width="container", height=160).to_dict()
-        return spec
+        return parity("points", tooltip)
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per source set that has frames, in the task's order."""

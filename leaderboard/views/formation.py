@@ -7,6 +7,7 @@ from typing import cast
 
 from evaluation.record import Record
 from leaderboard.digits import figure
+from leaderboard.parity import parity
 from leaderboard.views import Column, Datasets, Panel, Spec
 
 _MARGIN = 0.5
@@ -33,21 +34,12 @@ class FormationView:
         """Two layers over the datasets `equal` (columns ref, pred) and `crystals` (and name)."""
         import altair as alt
 
-        x = alt.X("ref:Q").title(None).scale(zero=False, nice=False).axis(tickCount=4, grid=False)
-        y = alt.Y("pred:Q").title(None).scale(zero=False, nice=False).axis(tickCount=4)
         tooltip = [
             alt.Tooltip("name:N", title="crystal"),
             alt.Tooltip("pred:Q", title="model (eV/atom)"),
             alt.Tooltip("ref:Q", title="DFT (eV/atom)"),
         ]
-        equal = (
-            alt.Chart(alt.NamedData("equal"))
-            .mark_line(strokeDash=[4, 3], strokeWidth=1.5, style="reference")
-            .encode(x, y)
-        )
-        crystals = alt.Chart(alt.NamedData("crystals")).mark_circle(size=14, opacity=0.5).encode(x, y, tooltip=tooltip)
-        spec: Spec = alt.layer(equal, crystals).properties(width="container", height=160).to_dict()
-        return spec
+        return parity("crystals", tooltip)
 
     def panels(
         self,

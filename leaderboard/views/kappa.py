@@ -8,6 +8,7 @@ from typing import cast
 from evaluation.phonondb import STRUCTURES
 from evaluation.record import Record
 from leaderboard.digits import figure
+from leaderboard.parity import parity
 from leaderboard.views import Column, Datasets, Panel, Spec
 
 _MARGIN = 1.3
@@ -35,25 +36,14 @@ class KappaView:
         """Two layers over the datasets `equal` (columns ref, pred) and `solids` (and srme, solid)."""
         import altair as alt
 
-        scale = alt.Scale(type="log", nice=False)
-        x = alt.X("ref:Q").title(None).scale(scale).axis(tickCount=3, grid=False, format="~g")
-        y = alt.Y("pred:Q").title(None).scale(scale).axis(tickCount=3, format="~g")
         tooltip = [
             alt.Tooltip("solid:N"),
             alt.Tooltip("pred:Q", title="κ (W/(m·K))"),
             alt.Tooltip("ref:Q", title="κ, reference"),
             alt.Tooltip("srme:Q", title="SRME"),
         ]
-        equal = (
-            alt.Chart(alt.NamedData("equal"))
-            .mark_line(strokeDash=[4, 3], strokeWidth=1.5, style="reference")
-            .encode(x, y)
-        )
         size = alt.Size("srme:Q").scale(domain=[0, 2], range=[12, 90]).legend(None)
-        solids = alt.Chart(alt.NamedData("solids")).mark_circle(opacity=0.7).encode(x, y, size, tooltip=tooltip)
-        chart = alt.layer(equal, solids).properties(width="container", height=110)
-        spec: Spec = chart.to_dict()
-        return spec
+        return parity("solids", tooltip, height=110, logarithmic=True, size=size)
 
     def panels(
         self,
