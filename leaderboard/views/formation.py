@@ -57,7 +57,7 @@ def _panel(rows: Sequence[Mapping[str, object]]) -> Panel:
     mean = sum(errors) / len(errors) if errors else None
     note = f"{figure(mean, 0)} meV/atom, {len(drawn)} of {len(rows)} crystals"
     return Panel(
-        title="WBM, 972 random crystals",
+        title="WBM",
         mark=None,
         note=note,
         reason=None if drawn else str(rows[0]["error"]),
