@@ -8,7 +8,7 @@ import sys
 from zoo import environment, index
 from zoo.convert import prepare
 from zoo.local import Local
-from zoo.mode import Averaging, Dtype, Forces, Runtime
+from zoo.mode import Averaging, Dtype, Forces, Mode, Runtime
 from zoo.model import Backend
 from zoo.potential import Potential
 from zoo.progress import Say, status
@@ -70,8 +70,7 @@ def load(
         "runtime": mode.runtime,
     }
 
-    def reload(other: Dtype) -> Potential:
-        changed = mode.model_copy(update={"dtype": other})
+    def reload(changed: Mode) -> Potential:
         return load(
             f"{card.name}@{changed}",
             device=device,

@@ -33,7 +33,7 @@ class Potential(Calculator):
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
 
     def __init__(
-        self, backend: Backend, *, card: Card, mode: Mode, reload: Callable[[Dtype], Potential] | None = None
+        self, backend: Backend, *, card: Card, mode: Mode, reload: Callable[[Mode], Potential] | None = None
     ) -> None:
         super().__init__()
         self._reload = reload
@@ -100,8 +100,20 @@ class Potential(Calculator):
 
         None where the checkpoint runs in one only, or where this potential was not loaded by name.
         """
-        others = [dtype for dtype in self.card.dtypes if dtype != self.mode.dtype]
-        return self._reload(others[0]) if self._reload and others else None
+        return self._changed(dtype=next((dtype for dtype in self.card.dtypes if dtype != self.mode.dtype), None))
+
+    def in_other_head(self) -> Potential | None:
+        """The same entry with the checkpoint's other force head, in a worker of its own; the caller closes it.
+
+        None where the checkpoint has one head only, or where this potential was not loaded by name.
+        """
+        return self._changed(forces=next((head for head in self.card.forces if head != self.mode.forces), None))
+
+    def _changed(self, **change: str | None) -> Potential | None:
+        """The entry in a mode that differs in one part; None where there is nothing to change it to."""
+        if self._reload is None or None in change.values():
+            return None
+        return self._reload(self.mode.model_copy(update=change))
 
     def as_torch_sim(self, *, device: str = "cpu", dtype: Dtype = "float64") -> TorchSimModel:
         """This potential as a torch-sim ModelInterface; `device` and `dtype` are the simulation state's.
