@@ -57,6 +57,8 @@ def test_delta_of_two_codes_as_published() -> None:
         (-RATIOS, "no energy minimum"),  # a line
         (-((RATIOS - 1.0) ** 2), "no energy minimum"),  # a maximum
         ((RATIOS - 1.4) ** 2, "no energy minimum"),  # a minimum far outside
+        (np.full(7, -0.8876), "does not depend on the volume"),  # atoms out of each other's sight
+        (-1.0159 + 3e-7 * RATIOS**2, "does not depend on the volume"),  # the same, rounded
         (np.full(7, np.nan), "0 finite energies of 7"),
     ],
 )
