@@ -15,7 +15,7 @@ DEMO_HEADS := chgnet-0.3.0 pet-tiny pet-tiny@direct
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint site benchmark train-pet-tiny lock install clean
+.PHONY: help demo test lint site benchmark gpu-report train-pet-tiny lock install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -42,6 +42,10 @@ site: install ## build the site from the results at hand
 benchmark: install ## measure start-up, and isolation as a ratio to the same call in process (10 minutes)
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
+
+gpu-report: install ## on a machine with a GPU: the tests that need one, and batched relaxation against a loop of ASE's
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python tests/benchmarks/relaxation.py --device cuda chgnet-0.3.0 sevennet-0
 
 train-pet-tiny: install ## train the PET that ships, from public DFT data (an hour on one core)
 	$(BIN)/python -m evaluation.recipes.pet_tiny build/pet-tiny

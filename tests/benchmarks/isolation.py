@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def main() -> None:
             print(f"{name:16} {case:12} {median:+7.2%} {spread} of {milliseconds:.0f} ms", flush=True)
 
 
-def run_inside(name: str, *, program: Path = Path(__file__), extra: str = "") -> dict[str, Any]:
+def run_inside(
+    name: str, *, program: Path = Path(__file__), extra: str = "", arguments: Sequence[str] = ()
+) -> dict[str, Any]:
     """Run a benchmark's `measure` in an environment that has everything."""
     import uv
 
@@ -66,7 +69,11 @@ def run_inside(name: str, *, program: Path = Path(__file__), extra: str = "") ->
     # the same allocator and threads on both sides: it is the pipe that is measured
     variables = {**os.environ, **KEEP_PAGES, **dict.fromkeys(THREADS, "1")}
     done = subprocess.run(
-        [python, str(program), name, "--inside"], env=variables, stdout=subprocess.PIPE, text=True, check=True
+        [python, str(program), name, "--inside", *arguments],
+        env=variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures

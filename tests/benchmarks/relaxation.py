@@ -3,8 +3,9 @@
     python tests/benchmarks/relaxation.py chgnet-0.3.0
 
 Prints, per model: batched over the isolated potential against a loop of ASE's FIRE over the same potential (the bar is
-1.5 on two cores), and against torch-sim's own loop with the model in this process (the bar is 0.9). Runs
-in an environment like that of tests/benchmarks/isolation.py, which holds the family's packages and ours.
+1.5 on two cores; 20 with `--device cuda`, where there are more structures to a batch), and against torch-sim's own
+loop with the model in this process (the bar is 0.9). Runs in an environment like that of tests/benchmarks/isolation.py,
+which holds the family's packages and ours.
 """
 
 from __future__ import annotations
@@ -26,42 +27,46 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 FMAX, STEPS, ROUNDS = 0.02, 500, 3
+COPIES = {"cpu": 4, "cuda": 64}
+"""Rattled copies of each crystal: enough to fill a batch of the device."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+")
+    parser.add_argument("--device", choices=sorted(COPIES), default="cpu")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside:
-        print(json.dumps(measure(given.names[0])))
+        print(json.dumps(measure(given.names[0], device=given.device)))
         return
     from tests.benchmarks.isolation import run_inside
 
     for name in given.names:
-        for case, ratios in run_inside(name, program=Path(__file__), extra="evaluation").items():
+        found = run_inside(name, program=Path(__file__), extra="evaluation", arguments=["--device", given.device])
+        for case, ratios in found.items():
             spread = f"(of {len(ratios)} rounds {min(ratios):.2f} … {max(ratios):.2f})"
             print(f"{name:16} batched / {case:22} {statistics.median(ratios):5.2f} {spread}", flush=True)
 
 
-def measure(name: str) -> dict[str, list[float]]:
+def measure(name: str, *, device: str) -> dict[str, list[float]]:
     """Structures per second of the batched relaxation over those of the other way, per round, each way in turn."""
     import zoo
     from evaluation.physics.relax import Relaxation, relax
     from zoo import crystals
 
-    starts = [crystals.distorted(known, seed=seed) for known in crystals.names() for seed in range(4)]
+    starts = [crystals.distorted(known, seed=seed) for known in crystals.names() for seed in range(COPIES[device])]
     settings = Relaxation(fmax=FMAX, steps=STEPS)
     found: dict[str, list[float]] = {"ASE, isolated": [], "torch-sim, in process": []}
     with (
-        zoo.load(name, device="cpu", threads=1, isolated=True) as isolated,
-        zoo.load(name, device="cpu", isolated=False) as inside,
+        zoo.load(name, device=device, threads=1, isolated=True) as isolated,
+        zoo.load(name, device=device, isolated=False) as inside,
     ):
         for turn in range(ROUNDS + 1):
             seconds = {
                 "batched": clocked(lambda: relax(isolated, starts, settings)),
                 "ASE, isolated": clocked(lambda: one_by_one(isolated, starts)),
-                "torch-sim, in process": clocked(lambda: in_torch_sim(inside, starts)),
+                "torch-sim, in process": clocked(lambda: in_torch_sim(inside, starts, device)),
             }
             if turn:  # the first one warms up
                 for case, ratios in found.items():
@@ -79,18 +84,18 @@ def one_by_one(potential: Any, starts: Sequence[Atoms]) -> None:
         FIRE(FrechetCellFilter(atoms), logfile=io.StringIO()).run(fmax=FMAX, steps=STEPS)
 
 
-def in_torch_sim(potential: Any, starts: Sequence[Atoms]) -> None:
+def in_torch_sim(potential: Any, starts: Sequence[Atoms], device: str) -> None:
     import torch
     import torch_sim as ts
 
     def converged(state: Any, last_energy: torch.Tensor | None = None) -> torch.Tensor:
         forces = state.deform_grad_forces().norm(dim=1)
-        longest = torch.zeros(state.n_systems, dtype=forces.dtype).scatter_reduce(0, state.system_idx, forces, "amax")
+        longest = forces.new_zeros(state.n_systems).scatter_reduce(0, state.system_idx, forces, "amax")
         return torch.maximum(longest, state.cell_forces.norm(dim=2).amax(1)) < FMAX
 
     ts.optimize(
         system=list(starts),
-        model=potential.as_torch_sim(),
+        model=potential.as_torch_sim(device=device),
         optimizer=ts.Optimizer.fire,
         convergence_fn=converged,
         max_steps=STEPS,
