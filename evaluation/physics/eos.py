@@ -12,7 +12,7 @@ EXTRAPOLATION = 0.10
 # Energies that differ by less than this part of their size are one energy: float32 rounds to 1e-7, and the flattest
 # curve of 13 models that see their neighbours is 2.5e-4. At the reference's distances caesium has no neighbour inside
 # most cutoffs: without this rule the fit's own rounding passes for a bulk modulus.
-FLAT = 1e-5
+FLAT = 2e-6
 
 
 class NoMinimum(ValueError):
