@@ -122,6 +122,7 @@ def _facts(card: Card) -> str:
         "energies": card.energies,
         "forces (claimed)": ", ".join(card.forces),
         "rotation, inversion (claimed)": f"{card.rotation or NOTHING}, {card.inversion or NOTHING}",
+        "at the cutoff (claimed)": "the energy jumps" if card.cutoff_crossing == "jumps" else "",
         "sha256 of the weights": f"`{pinned.weights.sha256}`" if pinned else "",
     }
     return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in facts.items() if value)])

@@ -252,6 +252,9 @@ class Card(_Frozen):
     """Whether equivariance under proper rotations is built in. A claim: the harness measures it."""
     inversion: Literal["exact", "learned"] | None = None
     """The same for inversion, and so for reflections: a network may be built on SO(3) alone."""
+    cutoff_crossing: Literal["smooth", "jumps"] = "smooth"
+    """What the energy does when a neighbour crosses the cutoff. A network whose messages do not fade out there has
+    forces that are a gradient between its jumps alone. A claim: `mlip-zoo check` measures it."""
     fidelities: dict[str, Name] = {}
     """Levels of theory of a multi-fidelity checkpoint → the training set each one speaks for; the default first."""
     dtypes: tuple[Dtype, ...] = ("float32", "float64")

@@ -18,7 +18,7 @@ import numpy as np
 from zoo import crystals
 from zoo.batch import Computes
 from zoo.card import Card
-from zoo.checks import canary, contract, derivatives, face, invariances
+from zoo.checks import canary, continuity, contract, derivatives, face, invariances
 from zoo.checks.bench import Bench
 from zoo.checks.caller import Caller
 from zoo.checks.finding import Check, Conformance, Fault, Finding, Measure, Skipped, Symmetry, graded, table
@@ -36,6 +36,7 @@ CHECKS: tuple[Callable[[Bench], Finding], ...] = (
     contract.determinism,
     derivatives.precision,
     derivatives.forces,
+    continuity.continuity,
     derivatives.net_force,
     derivatives.stress,
     derivatives.voigt_order,

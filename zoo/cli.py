@@ -283,6 +283,7 @@ def _facts_table(card: Card) -> Table:
         "forces (claimed)": ", ".join(card.forces),
         "rotation (claimed)": _or_dash(card.rotation),
         "inversion (claimed)": _or_dash(card.inversion),
+        "at the cutoff (claimed)": "the energy jumps" if card.cutoff_crossing == "jumps" else "",
         "dtypes": ", ".join(card.dtypes),
         "licence": f"code {_or_dash(card.licence.code)}, weights {_or_dash(card.licence.weights)}",
         "paper": card.paper or "",

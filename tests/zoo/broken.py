@@ -149,6 +149,13 @@ def net_drift(atoms: Sequence[Atoms], batch: Batch) -> Batch:
     return replace(batch, forces=[forces + np.array([0.01, 0.0, 0.0]) for forces in batch.forces])
 
 
+def jumping(atoms: Sequence[Atoms], batch: Batch) -> Batch:
+    """A neighbour within 4 Å counts 1 meV at once: forces are exact, and do not see it."""
+    known = [each if np.isfinite(each.positions).all() else Atoms() for each in atoms]
+    ends = [np.count_nonzero(np.linalg.norm(pairs(each)[2], axis=1) < 4.0) if len(each) else 0 for each in known]
+    return replace(batch, energies=batch.energies + 5e-4 * np.array(ends))
+
+
 def nan_stress(atoms: Sequence[Atoms], batch: Batch) -> Batch:
     return replace(batch, stresses=np.full_like(stresses(batch), np.nan))
 

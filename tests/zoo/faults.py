@@ -101,6 +101,12 @@ FAULTS: dict[str, Fault] = {
         "looks like Hartree/bohr: 0.02 ×",
     ),
     "no forces": Fault(lambda: broken.Answers(broken.forces_times(0)), "forces", "all zero, where -dE/dx is not"),
+    "energy jumps at a cutoff": Fault(
+        lambda: broken.Answers(broken.jumping),
+        "continuity",
+        "the energy jumps, as it does where messages do not fade out",
+        frozenset({"forces"}),
+    ),
     "NaN stress": Fault(
         lambda: broken.Answers(broken.nan_stress), "finite", "2 atoms): stress not finite, and no error", None
     ),

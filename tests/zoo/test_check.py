@@ -169,6 +169,26 @@ def test_direct_forces_are_measured_and_not_failed() -> None:
     assert report.passed
 
 
+def test_an_energy_that_jumps_as_its_card_says_is_held_to_the_rest(card: Card) -> None:
+    jumping = FAULTS["energy jumps at a cutoff"].make()
+    card = card.model_copy(update={"canary": None})
+    report = check(jumping, card=card, dtype="float32", inversion="exact")
+    assert statuses(report, "failed") == {"forces", "continuity"}
+    assert "they are -dE/dx, but the energy jumps" in report["forces"].detail
+    admitted = card.model_copy(update={"cutoff_crossing": "jumps"})
+    report = check(jumping, card=admitted, dtype="float32", inversion="exact")
+    assert report.passed
+    assert report["continuity"].status == "skipped"
+    assert report["continuity"].value == pytest.approx(1e-3, rel=0.05)  # both ends of one pair
+    assert report["forces"].status == "passed"
+
+
+def test_jumps_excuse_no_force_that_is_off_everywhere(card: Card) -> None:
+    off = broken.Answers(lambda atoms, batch: broken.forces_times(1.02)(atoms, broken.jumping(atoms, batch)))
+    report = check(off, card=card.model_copy(update={"cutoff_crossing": "jumps"}), dtype="float64")
+    assert report["forces"].status == "failed"
+
+
 def test_direct_forces_must_still_be_repeatable() -> None:
     report = check(FAULTS["noise on repeat"].make(), forces="direct")
     assert statuses(report, "failed") == {"determinism"}

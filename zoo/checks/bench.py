@@ -12,6 +12,7 @@ from zoo.batch import Array, Batch, Computes
 from zoo.card import Card
 from zoo.checks.bounds import BOUNDS, SLOPE_NOISE
 from zoo.checks.caller import Caller
+from zoo.checks.continuity import ForceWork, force_work
 from zoo.checks.finding import Fault, Symmetry
 from zoo.checks.work import VOIGT, Strain, mean_slopes
 from zoo.mode import Averaging, Dtype, Forces
@@ -79,6 +80,16 @@ class Bench:
     def reference(self) -> Batch:
         """The answer to `structures`; raises Fault where it is not usable."""
         return usable(self.raw, self.structures)
+
+    @property
+    def jumps(self) -> bool:
+        """Whether the card admits that the energy jumps where a neighbour crosses the cutoff."""
+        return self.card is not None and self.card.cutoff_crossing == "jumps"
+
+    @cached_property
+    def force_work(self) -> ForceWork:
+        """What forces and energy say of short displacements of `structures`."""
+        return force_work(self)
 
     @cached_property
     def strain_work(self) -> tuple[Array, Array]:

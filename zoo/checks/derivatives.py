@@ -10,8 +10,9 @@ import numpy as np
 from zoo.batch import Array
 from zoo.checks.bench import Bench
 from zoo.checks.bounds import RESOLUTION, SLOPE
+from zoo.checks.continuity import unit_vectors
 from zoo.checks.finding import Fault, Finding, Measure, Skipped
-from zoo.checks.work import DISPLACEMENT, STRAIN, Displacement, mean_slopes
+from zoo.checks.work import DISPLACEMENT, STRAIN, Displacement
 
 _SEED = 20190905
 _EXPLAINED = 0.01
@@ -31,17 +32,11 @@ _PROGRAMS: dict[Order, str] = {("xy", "xz", "yz"): " (LAMMPS's order)", ("xy", "
 
 def forces(bench: Bench) -> Finding:
     """The work of the forces is what the energy loses, along the forces themselves and in a random direction."""
-    rng = np.random.default_rng(_SEED)
-    forces = bench.reference.forces
-    paths = [
-        Displacement(atoms, direction)
-        for atoms, along in zip(bench.structures, forces, strict=True)
-        for direction in _unit_vectors(along, rng)
-    ]
-    claimed, real = mean_slopes(paths, bench.answer)
-    shape, sizes = (len(bench.structures), -1), np.array([len(atoms) for atoms in bench.structures])
-    found, expected = -claimed.reshape(shape), -real.reshape(shape)
+    work, sizes = bench.force_work, np.array([len(atoms) for atoms in bench.structures])
+    found, expected = -work.claimed, -(work.smooth if bench.jumps else work.real)
     diagnosis = _explained(found, expected, "-dE/dx", _force_faults(sizes))
+    if work.jumps.any() and _left(found, -work.smooth) < _EXPLAINED:
+        diagnosis = "they are -dE/dx, but the energy jumps; see 'continuity'"
     noise = bench.slope_noise(DISPLACEMENT)
     return _against_energy(bench, found, expected, noise, what="force", unit="eV/Å", diagnosis=diagnosis)
 
@@ -91,7 +86,7 @@ def precision(bench: Bench) -> Finding:
     if bench.dtype != "float64":
         raise Skipped("float64 was not asked for")
     rng = np.random.default_rng(_SEED)
-    paths = [Displacement(atoms, _unit_vectors(atoms.positions, rng)[-1]) for atoms in bench.structures]
+    paths = [Displacement(atoms, unit_vectors(atoms.positions, rng)[-1]) for atoms in bench.structures]
     batch = bench.answer([path.at(point * _SMALL) for path in paths for point in (-2, -1, 0, 1, 2)])
     # A smooth energy's fourth difference is h⁴ d⁴E/dx⁴, about 1e-13 eV; what it shows beyond that is rounding.
     rounding = abs(batch.energies.reshape(-1, 5) @ _FOURTH)
@@ -189,12 +184,6 @@ def _misfits(found: Array, expected: Array) -> dict[Order, float]:
         misfit = abs(told - factors * found)[:, 3:].max()
         misfits[tuple(_DECLARED[index] for index in order)] = float(misfit)
     return misfits
-
-
-def _unit_vectors(along: Array, rng: np.random.Generator) -> list[Array]:
-    """Two unit vectors of displacement (n, 3): along the forces, where any error is largest, and a random one."""
-    vectors = [along if along.any() else rng.normal(size=along.shape), rng.normal(size=along.shape)]
-    return [vector / np.linalg.norm(vector) for vector in vectors]
 
 
 def _stresses(bench: Bench) -> Array:
