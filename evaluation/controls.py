@@ -1,4 +1,4 @@
-"""Controls: crystals whose stability is known, built here; some must fall out of their structure, the others must not."""
+"""Controls: crystals of known stability, built here; some must fall out of their structure, the others must not."""
 
 from __future__ import annotations
 

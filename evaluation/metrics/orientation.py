@@ -52,7 +52,7 @@ def optical(frequencies: Array) -> Array:
 
 
 def frequency_spread(ran: Sequence[Ran], qpoints: Array) -> float | None:
-    """THz, over q points and modes, paired by order; without the three acoustic modes at Γ, which are zero."""
+    """Of frequencies, THz, over q points and modes, paired by order; without the three acoustic modes at Γ, which are zero."""
     row = gamma(qpoints)
     return spread(
         np.array([[*optical(run.frequencies[row]), *np.delete(run.frequencies, row, axis=0).ravel()] for run in ran])
@@ -60,25 +60,25 @@ def frequency_spread(ran: Sequence[Ran], qpoints: Array) -> float | None:
 
 
 def gamma_spread(ran: Sequence[Ran], qpoints: Array) -> float | None:
-    """THz, likewise of the modes at Γ; None for one atom in the primitive cell, which has acoustic modes alone."""
+    """Likewise of the modes at Γ; None for one atom in the primitive cell, which has acoustic modes alone."""
     row = gamma(qpoints)
     return spread(np.array([optical(run.frequencies[row]) for run in ran]))
 
 
 def omega_max_spread(ran: Sequence[Ran]) -> float | None:
-    """THz"""
+    """Of the highest frequency, THz."""
     return spread(np.array([run.frequencies.max() for run in ran]))
 
 
 def volume_spread(ran: Sequence[Ran]) -> float | None:
-    """%, of the mean volume."""
+    """Of the relaxed volume, in % of its mean."""
     volumes = np.array([run.volume for run in ran])
     found = spread(volumes)
     return None if found is None else float(found / volumes.mean() * 100)
 
 
 def energy_spread(ran: Sequence[Ran]) -> float | None:
-    """meV/atom"""
+    """Of the relaxed energy, meV/atom."""
     found = spread(np.array([run.energy for run in ran]))
     return None if found is None else found * 1000
 

@@ -99,7 +99,7 @@ _EXPECTED = {
 
 
 def scores(rows: Sequence[Mapping[str, object]]) -> dict[str, Score]:
-    """Means over crystals. A figure that an answered crystal cannot have (one atom has no optical modes) is not missed."""
+    """Means over crystals. A figure that an ok crystal cannot have (one atom has no optical modes) is not missed."""
     found = {}
     for metric in METRICS:
         asked = _EXPECTED.get(metric.name)

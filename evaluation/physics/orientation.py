@@ -104,7 +104,8 @@ def workflows(potential: Computes, cases: Sequence[Case], settings: Settings) ->
     for (i, _), ideal, free, plan, cells in zip(places, perfect, distorted, plans, streams, strict=True):
         rows = slice(first, first + len(cells))
         first += len(cells)
-        frequencies, error = None, ideal.error or "the relaxation gave no structure"
+        frequencies: Array | None = None
+        error: str | None = ideal.error or "the relaxation gave no structure"
         calls, seconds = np.zeros(0, dtype=np.int64), 0.0
         if plan is not None and answers is not None:
             error = next(filter(None, answers.errors[rows]), None)

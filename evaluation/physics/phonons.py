@@ -165,8 +165,8 @@ def dynamics(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: 
 def full_set_frequencies(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: Array) -> Array:
     """Frequencies (n_q, n_modes), THz, imaginary ones negative, from the full set, blind to the space group.
 
-    `forces` as in `dynamics`. Both sum rules and index permutation are imposed, so that acoustic modes vanish at Γ; what
-    the forces lack of the crystal's own symmetry is left.
+    `forces` as in `dynamics`. Both sum rules and index permutation are imposed, so that acoustic modes vanish at Γ;
+    what the forces lack of the crystal's own symmetry is left.
     """
     plain = crystal.without_symmetry
     plain.force_constants = _force_constants(plain, moved, moved.full, forces[1:])

@@ -13,10 +13,10 @@ A potential, or a remedy, that makes everything symmetric would look perfect in 
 Three controls are unstable in DFT and *must break*: bcc aluminium, cubic BaTiO3, and cubic KTaO3 held at a lattice
 constant 2 % too large. An unstable crystal is a saddle point, which nothing that runs downhill can reach, so its
 perfect structure is relaxed with its space group kept; the phonons there must have an imaginary mode. And a relaxation
-that starts from a distorted structure, with nothing kept, must end in another space group and lower in energy. Both must
-happen in an orientation for it to count. All other crystals are stable and *must hold*: MgO, silicon, copper and the
-rest keep their space group when they are relaxed from the perfect structure, have no imaginary mode, and come back to
-their space group (at 0.01 Å) from the distorted one.
+that starts from a distorted structure, with nothing kept, must end in another space group and lower in energy. Both
+must happen in an orientation for it to count. All other crystals are stable and *must hold*: MgO, silicon, copper and
+the rest keep their space group when they are relaxed from the perfect structure, have no imaginary mode, and come back
+to their space group (at 0.01 Å) from the distorted one.
 
 A model may fail these controls without any fault of orientation: where its energy has no instability in BaTiO3, no
 rotation will bring one about. The figures of the upright run, and the spreads, tell which it is. A control that fails

@@ -12,7 +12,7 @@ from evaluation.packed import pack, unpack
 from evaluation.record import Record
 from evaluation.tasks.orientation import TASK
 from leaderboard import views
-from leaderboard.views.orientation import VIEW
+from leaderboard.views.orientation import VIEW, OrientationView
 
 CELL = [[0.0, 2.105, 2.105], [2.105, 0.0, 2.105], [2.105, 2.105, 0.0]]
 QPOINTS = [[0.0, 0.0, 0.0], [0.5, 0.5, 0.0]]
@@ -46,11 +46,12 @@ def records() -> list[Record]:
 
 
 def test_what_must_break_comes_first_and_every_mode_has_a_line(records: list[Record]) -> None:
-    assert views.view("orientation") is VIEW
+    assert isinstance(views.view("orientation"), OrientationView)
     gone, magnesia = VIEW.panels(records, TASK.table(records))
     assert (gone.title, gone.mark, gone.reason) == ("KTaO3-perovskite", "must break", "unsupported: not Ta")
     assert gone.datasets is None
-    assert (magnesia.mark, magnesia.note) == (None, "ω spread 1.061 THz, holds in 7 of 9")
+    # one of nine modes is 9 THz off in one of eight runs: √(81 · 7/64 / 9)
+    assert (magnesia.mark, magnesia.note) == (None, "ω spread 0.992 THz, holds in 7 of 9")
     assert magnesia.datasets is not None
     modes = magnesia.datasets["modes"]
     assert len(modes) == 8 * 5  # lowest, three at Γ, highest
