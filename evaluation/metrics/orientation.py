@@ -52,7 +52,7 @@ def optical(frequencies: Array) -> Array:
 
 
 def frequency_spread(ran: Sequence[Ran], qpoints: Array) -> float | None:
-    """Of frequencies, THz, over q points and modes, paired by order; without the three acoustic modes at Γ, which are zero."""
+    """Of frequencies, THz, over q points and modes, paired by order, without the three acoustic modes at Γ."""
     row = gamma(qpoints)
     return spread(
         np.array([[*optical(run.frequencies[row]), *np.delete(run.frequencies, row, axis=0).ravel()] for run in ran])
