@@ -105,6 +105,15 @@ def n_displacements(crystal: Crystal, *, distance: float) -> int:
     return len(_rows(crystal.with_symmetry, distance, [], plus_minus="auto"))
 
 
+def full_displacements(crystal: Crystal, *, distance: float) -> Displacements:
+    """The full set alone: the reduced one is empty, and no symmetry is looked for. Raises NoPrimitiveCell likewise."""
+    rows: list[tuple[int, Array]] = []
+    full = _rows(crystal.without_symmetry, distance, rows, plus_minus=True)
+    return Displacements(
+        atoms=tuple(atom for atom, _ in rows), vectors=np.array([v for _, v in rows]), full=full, reduced=()
+    )
+
+
 def supercells(crystal: Crystal, moved: Displacements) -> list[Atoms]:
     """The undisplaced supercell, then one for each row of `moved`."""
     from phonopy.structure.cells import get_supercell
@@ -151,6 +160,30 @@ def dynamics(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: 
         reduced=figures[1],
         equilibrium_force=float(np.abs(forces[0]).max()),
     )
+
+
+def full_set_frequencies(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: Array) -> Array:
+    """Frequencies (n_q, n_modes), THz, imaginary ones negative, from the full set, blind to the space group.
+
+    `forces` as in `dynamics`. Both sum rules and index permutation are imposed, so that acoustic modes vanish at Γ;
+    what the forces lack of the crystal's own symmetry is left.
+    """
+    plain = crystal.without_symmetry
+    plain.force_constants = _force_constants(plain, moved, moved.full, forces[1:])
+    plain.symmetrize_force_constants(show_drift=False)
+    return np.array(plain.run_qpoints(qpoints).frequencies)
+
+
+def commensurate(crystal: Crystal) -> Array:
+    """q points (n, 3), fractional, whose waves fit into the supercell, Γ first: as many as it has primitive cells.
+
+    There, and there only, frequencies from displaced supercells are exact, however far the forces reach.
+    """
+    from phonopy.harmonic.dynmat_to_fc import get_commensurate_points
+
+    primitive = np.linalg.inv(crystal.primitive_matrix) @ crystal.supercell_matrix
+    points = np.array(get_commensurate_points(np.rint(primitive).astype(int)))
+    return points[np.argsort(np.abs(points).max(axis=1) > SAME, kind="stable")]
 
 
 def mesh(crystal: Crystal, divisions: tuple[int, int, int]) -> tuple[Array, Array]:

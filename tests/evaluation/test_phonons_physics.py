@@ -135,3 +135,33 @@ def test_a_mesh_holds_the_whole_zone() -> None:
     assert weights.sum() == 125
     assert len(qpoints) == len(weights) < 20
     assert np.abs(qpoints).max() <= 0.5
+
+
+def test_the_full_set_alone_says_the_same_of_a_sound_potential_and_more_of_a_broken_one() -> None:
+    primitive = Crystal(bulk("MgO", "rocksalt", a=4.21), np.rint(2 * np.linalg.inv(FCC)).astype(int), np.eye(3), 1e-5)
+    qpoints = phonons.commensurate(primitive)
+    spread = []
+    for potential in (Springs(), Surrogate(Springs(), quadrupole=0.5)):
+        moved = phonons.full_displacements(primitive, distance=0.03)
+        assert (len(moved.full), len(moved.atoms), moved.reduced) == (12, 12, ())
+        forces = np.array(potential.compute(phonons.supercells(primitive, moved)).forces)
+        found = phonons.full_set_frequencies(primitive, moved, forces, qpoints=qpoints)
+        assert found[0, :3] == pytest.approx([0, 0, 0], abs=1e-5)  # the sum rules are imposed on both
+        both = phonons.displacements(primitive, distance=0.03)
+        forces = np.array(potential.compute(phonons.supercells(primitive, both)).forces)
+        spread.append(np.abs(found - phonons.dynamics(primitive, both, forces, qpoints=qpoints).frequencies).max())
+    assert spread[0] < 1e-3
+    assert spread[1] > 0.01
+
+
+@pytest.mark.parametrize("crystal", [CU, MGO])
+def test_commensurate_points_fit_into_the_supercell(crystal: Crystal) -> None:
+    points = phonons.commensurate(crystal)
+    assert len(points) == 32
+    assert points[0].tolist() == [0, 0, 0]
+    primitive = crystal.primitive_matrix.T @ crystal.atoms.cell.array
+    waves = points @ np.linalg.inv(primitive).T  # 1/Å
+    supercell = crystal.supercell_matrix.T @ crystal.atoms.cell.array
+    turns = waves @ supercell.T
+    assert turns == pytest.approx(np.rint(turns), abs=1e-9)
+    assert len(np.unique(np.round(points % 1, 6), axis=0)) == 32

@@ -1,0 +1,353 @@
+"""The whole workflow, relaxation and then phonons, of one crystal in nine orientations: what differs between them.
+
+Which way a crystal lies in space is nobody's business, and no number that comes of it may depend on that. Here each
+crystal goes through relaxation and phonons nine times: upright, turned by four fixed random rotations, and by four more
+with inversion. An error that is small in a single force has then had all its chances: to pull a relaxation into
+another structure, to cost the crystal its space group, to turn a soft mode imaginary. Reported is the spread of the
+end's energy, volume and frequencies over the orientations (root mean square of the distances from their mean), how many
+runs end in the known space group, and how many agree with the upright one. No symmetry is kept in these relaxations and
+none is used in the displacements: each atom of the primitive cell moves both ways along each axis. The usual, reduced
+set of displacements would put back the very symmetry whose loss is to be seen.
+
+A potential, or a remedy, that makes everything symmetric would look perfect in that. So both directions are asked.
+Three controls are unstable in DFT and *must break*: bcc aluminium, cubic BaTiO3, and cubic KTaO3 held at a lattice
+constant 2 % too large. An unstable crystal is a saddle point, which nothing that runs downhill can reach, so its
+perfect structure is relaxed with its space group kept; the phonons there must have an imaginary mode. And a relaxation
+that starts from a distorted structure, with nothing kept, must end in another space group and lower in energy. Both
+must happen in an orientation for it to count. All other crystals are stable and *must hold*: MgO, silicon, copper and
+the rest keep their space group when they are relaxed from the perfect structure, have no imaginary mode, and come back
+to their space group (at 0.01 Å) from the distorted one.
+
+A model may fail these controls without any fault of orientation: where its energy has no instability in BaTiO3, no
+rotation will bring one about. The figures of the upright run, and the spreads, tell which it is. A control that fails
+upright and turned alike, while energy and frequencies have no spread, is a matter of the model's physics; one that goes
+right upright and wrong when turned is a matter of orientation. With a spread and wrong everywhere, both may be at work:
+an orientation error does not spare the upright crystal. Accuracy is not asked: there is no reference but the crystal
+itself, its known group and its known stability. Frequencies are those at q points that fit into the supercell of 2 × 2
+× 2 conventional cells, where they are exact whatever the range of the forces; a soft mode of longer waves is not seen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from evaluation import dataset, phonondb
+from evaluation.controls import Control, Expected
+from evaluation.metric import Score
+from evaluation.metrics import orientation, phonon
+from evaluation.metrics.geometry import Crystal, space_group
+from evaluation.metrics.orientation import Ran
+from evaluation.metrics.orientation_scores import METRICS, scores
+from evaluation.packed import pack, unpack
+from evaluation.physics.orientation import Case, Outcome, Settings, workflows
+from evaluation.physics.phonons import commensurate
+from evaluation.record import Record
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo import crystals
+from zoo.batch import UNSUPPORTED
+from zoo.front_matter import read_yaml
+from zoo.rotation import from_quaternion
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from numpy.typing import NDArray
+
+    from evaluation.physics.relax import Relaxed
+    from zoo.batch import Computes
+
+    Array = NDArray[np.float64]
+
+FREQUENCY_QUANTUM = 1e-6
+"""THz: what stored frequencies are rounded to."""
+FEWEST = 2
+"""Orientations with an answer that a crystal needs: of fewer there is no spread."""
+SPREADS = ("frequency_spread", "omega_max_spread", "gamma_spread", "energy_spread", "volume_spread")
+GROUPS = ("group", "strict_group")
+SHARES = ("verdict_agreement", "group_agreement", "group_loose", "group_strict", "imaginary", "left", "converged")
+COLUMNS = (*SPREADS, *SHARES, "omega_max", "omega_min", "depth", "answers", "control", "control_upright")
+"""Of a row, besides sample, status, error and expected."""
+
+Quaternion = tuple[float, float, float, float]
+
+
+class Imaginary(BaseModel):
+    """Of evaluation.metrics.phonon.Thresholds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    acoustic: float
+    optical: float
+    elsewhere: float
+
+
+class OrientationProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/orientation-v1.yaml`, which says what they are."""
+
+    rotations: tuple[Quaternion, ...]
+    rotations_with_inversion: tuple[Quaternion, ...]
+    fmax: float
+    distorted_fmax: float
+    steps: int
+    optimizer: Literal["fire", "lbfgs"]
+    symprec: float
+    rattle: float
+    strain: float
+    displacement: float
+    supercell: int
+    imaginary: Imaginary
+    loose_symprec: float
+    strict_symprec: float
+    downhill: float
+    crystals: dict[str, Control]
+    phonondb: int
+
+    @property
+    def settings(self) -> Settings:
+        """As the physics takes them: upright first, then the proper, then the improper rotations."""
+        turns = [from_quaternion(np.array(q)) for q in self.rotations]
+        mirrors = [-from_quaternion(np.array(q)) for q in self.rotations_with_inversion]
+        same = ("fmax", "distorted_fmax", "steps", "optimizer", "symprec", "displacement")
+        return Settings(
+            rotations=np.array([np.eye(3), *turns, *mirrors]), **{name: getattr(self, name) for name in same}
+        )
+
+
+class Orientation:
+    """The task; see the module's docstring."""
+
+    name = "orientation"
+    title = "Orientation"
+    metrics = METRICS
+    reference_theory: str | None = None
+
+    @cached_property
+    def protocol(self) -> OrientationProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "orientation-v1.yaml", OrientationProtocol)
+
+    @property
+    def dataset_sha256(self) -> str:
+        return dataset.load(phonondb.DATASET).identity
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        """The controls of a tier in the protocol's order, then PhononDB's solids by name."""
+        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        built = [(name, control) for name, control in self.protocol.crystals.items() if control.subset in chosen]
+        built.sort(key=lambda pair: SUBSETS.index(pair[1].subset))
+        found = [Sample(id=name, atoms=control.built(name), subset=control.subset) for name, control in built]
+        if subset == "full":
+            found += [Sample(id=name, atoms=self._case(name).atoms, subset="full") for name in self._solids()]
+        return found
+
+    def expected(self, name: str) -> Expected:
+        """What the crystal of that id must do; all solids of PhononDB are stable."""
+        control = self.protocol.crystals.get(name)
+        return "holds" if control is None else control.expected
+
+    def _solids(self) -> list[str]:
+        """Raises DatasetUnavailable."""
+        others = [name for name in phonondb.solids() if name not in self.protocol.crystals]
+        ordered = sorted(others, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        return sorted(ordered[: self.protocol.phonondb])
+
+    def _case(self, name: str) -> Case:
+        """The crystal of that id, upright."""
+        control = self.protocol.crystals.get(name)
+        if control is None:
+            solid = phonondb.solids()[name]
+            atoms, primitive_matrix, cell = (
+                _primitive(solid.atoms, solid.primitive_matrix),
+                solid.primitive_matrix,
+                "full",
+            )
+        else:
+            atoms, primitive_matrix, cell = control.built(name), control.primitive_matrix, control.cell
+        repeats = self.protocol.supercell * np.linalg.inv(primitive_matrix)
+        return Case(
+            atoms=atoms,
+            distorted=crystals.distort(
+                atoms,
+                seed=int(hashlib.sha256(name.encode()).hexdigest()[:8], 16),
+                rattle=self.protocol.rattle,
+                strain=self.protocol.strain if cell == "full" else 0.0,
+            ),
+            supercell_matrix=np.rint(repeats).astype(np.int64),
+            cell=cell,  # type: ignore[arg-type]  # mypy loses the literals of two branches
+            keeps_group=self.expected(name) == "breaks",
+        )
+
+    def _group(self, name: str) -> int:
+        """Known space group, international number."""
+        control = self.protocol.crystals.get(name)
+        return phonondb.solids()[name].space_group if control is None else control.space_group
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        cases = [self._case(sample.id) for sample in samples]
+        found = workflows(potential, cases, self.protocol.settings)
+        return [self._record(*each) for each in zip(samples, cases, found, strict=True)]
+
+    def _record(self, sample: Sample, case: Case, outcomes: Sequence[Outcome]) -> Record:
+        cost = {
+            "force_calls": sum(outcome.force_calls for outcome in outcomes),
+            "atom_calls": sum(outcome.atom_calls for outcome in outcomes),
+            "seconds": sum(outcome.seconds for outcome in outcomes),
+        }
+        errors = [(place, outcome.error) for place, outcome in enumerate(outcomes) if outcome.error is not None]
+        if len(outcomes) - len(errors) < FEWEST:
+            place, error = errors[0]
+            if error.startswith(UNSUPPORTED):
+                return Record(sample=sample.id, status="unsupported", error=error, **cost)  # type: ignore[arg-type]
+            error = f"{len(errors)} of {len(outcomes)} orientations failed, number {place} first: {error}"
+            return Record(sample=sample.id, status="failed", error=error, **cost)  # type: ignore[arg-type]
+        return Record(
+            sample=sample.id,
+            status="ok",
+            outputs={
+                "space_group": self._group(sample.id),
+                "numbers": case.atoms.numbers.tolist(),
+                "qpoints": commensurate(case.crystal).tolist(),
+                "orientations": [_outputs(outcome) for outcome in outcomes],
+            },
+            **cost,  # type: ignore[arg-type]
+        )
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def _row(self, record: Record) -> Row:
+        row: Row = {"sample": record.sample, "status": record.status, "error": record.error}
+        row |= {"expected": self.expected(record.sample)} | dict.fromkeys(COLUMNS)
+        if record.status == "failed":
+            return row | {"control": 0.0, "control_upright": 0.0}
+        return row if record.status != "ok" else row | self._figures(record)
+
+    def _figures(self, record: Record) -> Row:
+        """Of an ok record; the keys are COLUMNS."""
+        runs, qpoints, known = self.runs(record), np.array(record.outputs["qpoints"]), _known(record)
+        ran = [run for run in runs if run is not None]
+        holds = self.expected(record.sample) == "holds"
+        right = [run is not None and self.is_right(record, run) for run in runs]
+        lower = [run.distorted_energy - run.energy for run in ran if run.distorted_energy is not None]
+        # a run without an answer agrees with none but an upright one without an answer, and has kept no group
+        verdicts = [None if run is None else run.imaginary for run in runs]
+        loose, strict = ([None if run is None else getattr(run, name) for run in runs] for name in GROUPS)
+        return {
+            "frequency_spread": orientation.frequency_spread(ran, qpoints),
+            "omega_max_spread": orientation.omega_max_spread(ran),
+            "gamma_spread": orientation.gamma_spread(ran, qpoints),
+            "energy_spread": orientation.energy_spread(ran),
+            "volume_spread": orientation.volume_spread(ran),
+            "verdict_agreement": orientation.share([each == verdicts[0] for each in verdicts[1:]]),
+            "group_agreement": orientation.share([each == loose[0] for each in loose[1:]]) if holds else None,
+            "group_loose": orientation.share([each == known for each in loose]) if holds else None,
+            "group_strict": orientation.share([each == known for each in strict]) if holds else None,
+            "imaginary": orientation.share([run.imaginary for run in ran]),
+            "left": orientation.share([self._left(run, known) for run in ran]),
+            "converged": orientation.share([bool(each["converged"]) for each in _answered(record)]),
+            "omega_max": float(np.mean([run.frequencies.max() for run in ran])),
+            "omega_min": float(min(run.frequencies.min() for run in ran)),
+            "depth": float(np.mean(lower)) * 1000 if lower else None,
+            "answers": len(ran) / len(runs),
+            "control": orientation.share(right),
+            "control_upright": float(right[0]),
+        }
+
+    def runs(self, record: Record) -> list[Ran | None]:
+        """How each orientation of an ok record ended, upright first; None for one without an answer."""
+        numbers, qpoints = np.array(record.outputs["numbers"]), np.array(record.outputs["qpoints"])
+        loose, strict = self.protocol.loose_symprec, self.protocol.strict_symprec
+        limits = phonon.Thresholds(**self.protocol.imaginary.model_dump())
+        found: list[Ran | None] = []
+        for each in _orientations(record):
+            if each["error"] is not None:
+                found.append(None)
+                continue
+            distorted, frequencies = cast("dict[str, JsonValue]", each["distorted"]), unpack(each["frequencies"])
+            fell = distorted["error"] is None
+            found.append(
+                Ran(
+                    energy=cast(float, each["energy"]) / len(numbers),
+                    volume=float(np.linalg.det(np.array(each["cell"]))) / len(numbers),
+                    frequencies=frequencies,
+                    imaginary=not phonon.stable(frequencies, qpoints, limits),
+                    group=_number(numbers, each, loose),
+                    strict_group=_number(numbers, each, strict),
+                    distorted_group=_number(numbers, distorted, loose) if fell else None,
+                    distorted_energy=cast(float, distorted["energy"]) / len(numbers) if fell else None,
+                )
+            )
+        return found
+
+    def is_right(self, record: Record, run: Ran) -> bool:
+        """Whether an orientation of an ok record did what the crystal must do."""
+        if self.expected(record.sample) == "breaks":
+            return orientation.breaks(run, _known(record), downhill=self.protocol.downhill)
+        return orientation.holds(run, _known(record))
+
+    def _left(self, run: Ran, known: int) -> bool:
+        return orientation.left(run, known, downhill=self.protocol.downhill)
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        return scores(rows)
+
+
+def _primitive(atoms: Atoms, primitive_matrix: Array) -> Atoms:
+    """The primitive cell of a conventional one."""
+    from ase import Atoms as AseAtoms
+    from phonopy.structure.atoms import PhonopyAtoms
+    from phonopy.structure.cells import get_primitive
+
+    cell = PhonopyAtoms(numbers=atoms.numbers, cell=atoms.cell.array, scaled_positions=atoms.get_scaled_positions())
+    found = get_primitive(cell, primitive_matrix)
+    return AseAtoms(numbers=found.numbers, cell=found.cell, scaled_positions=found.scaled_positions, pbc=True)
+
+
+def _outputs(outcome: Outcome) -> dict[str, JsonValue]:
+    """One orientation in a record: what came of the perfect start, and under `distorted` of the other."""
+    found: dict[str, JsonValue] = {"error": outcome.error, "distorted": _ended(outcome.distorted)}
+    if outcome.frequencies is None:
+        return found
+    return found | _ended(outcome.relaxed) | {"frequencies": pack(outcome.frequencies, quantum=FREQUENCY_QUANTUM)}
+
+
+def _ended(relaxed: Relaxed) -> dict[str, JsonValue]:
+    if relaxed.atoms is None or relaxed.error is not None:
+        return {"error": relaxed.error or "the relaxation gave no structure"}
+    return {
+        "error": None,
+        "energy": relaxed.energies[-1],
+        "cell": relaxed.atoms.cell.array.tolist(),
+        "positions": relaxed.atoms.positions.tolist(),
+        "converged": relaxed.converged,
+        "steps": relaxed.steps,
+        "max_force": relaxed.max_forces[-1],
+        "max_cell_force": relaxed.max_cell_forces[-1] if relaxed.max_cell_forces else None,
+    }
+
+
+def _orientations(record: Record) -> list[dict[str, JsonValue]]:
+    return cast("list[dict[str, JsonValue]]", record.outputs["orientations"])
+
+
+def _answered(record: Record) -> list[dict[str, JsonValue]]:
+    return [each for each in _orientations(record) if each["error"] is None]
+
+
+def _known(record: Record) -> int:
+    return cast(int, record.outputs["space_group"])
+
+
+def _number(numbers: NDArray[np.int64], ended: dict[str, JsonValue], symprec: float) -> int | None:
+    found = space_group(Crystal(numbers, np.array(ended["cell"]), np.array(ended["positions"])), symprec)
+    return None if found is None else found.number
+
+
+TASK = Orientation()

@@ -1,0 +1,119 @@
+"""Orientation: the frequencies of every crystal, run by run; a sound potential draws level lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+import numpy as np
+
+from evaluation.metrics.orientation import optical
+from evaluation.metrics.phonon import gamma
+from evaluation.record import Record
+from evaluation.tasks.orientation import TASK
+from leaderboard.digits import figure
+from leaderboard.views import Column, Datasets, Panel, Spec
+
+_DECIMALS = 3
+"""THz: of what is drawn."""
+
+
+class OrientationView:
+    """The view; lines join what is the same mode if the order of the modes is the same."""
+
+    columns = (
+        Column("frequency_spread", "ω spread", "THz", 4),
+        Column("omega_max_spread", "ω max spread", "THz", 4),
+        Column("gamma_spread", "ω(Γ) spread", "THz", 4),
+        Column("energy_spread", "E spread", "meV/atom", 4),
+        Column("volume_spread", "V spread", "%", 4),
+        Column("omega_min", "ω min", "THz", 2),
+        Column("omega_max", "ω max", "THz", 2),
+        Column("imaginary", "imaginary", "of runs", 2),
+        Column("verdict_agreement", "verdict as upright", "of runs", 2),
+        Column("group_agreement", "group as upright", "of runs", 2),
+        Column("group_loose", "group kept", "of runs", 2),
+        Column("group_strict", "…, 1e-5 Å", "of runs", 2),
+        Column("left", "left when pushed", "of runs", 2),
+        Column("depth", "distorted start ends at", "meV/atom", 3),
+        Column("control", "does what it must", "of runs", 2),
+        Column("control_upright", "…, upright", "", 0),
+        Column("converged", "converged", "of runs", 2),
+        Column("answers", "answers", "of runs", 2),
+    )
+    caption = (
+        "Frequencies (THz; below zero: imaginary) in each run: 0 is the upright crystal, 1 to 4 are turned, 5 to 8 "
+        "turned and inverted. Shown are the optical modes at Γ and the lowest and highest of all. A sound potential "
+        "draws level lines. A cross at the bottom: the run did not do what the crystal must, or has no answer."
+    )
+
+    def spec(self) -> Spec:
+        """Lines over the dataset `modes` (columns run, w, mode), crosses over `wrong` (run), a rule over `zero` (w)."""
+        import altair as alt
+
+        runs = list(range(len(TASK.protocol.settings.rotations)))
+        x = alt.X("run:O").title(None).scale(domain=runs).axis(labelAngle=0, ticks=False)
+        y = alt.Y("w:Q").title(None).axis(tickCount=4)
+        tooltip = [alt.Tooltip("run:O", title="run"), alt.Tooltip("w:Q", title="ω (THz)")]
+        zero = alt.Chart(alt.NamedData("zero")).mark_rule(style="reference", strokeWidth=1).encode(y=y)
+        lines = (
+            alt.Chart(alt.NamedData("modes"))
+            .mark_line(point=alt.OverlayMarkDef(size=14), strokeWidth=1)
+            .encode(x, y, alt.Detail("mode:N"), tooltip=tooltip)
+        )
+        wrong = (
+            alt.Chart(alt.NamedData("wrong"))
+            .mark_point(shape="cross", size=40, filled=True)
+            .encode(x=x, y=alt.value("height"))
+        )
+        spec: Spec = alt.layer(zero, lines, wrong).properties(width="container", height=130).to_dict()
+        return spec
+
+    def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
+        """One panel per crystal: those that must break first, then by name."""
+        by_sample = {record.sample: record for record in records}
+        ordered = sorted(rows, key=lambda row: (row["expected"] != "breaks", str(row["sample"])))
+        return [_panel(by_sample[str(row["sample"])], row) for row in ordered]
+
+
+def _panel(record: Record, row: Mapping[str, object]) -> Panel:
+    ok = record.status == "ok"
+    says = ""
+    if ok:
+        n = len(TASK.runs(record))
+        right = round(cast(float, row["control"]) * n)
+        spread = figure(cast("float | None", row["frequency_spread"]), _DECIMALS)
+        says = f"ω spread {spread} THz, {row['expected']} in {right} of {n}"
+    reason = None if ok else str(row["error"] or "no answer")
+    return Panel(
+        title=record.sample,
+        mark="must break" if row["expected"] == "breaks" else None,
+        note=says,
+        reason=reason,
+        alt=f"Frequencies of {record.sample} in every orientation: {reason or says}",
+        datasets=_datasets(record) if ok else None,
+    )
+
+
+def _datasets(record: Record) -> Datasets:
+    return {"modes": list(_modes(record)), "wrong": list(_wrong(record)), "zero": [{"w": 0.0}]}
+
+
+def _modes(record: Record) -> Iterator[dict[str, float]]:
+    row = gamma(np.array(record.outputs["qpoints"]))
+    for run, ended in enumerate(TASK.runs(record)):
+        if ended is None:
+            continue
+        found = ended.frequencies
+        shown = [float(found.min()), *optical(found[row]).tolist(), float(found.max())]
+        for mode, frequency in enumerate(shown):
+            yield {"run": run, "w": round(frequency, _DECIMALS), "mode": mode}
+
+
+def _wrong(record: Record) -> Iterator[dict[str, float]]:
+    for run, ended in enumerate(TASK.runs(record)):
+        if ended is None or not TASK.is_right(record, ended):
+            yield {"run": run}
+
+
+VIEW = OrientationView()
