@@ -37,25 +37,52 @@ class GoodEnough:
     """Of the best rung's error."""
 
 
+@dataclass(frozen=True)
+class Means:
+    """Of one rung, over the crystals that are compared."""
+
+    cost: float
+    error: float
+    """THz."""
+
+
+def means(rows: Sequence[Row], rungs: Sequence[str], figure: str) -> dict[str, Means]:
+    """Mean cost and mean of the error `figure` of every rung that can be compared, and in the order of `rungs`.
+
+    The crystals are those for which the usual workflow has a cost; a rung is compared that has both numbers for each
+    of them, so that all means are over the same crystals. A rung that is its own best has no error there: it is left
+    out.
+    """
+    common = [row for row in rows if _number(row, column("usual", "cost")) is not None]
+    found = {}
+    for rung in rungs:
+        pairs = [(_number(row, column(rung, "cost")), _number(row, column(rung, figure))) for row in common]
+        if pairs and all(None not in pair for pair in pairs):
+            cost, error = np.mean(np.array(pairs, dtype=float), axis=0)
+            found[rung] = Means(float(cost), float(error))
+    return found
+
+
 def recommended(rows: Sequence[Row], rungs: Sequence[str], limits: GoodEnough) -> str | None:
     """The cheapest rung that is as good as the best: mean error against the reference within `limits` of the least.
 
-    Only rungs that reached every crystal that the usual workflow reached are compared, so that all means are over the
-    same crystals; of equal costs the one that comes first. None where there is no such crystal.
+    Of equal costs it is the one that comes first. None where nothing can be compared.
     """
-    common = [row for row in rows if _number(row, column("usual", "frequency_mae")) is not None]
-    errors, costs = {}, {}
-    for rung in rungs:
-        found = [_number(row, column(rung, "frequency_mae")) for row in common]
-        price = [_number(row, column(rung, "cost")) for row in common]
-        if common and None not in found and None not in price:
-            errors[rung] = float(np.mean(cast("list[float]", found)))
-            costs[rung] = float(np.mean(cast("list[float]", price)))
-    if not errors:
+    of = means(rows, rungs, "frequency_mae")
+    if not of:
         return None
-    best = min(errors.values())
+    best = min(mean.error for mean in of.values())
     allowed = best + max(limits.difference, limits.share * best)
-    return min((rung for rung in errors if errors[rung] <= allowed), key=costs.__getitem__)
+    return min((rung for rung, mean in of.items() if mean.error <= allowed), key=lambda rung: of[rung].cost)
+
+
+def front(of: Mapping[str, Means]) -> list[str]:
+    """Rungs that are better than all that cost no more (Pareto's front), from the cheapest to the best."""
+    found: list[str] = []
+    for rung in sorted(of, key=lambda rung: (of[rung].cost, of[rung].error)):
+        if not found or of[rung].error < of[found[-1]].error:
+            found.append(rung)
+    return found
 
 
 def cost(atom_calls: int, atoms: int, *, weight: float) -> float:

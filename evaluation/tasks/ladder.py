@@ -9,21 +9,23 @@ The first six rungs start from a crystal that relaxed with nothing to hold its s
 one way, force constants as they come), *plus-minus*, *net force* (every supercell's mean force taken out), *index*
 ((Φ + Φᵀ)/2), *projector* (onto all that the crystal's own space group and the sum rules allow, by symfc), *all
 displaced* (every atom along every axis, 6N supercells, where before symmetry supplied all it could). The same six then
-stand on the crystal whose space group was held while it relaxed, because some potentials never arrive otherwise: PET-
-tiny's direct head, left alone, lets every one of these crystals run away, and no analysis begins. The others are *one
-at a time*, each the *usual* workflow (symmetry held, fewest displacements, projector) with other forces in it: averaged
-over 42, 84, 154 or 390 rotations, 84 with mirror images; those of the conservative head for the force constants only;
-and the conservative head everywhere. They do not add up because nobody would pay for an average of 6N displacements,
-and each replaces what the rung before it did. Where a rung cannot be had (the checkpoint has one head, its forces are
-the gradient already, the entry is averaged already, the protocol keeps the large averages for two small crystals), that
-is recorded with its reason, and it is no zero.
+stand on the crystal whose space group was held while it relaxed, because some potentials never arrive otherwise: with
+PET-tiny's direct head nearly all crystals run away when they are left alone, and no analysis begins.
+
+The others are *one at a time*, each the *usual* workflow (symmetry held, fewest displacements, projector) with other
+forces in it: averaged over 42, 154 or 390 rotations, or 42 with their mirror images; those of the conservative head
+for the force constants only; and the conservative head everywhere. They do not add up because nobody would pay for an
+average of 6N displacements, and each replaces what the rung before it did. Where a rung cannot be had (the checkpoint
+has one head, its forces are the gradient already, the entry is averaged already, the protocol keeps the large averages
+for two small crystals), that is recorded with its reason, and it is no zero.
 
 Errors are those of the frequencies on the reference's mesh. Against PBE they mix a model's faults with its inaccuracy,
 so a second error stands apart: the distance to the same checkpoint's own best, its conservative head or else its
-highest average. That one knows nothing of the truth. The *residuals* are measured twice: of the force constants as the forces
-give them, and of those that the spectrum comes from. The first are the fault, the second what symmetrisation left for
-anyone to see; and even the first are small where symmetry-reduced displacements hide them. phonopy makes dynamical
-matrices Hermitian, so that the index rung cannot move a frequency: what it removes never reached the spectrum.
+highest average. That one knows nothing of the truth. The *residuals* are measured twice: of the force constants as the
+forces give them, and of those that the spectrum comes from. The first are the fault, the second what symmetrisation
+left for anyone to see; and even the first are small where symmetry-reduced displacements hide them. phonopy makes
+dynamical matrices Hermitian, so that the index rung cannot move a frequency: what it removes never reached the
+spectrum.
 
 Cost counts the atoms that were evaluated, in force calls on the supercell (64 or 72 atoms), so that steps of the small
 cell's relaxation do not weigh as much as supercells; an evaluation by the other head weighs what its time was against
