@@ -80,7 +80,7 @@ def spent(climb: ladder.Climb) -> dict[str, float]:
 def price(rung: ladder.Rung, outputs: Outputs, *, other: float | None) -> Row:
     """What a rung that was reached would have cost alone: force_calls, cost (see evaluation.metrics.ladder), seconds.
 
-    `other`: `head_cost`; where it is None, rungs with the other head have no `cost`.
+    `other`: `other_head_time`; where it is None, rungs with the other head have no `cost`.
     """
     geometry = cast("_Parts", outputs["geometries"])[rung.place.name]
     forces = cast("Mapping[str, Mapping[str, float]]", geometry["forces"])[rung.source]
@@ -100,7 +100,7 @@ def price(rung: ladder.Rung, outputs: Outputs, *, other: float | None) -> Row:
     }
 
 
-def head_cost(records: Sequence[Record]) -> float | None:
+def other_head_time(records: Sequence[Record]) -> float | None:
     """Time of the other head over the entry's own, for supercells at the same geometries; None without another."""
     own = other = 0.0
     for record in records:

@@ -153,7 +153,7 @@ METRICS = (
         _lower(f"{name}_shown", f"{label}, shown", unit, f"{doc} What the symmetry-reduced displacements show of it.")
         for name, (label, unit, doc) in _RESIDUAL_LABELS.items()
     ),
-    _lower("head_cost", "other head's time", "×", "An evaluation by the other head over one by the entry's own."),
+    _lower("other_head_time", "other head's time", "×", "An evaluation by the other head over one by the entry's own."),
     _fraction("success", "phonons", "Fraction of the crystals for which the usual workflow gives a spectrum."),
 )
 """The first one ranks: by accuracy, with its price beside it. A rank by price alone would put the model first that is

@@ -246,7 +246,7 @@ class Ladder:
 
     def table(self, records: Sequence[Record]) -> list[Row]:
         ordered = sorted(records, key=lambda record: record.sample)
-        weight = climbed.head_cost(ordered)
+        weight = climbed.other_head_time(ordered)
         rows = [self._row(record, weight) for record in ordered]
         limits = GoodEnough(**self.protocol.good_enough.model_dump())
         chosen = recommended([row for row in rows if row["has_reference"]], [*LABELS], limits)
@@ -261,7 +261,7 @@ class Ladder:
             "has_reference": ref is not None,
             "space_group": None,
             "symmetry_kept": None,
-            "head_cost": None,
+            "other_head_time": None,
             "own_best": None,
             **{column(rung, figure): None for rung in LABELS for figure in FIGURES},
             **{f"{name}{kind}": None for name in RESIDUALS for kind in ("", "_shown")},
@@ -296,7 +296,7 @@ class Ladder:
             row |= {column(rung.name, name): figure for name, figure in figures.items()}
         row |= {name: row[column(HONEST, f"{name}_before")] for name in RESIDUALS}
         row |= {f"{name}_shown": row[column(SHOWN, f"{name}_before")] for name in RESIDUALS}
-        row |= {"own_best": best, "head_cost": weight if "head" in spectra else None}
+        row |= {"own_best": best, "other_head_time": weight if "head" in spectra else None}
         return row | climbed.symmetry(outputs)
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
@@ -334,9 +334,6 @@ def _remedied(row: Row, chosen: str | None) -> Row:
         "remedied_omega_max_mae": at(chosen, "omega_max_error"),
         "remedied_stable": at(chosen, "stable"),
         "raw_mae": at("raw", "frequency_mae"),
-        "raw_stable": at("raw", "stable"),
-        "usual_stable": at("usual", "stable"),
-        "usual_own_mae": at("usual", "own_mae"),
         "usual_mae": at("usual", "frequency_mae"),
         "success": None if row[column("usual", "omega_max")] is None else 1.0,
     }

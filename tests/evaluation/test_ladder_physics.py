@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,8 +16,8 @@ from evaluation.physics.ladder import RUNGS, Climb, Reached, Settings
 from evaluation.physics.phonons import Crystal, NoPrimitiveCell
 from evaluation.physics.relax import Relaxation
 from tests.evaluation.springs import Springs
+from tests.evaluation.two_heads import TwoHeaded
 from zoo.batch import Batch, Computes
-from zoo.mode import Mode
 from zoo.wrappers.surrogate import Surrogate
 
 EYE = np.eye(3, dtype=np.int64)
@@ -168,22 +167,6 @@ def test_o3_averaging_removes_the_orientation_field(sound: dict[str, Reached]) -
     forces = climb.geometries["symmetric/o3-3"].forces["o3-3"]
     assert forces.calls == 42
     assert climb.unavailable["o3-5"] == "the protocol keeps it for other crystals"
-
-
-class TwoHeaded(Surrogate):
-    """A surrogate with the sound springs for its other head."""
-
-    def __init__(self, mode: str, *, other: bool = True, **broken: float) -> None:
-        super().__init__(Springs(), **broken)  # type: ignore[arg-type]
-        self.mode = Mode.parse(mode)
-        self.other = other
-
-    def in_other_head(self) -> contextlib.AbstractContextManager[Computes] | None:
-        @contextlib.contextmanager
-        def opened() -> Iterator[Computes]:
-            yield Springs()
-
-        return opened() if self.other else None
 
 
 def test_the_other_head_for_the_force_constants_and_for_everything(sound: dict[str, Reached]) -> None:
