@@ -60,7 +60,7 @@ class Crystal:
 
         try:
             return Phonopy(
-                _phonopy_atoms(self.atoms),
+                phonopy_atoms(self.atoms),
                 self.supercell_matrix,
                 primitive_matrix=self.primitive_matrix,
                 symprec=self.symprec,
@@ -93,8 +93,8 @@ def displacements(crystal: Crystal, *, distance: float) -> Displacements:
     Raises NoPrimitiveCell when the cell has lost the lattice translations of its primitive cell.
     """
     rows: list[tuple[int, Array]] = []
-    full = _rows(crystal.without_symmetry, distance, rows, plus_minus=True)
-    reduced = _rows(crystal.with_symmetry, distance, rows, plus_minus="auto")
+    full = rows_of(crystal.without_symmetry, distance, rows, plus_minus=True)
+    reduced = rows_of(crystal.with_symmetry, distance, rows, plus_minus="auto")
     return Displacements(
         atoms=tuple(atom for atom, _ in rows), vectors=np.array([v for _, v in rows]), full=full, reduced=reduced
     )
@@ -102,7 +102,7 @@ def displacements(crystal: Crystal, *, distance: float) -> Displacements:
 
 def n_displacements(crystal: Crystal, *, distance: float) -> int:
     """Size of the reduced set alone. Raises NoPrimitiveCell as `displacements` does."""
-    return len(_rows(crystal.with_symmetry, distance, [], plus_minus="auto"))
+    return len(rows_of(crystal.with_symmetry, distance, [], plus_minus="auto"))
 
 
 def full_displacements(crystal: Crystal, *, distance: float) -> Displacements:
@@ -118,7 +118,7 @@ def supercells(crystal: Crystal, moved: Displacements) -> list[Atoms]:
     """The undisplaced supercell, then one for each row of `moved`."""
     from phonopy.structure.cells import get_supercell
 
-    perfect = _ase(get_supercell(_phonopy_atoms(crystal.atoms), crystal.supercell_matrix))
+    perfect = ase_atoms(get_supercell(phonopy_atoms(crystal.atoms), crystal.supercell_matrix))
     made = [perfect]
     for atom, vector in zip(moved.atoms, moved.vectors, strict=True):
         displaced = perfect.copy()
@@ -148,8 +148,8 @@ def dynamics(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: 
     a set holds both signs.
     """
     plain, symmetric = crystal.without_symmetry, crystal.with_symmetry
-    full = _force_constants(plain, moved, moved.full, forces[1:])
-    reduced = _force_constants(symmetric, moved, moved.reduced, forces[1:])
+    full = force_constants(plain, moved, moved.full, forces[1:])
+    reduced = force_constants(symmetric, moved, moved.reduced, forces[1:])
     projector = Projector(symmetric)
     figures = [residuals(plain, constants, projector(constants)) for constants in (full, reduced)]
     symmetric.force_constants = reduced
@@ -199,10 +199,13 @@ def mesh(crystal: Crystal, divisions: tuple[int, int, int]) -> tuple[Array, Arra
     return found[1][irreducible] / np.array(divisions), weights.astype(float)
 
 
-def _rows(
+def rows_of(
     phonon: Phonopy, distance: float, rows: list[tuple[int, Array]], *, plus_minus: bool | str
 ) -> tuple[int, ...]:
-    """Where phonopy's displacements stand in `rows`; those that it lacks are added."""
+    """Where phonopy's displacements of length `distance`, Å, along axes stand in `rows`; those that it lacks are added.
+
+    `plus_minus`: True, both signs; False, one of them; "auto", the other one where symmetry does not give it.
+    """
     phonon.generate_displacements(distance, is_plusminus=plus_minus, is_diagonal=False)  # type: ignore[arg-type]
     found = []
     for atom, *vector in phonon.displacements:
@@ -214,8 +217,11 @@ def _rows(
     return tuple(found)
 
 
-def _force_constants(phonon: Phonopy, moved: Displacements, rows: tuple[int, ...], forces: Array) -> Array:
-    """Full force constants (n, n, 3, 3), eV/Å²."""
+def force_constants(phonon: Phonopy, moved: Displacements, rows: tuple[int, ...], forces: Array) -> Array:
+    """Full force constants (n, n, 3, 3), eV/Å², of `rows` of `moved`, whose forces (n_rows, n, 3) are in eV/Å.
+
+    `phonon` fills in by its symmetry what was not displaced.
+    """
     from phonopy.harmonic.force_constants import compact_fc_to_full_fc
 
     phonon.dataset = {
@@ -228,13 +234,15 @@ def _force_constants(phonon: Phonopy, moved: Displacements, rows: tuple[int, ...
     return np.array(compact_fc_to_full_fc(phonon.primitive, np.asarray(phonon.force_constants)))
 
 
-def _phonopy_atoms(atoms: Atoms) -> PhonopyAtoms:
+def phonopy_atoms(atoms: Atoms) -> PhonopyAtoms:
+    """A crystal as phonopy has it."""
     from phonopy.structure.atoms import PhonopyAtoms
 
     return PhonopyAtoms(numbers=atoms.numbers, cell=atoms.cell.array, scaled_positions=atoms.get_scaled_positions())
 
 
-def _ase(cell: PhonopyAtoms) -> Atoms:
+def ase_atoms(cell: PhonopyAtoms) -> Atoms:
+    """A crystal as ASE has it."""
     from ase import Atoms
 
     return Atoms(numbers=cell.numbers, cell=cell.cell, scaled_positions=cell.scaled_positions, pbc=True)

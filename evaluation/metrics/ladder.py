@@ -1,0 +1,178 @@
+"""Ladder: which rung is worth its price, and what the rows of the ladder task amount to.
+
+A row is a crystal. Its column for a figure of a rung is `<rung>_<figure>`, None where the rung was not reached there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from evaluation.metric import Metric, Score, mean_score
+
+Row = Mapping[str, object]
+
+RESIDUALS = ("fc_asymmetry", "asr_violation", "space_group_residual", "degeneracy_splitting")
+HONEST = "symmetric_all_displaced"
+"""The rung whose displacements hide nothing, at the geometry that has the crystal's symmetry."""
+SHOWN = "symmetric_plus_minus"
+"""The rung at the same geometry whose displacements are those that symmetry leaves over."""
+
+
+def column(rung: str, figure: str) -> str:
+    """Name of a rung's figure in a row."""
+    return f"{rung}_{figure}"
+
+
+@dataclass(frozen=True)
+class GoodEnough:
+    """How far from the best rung another may be: the larger of the two."""
+
+    difference: float
+    """THz."""
+    share: float
+    """Of the best rung's error."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """Of one rung, over the crystals that are compared."""
+
+    cost: float
+    error: float
+    """THz."""
+
+
+def means(rows: Sequence[Row], rungs: Sequence[str], figure: str) -> dict[str, Means]:
+    """Mean cost and mean of the error `figure` of every rung that can be compared, and in the order of `rungs`.
+
+    The crystals are those for which the usual workflow has a cost; a rung is compared that has both numbers for each
+    of them, so that all means are over the same crystals. A rung that is its own best has no error there: it is left
+    out.
+    """
+    common = [row for row in rows if _number(row, column("usual", "cost")) is not None]
+    found = {}
+    for rung in rungs:
+        pairs = [(_number(row, column(rung, "cost")), _number(row, column(rung, figure))) for row in common]
+        if pairs and all(None not in pair for pair in pairs):
+            cost, error = np.mean(np.array(pairs, dtype=float), axis=0)
+            found[rung] = Means(float(cost), float(error))
+    return found
+
+
+def recommended(rows: Sequence[Row], rungs: Sequence[str], limits: GoodEnough) -> str | None:
+    """The cheapest rung that is as good as the best: mean error against the reference within `limits` of the least.
+
+    Of equal costs it is the one that comes first. None where nothing can be compared.
+    """
+    of = means(rows, rungs, "frequency_mae")
+    if not of:
+        return None
+    best = min(mean.error for mean in of.values())
+    allowed = best + max(limits.difference, limits.share * best)
+    return min((rung for rung, mean in of.items() if mean.error <= allowed), key=lambda rung: of[rung].cost)
+
+
+def front(of: Mapping[str, Means]) -> list[str]:
+    """Rungs that are better than all that cost no more (Pareto's front), from the cheapest to the best."""
+    found: list[str] = []
+    for rung in sorted(of, key=lambda rung: (of[rung].cost, of[rung].error)):
+        if not found or of[rung].error < of[found[-1]].error:
+            found.append(rung)
+    return found
+
+
+def cost(atom_calls: int, atoms: int, *, weight: float) -> float:
+    """Force calls on a supercell of `atoms` that evaluate as many atoms, each `weight` times as long as the entry's."""
+    return weight * atom_calls / atoms
+
+
+def _lower(name: str, label: str, unit: str, doc: str) -> Metric:
+    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
+
+
+def _fraction(name: str, label: str, doc: str) -> Metric:
+    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, on_failure="worst", doc=doc)
+
+
+_RESIDUAL_LABELS = {
+    "fc_asymmetry": ("Φ asymmetry", "", "||Φ - Φᵀ||/||Φ||: twice the weight of what is no gradient."),
+    "asr_violation": ("sum rule", "eV/Å²", "Largest net force per displacement."),
+    "space_group_residual": ("Φ outside the group", "", "||Φ - PΦ||/||Φ||, P as in the phonons task."),
+    "degeneracy_splitting": ("splitting", "THz", "Largest spread of modes that symmetry makes degenerate."),
+}
+
+METRICS = (
+    _lower(
+        "remedied_mae",
+        "ω MAE, remedied",
+        "THz",
+        "Mean absolute error of the frequencies against PBE on the recommended rung: the cheapest whose error, "
+        "averaged over solids, is within 0.05 THz or a tenth of the best rung's. What these weights can do with help.",
+    ),
+    _lower(
+        "remedied_cost",
+        "cost of the remedy",
+        "calls",
+        "What the recommended rung costs for one crystal, relaxation and all: atoms evaluated over the atoms of the "
+        "supercell. An evaluation by the other head counts by its measured time.",
+    ),
+    _lower("raw_mae", "ω MAE, raw", "THz", "The same error with no remedy at all; solids that have a spectrum then."),
+    _lower("usual_mae", "ω MAE, usual", "THz", "The same error of the usual workflow: symmetry kept and imposed."),
+    _lower(
+        "usual_loss",
+        "lost by the usual workflow",
+        "THz",
+        "Error of the usual workflow less that of the recommended rung, solid by solid.",
+    ),
+    _lower("remedied_dos_w1", "DOS distance, remedied", "THz", "Of the densities of states, on the recommended rung."),
+    _lower("remedied_omega_max_mae", "ω max MAE, remedied", "THz", "Of the highest frequency, likewise."),
+    _lower(
+        "usual_own_mae",
+        "usual to own best",
+        "THz",
+        "Distance of the usual workflow's frequencies to the checkpoint's own best: its conservative head where it has "
+        "one besides, otherwise its highest average over orientations. No reference is needed, and none vouches.",
+    ),
+    _fraction("raw_stable", "stable, raw", "Fraction of the crystals without an imaginary mode, no remedy applied."),
+    _fraction("usual_stable", "stable, usual", "The same of the usual workflow. All of them are stable in PBE."),
+    _fraction("remedied_stable", "stable, remedied", "The same on the recommended rung."),
+    _fraction(
+        "symmetry_kept",
+        "symmetry kept",
+        "Fraction of the crystals that keep their space group when nothing imposes it.",
+    ),
+    *(
+        _lower(name, label, unit, f"{doc} All atoms displaced at the symmetric geometry, nothing symmetrised.")
+        for name, (label, unit, doc) in _RESIDUAL_LABELS.items()
+    ),
+    *(
+        _lower(f"{name}_shown", f"{label}, shown", unit, f"{doc} What the symmetry-reduced displacements show of it.")
+        for name, (label, unit, doc) in _RESIDUAL_LABELS.items()
+    ),
+    _lower("other_head_time", "other head's time", "×", "An evaluation by the other head over one by the entry's own."),
+    _fraction("success", "phonons", "Fraction of the crystals for which the usual workflow gives a spectrum."),
+)
+"""The first one ranks: by accuracy, with its price beside it. A rank by price alone would put the model first that is
+wrong in perfect symmetry."""
+
+
+def scores(rows: Sequence[Row]) -> dict[str, Score]:
+    """Scores by metric name; those against PBE over the crystals that have a reference."""
+    compared = [row for row in rows if row["has_reference"]]
+    against = {"remedied_mae", "remedied_cost", "raw_mae", "usual_mae", "usual_loss", "remedied_stable"}
+    against |= {"remedied_dos_w1", "remedied_omega_max_mae"}
+    return {
+        metric.name: mean_score(
+            [_number(row, metric.name) for row in (compared if metric.name in against else rows)], metric
+        )
+        for metric in METRICS
+    }
+
+
+def _number(row: Row, name: str) -> float | None:
+    value = row[name]
+    return None if value is None else float(cast(float, value))

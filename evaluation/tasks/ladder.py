@@ -1,0 +1,345 @@
+"""What each remedy for a broken symmetry buys for phonons, and what it costs, on one and the same checkpoint.
+
+A potential that has only learnt what a rotation is, or whose forces are no gradient, can be helped: by displacing atoms
+both ways, by symmetrising what comes out, by relaxing with the space group held, by averaging over orientations, by the
+checkpoint's other force head. Each rung of the ladder adds such a help; each has its error, what is left of the fault,
+whether modes are imaginary, and its price.
+
+The first six rungs start from a crystal that relaxed with nothing to hold its symmetry, and *add up*: *raw* (displaced
+one way, force constants as they come), *plus-minus*, *net force* (every supercell's mean force taken out), *index*
+((Φ + Φᵀ)/2), *projector* (onto all that the crystal's own space group and the sum rules allow, by symfc), *all
+displaced* (every atom along every axis, 6N supercells, where before symmetry supplied all it could). The same six then
+stand on the crystal whose space group was held while it relaxed, because some potentials never arrive otherwise: with
+PET-tiny's direct head nearly all crystals run away when they are left alone, and no analysis begins.
+
+The others are *one at a time*, each the *usual* workflow (symmetry held, fewest displacements, projector) with other
+forces in it: averaged over 42, 154 or 390 rotations, or 42 with their mirror images; those of the conservative head
+for the force constants only; and the conservative head everywhere. They do not add up because nobody would pay for an
+average of 6N displacements, and each replaces what the rung before it did. Where a rung cannot be had (the checkpoint
+has one head, its forces are the gradient already, the entry is averaged already, the protocol keeps the large averages
+for two small crystals), that is recorded with its reason, and it is no zero.
+
+Errors are those of the frequencies on the reference's mesh. Against PBE they mix a model's faults with its inaccuracy,
+so a second error stands apart: the distance to the same checkpoint's own best, its conservative head or else its
+highest average. That one knows nothing of the truth. The *residuals* are measured twice: of the force constants as the
+forces give them, and of those that the spectrum comes from. The first are the fault, the second what symmetrisation
+left for anyone to see; and even the first are small where symmetry-reduced displacements hide them. phonopy makes
+dynamical matrices Hermitian, so that the index rung cannot move a frequency: what it removes never reached the
+spectrum.
+
+Cost counts the atoms that were evaluated, in force calls on the supercell (64 or 72 atoms), so that steps of the small
+cell's relaxation do not weigh as much as supercells; an evaluation by the other head weighs what its time was against
+the entry's own. Forces are computed once and shared between rungs; a price is what the rung would have cost alone.
+
+Not measured: supercells are those of the reference's third order, not the 300 to 512 atoms of its second, so that an
+average over 390 rotations can be paid. All rungs have that error together; compare them with each other, and take a
+model's accuracy from the phonons task. Nothing here needs a model but the forces: `Ladder.analysed` repeats the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from evaluation import climbed, dataset, phonondb
+from evaluation.canary import CanaryCrystal
+from evaluation.metric import Score
+from evaluation.metrics import phonon
+from evaluation.metrics.ladder import HONEST, METRICS, RESIDUALS, SHOWN, GoodEnough, column, recommended, scores
+from evaluation.packed import unpack
+from evaluation.physics import ladder, phonons
+from evaluation.physics.relax import Relaxation
+from evaluation.record import Record, Status
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.batch import UNSUPPORTED
+from zoo.front_matter import read_yaml
+from zoo.mode import Averaging
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from zoo.batch import Computes
+
+    Array = NDArray[np.float64]
+
+FACE_CENTRED = ((0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
+
+_FLIGHT = {
+    "raw": "raw",
+    "plus_minus": "plus-minus",
+    "net_force": "net force",
+    "index": "index",
+    "projector": "projector",
+    "all_displaced": "all displaced",
+}
+LABELS = {
+    **_FLIGHT,
+    **{f"symmetric_{name}": f"{label}, symmetric" for name, label in _FLIGHT.items()},
+    "usual": "usual",
+    "o3_3": "42 rotations",
+    "o3_3_inversion": "84, with inversion",
+    "o3_5": "154 rotations",
+    "o3_7": "390 rotations",
+    "head_constants": "other head, Φ only",
+    "head": "other head",
+}
+"""Every rung as a reader sees it, in order."""
+OWN_BEST = ("head", "o3_7", "o3_5", "o3_3_inversion", "o3_3")
+"""The rung that others of the same checkpoint are compared with: the first of these that was reached."""
+FIGURES = (
+    *("frequency_mae", "frequency_bias", "dos_w1", "omega_max_error", "own_mae"),
+    *("stable", "omega_min", "omega_max"),
+    *(f"{name}_{when}" for when in ("before", "after") for name in RESIDUALS),
+    *("force_calls", "cost", "seconds"),
+)
+"""Of one rung of one crystal. Errors are model minus PBE; own_mae is against OWN_BEST, None for that rung itself."""
+
+
+class Strict(BaseModel):
+    """A part of the protocol."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class RelaxationNumbers(Strict):
+    """Of evaluation.physics.relax.Relaxation."""
+
+    fmax: float
+    steps: int
+    optimizer: Literal["fire", "lbfgs"]
+    cell: Literal["full", "fixed", "no-tilt"]
+
+
+class ThresholdNumbers(Strict):
+    """Of evaluation.metrics.phonon.Thresholds."""
+
+    acoustic: float
+    optical: float
+    elsewhere: float
+
+
+class GoodEnoughNumbers(Strict):
+    """Of evaluation.metrics.ladder.GoodEnough."""
+
+    difference: float
+    share: float
+
+
+class LadderProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/ladder-v1.yaml`."""
+
+    relaxation: RelaxationNumbers
+    displacement: float
+    symprec: float
+    imaginary: ThresholdNumbers
+    good_enough: GoodEnoughNumbers
+    canary: dict[str, CanaryCrystal]
+    canary_supercell: int
+    canary_mesh: int
+    fast: tuple[str, ...]
+    full: int
+    averaging: tuple[Averaging, ...]
+    more_averaging: tuple[Averaging, ...]
+    averaged_more: tuple[str, ...]
+
+
+class Ladder:
+    """The task; see the module's docstring."""
+
+    name = "ladder"
+    title = "Ladder of remedies"
+    metrics = METRICS
+    reference_theory = "PBE"
+
+    @cached_property
+    def protocol(self) -> LadderProtocol:
+        return read_yaml(Path(__file__).parents[1] / "protocols" / "ladder-v1.yaml", LadderProtocol)
+
+    @property
+    def dataset_sha256(self) -> str:
+        return dataset.load(phonondb.DATASET).identity
+
+    @property
+    def settings(self) -> ladder.Settings:
+        """As the physics takes them."""
+        numbers = self.protocol.relaxation.model_dump()
+        return ladder.Settings(
+            free=Relaxation(**numbers),
+            symmetric=Relaxation(**numbers, symprec=self.protocol.symprec),
+            displacement=self.protocol.displacement,
+        )
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        tiers: dict[Subset, tuple[str, ...]] = {"canary": tuple(self.protocol.canary), "fast": self.protocol.fast}
+        if subset == "full":
+            tiers["full"] = self._others()
+        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        return [
+            Sample(id=name, atoms=self._crystal(name).atoms, subset=tier) for tier in chosen for name in tiers[tier]
+        ]
+
+    def _others(self) -> tuple[str, ...]:
+        """Solids of `full` besides those of `fast`. Raises DatasetUnavailable."""
+        others = [name for name in phonondb.solids() if name not in self.protocol.fast]
+        ordered = sorted(others, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        return tuple(sorted(ordered[: self.protocol.full - len(self.protocol.fast)]))
+
+    def _crystal(self, name: str) -> phonons.Crystal:
+        """The primitive cell of that id at its reference geometry."""
+        if name in self.protocol.canary:
+            atoms = self.protocol.canary[name].built(name, cubic=True)
+            repeats = np.eye(3, dtype=np.int64) * self.protocol.canary_supercell
+            whole = phonons.Crystal(atoms, repeats, np.array(FACE_CENTRED), self.protocol.symprec)
+        else:
+            solid = phonondb.solids()[name]
+            whole = phonons.Crystal(solid.atoms, solid.fc3_supercell, solid.primitive_matrix, self.protocol.symprec)
+        return ladder.primitive(whole)
+
+    def _mesh(self, name: str) -> tuple[Array, Array]:
+        """q points and weights: the reference's own, whatever symmetry the relaxed crystal has kept."""
+        if name in self.protocol.canary:
+            n = self.protocol.canary_mesh
+            return phonons.mesh(self._crystal(name), (n, n, n))
+        spectrum = phonondb.spectra()[name]
+        return spectrum.qpoints, spectrum.weights
+
+    def _averagings(self, name: str) -> tuple[Averaging, ...]:
+        more = self.protocol.more_averaging if name in self.protocol.averaged_more else ()
+        return self.protocol.averaging + more
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        crystals = [self._crystal(sample.id) for sample in samples]
+        found = ladder.climb(potential, crystals, [self._averagings(sample.id) for sample in samples], self.settings)
+        return [self._record(sample.id, climb) for sample, climb in zip(samples, found, strict=True)]
+
+    def _record(self, name: str, climb: ladder.Climb) -> Record:
+        outputs = climbed.raw_outputs(climb)
+        reached = self._rungs(name, outputs)
+        status: Status = "ok"
+        error = None
+        if not any("frequencies" in cast("Row", rung) for rung in reached.values()):
+            error = str(cast("Row", reached["usual"])["error"])
+            status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
+        return Record(
+            sample=name,
+            status=status,
+            error=error,
+            outputs={} if error else {**outputs, "rungs": reached},
+            **climbed.spent(climb),  # type: ignore[arg-type]
+        )
+
+    def _rungs(self, name: str, outputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        qpoints, _ = self._mesh(name)
+        analysis = ladder.Analysis(self._crystal(name), qpoints=qpoints)
+        return climbed.rungs(outputs, analysis, symprec=self.protocol.symprec)
+
+    def analysed(self, record: Record) -> dict[str, JsonValue]:
+        """The rungs of an ok record anew, from its stored forces: seconds per crystal, no model."""
+        return self._rungs(record.sample, record.outputs)
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        ordered = sorted(records, key=lambda record: record.sample)
+        weight = climbed.other_head_time(ordered)
+        rows = [self._row(record, weight) for record in ordered]
+        limits = GoodEnough(**self.protocol.good_enough.model_dump())
+        chosen = recommended([row for row in rows if row["has_reference"]], [*LABELS], limits)
+        return [row | _remedied(row, chosen) for row in rows]
+
+    def _row(self, record: Record, weight: float | None) -> Row:
+        ref = reference(record.sample)
+        row: Row = {
+            "sample": record.sample,
+            "status": record.status,
+            "error": record.error,
+            "has_reference": ref is not None,
+            "space_group": None,
+            "symmetry_kept": None,
+            "other_head_time": None,
+            "own_best": None,
+            **{column(rung, figure): None for rung in LABELS for figure in FIGURES},
+            **{f"{name}{kind}": None for name in RESIDUALS for kind in ("", "_shown")},
+        }
+        if record.status != "ok":
+            return row
+        outputs = record.outputs
+        reached = cast("dict[str, dict[str, JsonValue]]", outputs["rungs"])
+        qpoints, weights = self._mesh(record.sample)
+        spectra = {name: unpack(rung["frequencies"]) for name, rung in reached.items() if "frequencies" in rung}
+        best = next((name for name in OWN_BEST if name in spectra), None)
+        limits = phonon.Thresholds(**self.protocol.imaginary.model_dump())
+        for rung in ladder.RUNGS:
+            if rung.name not in spectra:
+                continue
+            pred = spectra[rung.name]
+            figures: Row = {
+                "stable": phonon.stable(pred, qpoints, limits),
+                "omega_min": float(pred.min()),
+                "omega_max": float(pred.max()),
+                **{
+                    f"{name}_{when}": cast("Row", reached[rung.name][when])[name]
+                    for when in ("before", "after")
+                    for name in RESIDUALS
+                },
+                **climbed.price(rung, outputs, other=weight),
+            }
+            if ref is not None:
+                figures |= _errors(pred, ref)
+            if best is not None and best != rung.name:
+                figures["own_mae"] = float(phonon.frequency_error(pred, spectra[best], weights)[1])
+            row |= {column(rung.name, name): figure for name, figure in figures.items()}
+        row |= {name: row[column(HONEST, f"{name}_before")] for name in RESIDUALS}
+        row |= {f"{name}_shown": row[column(SHOWN, f"{name}_before")] for name in RESIDUALS}
+        row |= {"own_best": best, "other_head_time": weight if "head" in spectra else None}
+        return row | climbed.symmetry(outputs)
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        return scores(rows)
+
+
+def reference(sample: str) -> phonondb.Spectrum | None:
+    """PBE's spectrum; None for a crystal of the canary, which has none. Raises DatasetUnavailable."""
+    return None if sample in TASK.protocol.canary else phonondb.spectra()[sample]
+
+
+def _errors(pred: Array, ref: phonondb.Spectrum) -> Row:
+    """Model minus PBE."""
+    bias, mae = phonon.frequency_error(pred, ref.frequencies, ref.weights)
+    return {
+        "frequency_mae": float(mae),
+        "frequency_bias": float(bias),
+        "dos_w1": phonon.dos_w1(pred, ref.frequencies, ref.weights),
+        "omega_max_error": float(pred.max() - ref.frequencies.max()),
+    }
+
+
+def _remedied(row: Row, chosen: str | None) -> Row:
+    """The columns of the metrics that depend on which rung is recommended; `chosen` is the same for all crystals."""
+
+    def at(rung: str | None, figure: str) -> float | None:
+        value = None if rung is None else row[column(rung, figure)]
+        return None if value is None else abs(float(cast(float, value)))
+
+    found: Row = {
+        "recommended": chosen,
+        "remedied_mae": at(chosen, "frequency_mae"),
+        "remedied_cost": at(chosen, "cost"),
+        "remedied_dos_w1": at(chosen, "dos_w1"),
+        "remedied_omega_max_mae": at(chosen, "omega_max_error"),
+        "remedied_stable": at(chosen, "stable"),
+        "raw_mae": at("raw", "frequency_mae"),
+        "usual_mae": at("usual", "frequency_mae"),
+        "success": None if row[column("usual", "omega_max")] is None else 1.0,
+    }
+    usual, remedied = at("usual", "frequency_mae"), at(chosen, "frequency_mae")
+    found["usual_loss"] = None if usual is None or remedied is None else usual - remedied
+    return found
+
+
+TASK = Ladder()
