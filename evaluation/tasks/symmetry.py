@@ -187,11 +187,7 @@ class Symmetry:
         settings = Relaxation(**self.protocol.relaxation.model_dump())
         starts = [sample.atoms for sample in samples]
         found = symmetry.relaxations(potential, starts, settings, symprec=self.protocol.fixed_symprec)
-        mode = mode_of(potential)
-        dtypes: dict[str, JsonValue] = {
-            "dtype": mode and mode.dtype,
-            "other_dtype": dtype_beside(mode.dtype) if mode and any(one.other for one in found) else None,
-        }
+        dtypes = _dtypes(potential, there=any(one.other for one in found))
         names = {sample.id.partition("/")[0] for sample in samples}
         ideal = {name: self.protocol.crystals.crystal(name) for name in sorted(names)}
         fewest = {name: self._supercells(atoms) for name, atoms in ideal.items()}
@@ -254,6 +250,7 @@ class Symmetry:
             "start": start,
             "dtype": record.outputs.get("dtype"),
             "other_dtype": record.outputs.get("other_dtype"),
+            "other_dtype_reason": record.outputs.get("other_dtype_reason"),
         }
         ways = (*WAYS, *(f"other_{way}" for way in WAYS))
         figures = ("error", "survival", "recovered_symprec", "symmetry_tax", "converged", "steps", "max_force")
@@ -301,9 +298,22 @@ class Symmetry:
             name = metric.name
             start = name.removeprefix("survival_") if columns.get(name) == "survival" else None
             of = [row[columns.get(name, name)] for row in rows if start in (None, row["start"])]
+            if name.endswith(DTYPES) and all(value is None for value in of):
+                of = []  # a checkpoint that does not run in this dtype misses nothing
             values = [None if value is None else float(cast("float", value)) for value in of]
             found[name] = (_geometric if name == "recovered_symprec" else mean_score)(values, metric)
         return found
+
+
+def _dtypes(potential: Computes, *, there: bool) -> dict[str, JsonValue]:
+    """The entry's own dtype, the other one if it is there, and why not if it is not."""
+    mode = mode_of(potential)
+    if mode is None:
+        reason = "the potential has no mode"
+        return {"dtype": None, "other_dtype": None, "other_dtype_reason": None if there else reason}
+    reason = f"the checkpoint runs in {mode.dtype} only"
+    other = dtype_beside(mode.dtype) if there else None
+    return {"dtype": mode.dtype, "other_dtype": other, "other_dtype_reason": None if there else reason}
 
 
 def kept_column(way: str, symprec: float) -> str:

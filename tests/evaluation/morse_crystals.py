@@ -9,13 +9,25 @@ from ase import Atoms
 
 from tests.evaluation.morse_crystal import DIAMOND, ROCKSALT, MorseCrystal
 from zoo.batch import UNSUPPORTED, Batch
+from zoo.fields import Pairs
 
 FCC = (1 / np.sqrt(2), 1.0)
+
+
+class SmallMorseCrystal(MorseCrystal):
+    """With a search for neighbours within 5 Å that takes a sixth of the time in cells of a few atoms."""
+
+    def _neighbours(self, atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        pairs = Pairs.of(atoms)
+        near = pairs.distances < cutoff
+        return pairs.first[near], pairs.distances[near], pairs.vectors[near]
+
+
 CRYSTALS = {
-    "MgO": MorseCrystal(4.25566, ROCKSALT),
-    "NaCl": MorseCrystal(5.65090, ROCKSALT),
-    "Si": MorseCrystal(5.46952, DIAMOND),
-    "Cu": MorseCrystal(3.62930, FCC),
+    "MgO": SmallMorseCrystal(4.25566, ROCKSALT),
+    "NaCl": SmallMorseCrystal(5.65090, ROCKSALT),
+    "Si": SmallMorseCrystal(5.46952, DIAMOND),
+    "Cu": SmallMorseCrystal(3.62930, FCC),
 }
 """At the lattice constants (Å) of the canaries."""
 
