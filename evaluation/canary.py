@@ -15,7 +15,7 @@ class CanaryCrystal(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    structure: Literal["rocksalt", "diamond", "fcc"]
+    structure: Literal["rocksalt", "diamond", "fcc", "bcc", "fluorite", "cesiumchloride"]
     a: float
     """Å, of the conventional cell."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydantic import JsonValue
 
+from evaluation.metrics import descent
 from evaluation.metrics.geometry import Crystal
 from evaluation.record import Record
 from zoo.batch import UNSUPPORTED
@@ -72,13 +73,12 @@ def energies(record: Record) -> list[float]:
 
 def uphill(record: Record) -> float:
     """Sum of the energy's rises from step to step, eV/atom."""
-    return float(np.maximum(np.diff(energies(record)), 0).sum())
+    return descent.uphill(energies(record))
 
 
 def is_limit_cycle(record: Record, *, steps: int) -> bool:
     """Whether it did not converge, and its last `steps` steps brought the forces no lower than they had been before."""
-    trace = forces(record)
-    return not record.outputs["converged"] and len(trace) > steps and min(trace[-steps:]) >= min(trace[:-steps])
+    return not record.outputs["converged"] and descent.is_limit_cycle(forces(record), steps=steps)
 
 
 def _crystal(outputs: Mapping[str, JsonValue], kind: str) -> Crystal:

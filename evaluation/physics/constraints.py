@@ -8,27 +8,19 @@ for each step of a short trajectory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evaluation.physics import probes, verlet
+from evaluation.physics.other_mode import other_dtype
 from evaluation.physics.probes import Array, Outputs, PathLength, Probe
 from zoo.batch import Batch, Computes
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-
-@runtime_checkable
-class TwoDtypes(Protocol):
-    """A potential that may be had in the other floating-point type as well; `zoo.potential.Potential` is one."""
-
-    def in_other_dtype(self) -> AbstractContextManager[Computes] | None:
-        """It in the other dtype; None where it runs in one only."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +160,7 @@ def _other_dtype(
     """What the other dtype says differently; None where there is none. Its calls are no part of the entry's cost."""
     for measured in found:
         measured.outputs["dtype"] = None
-    other = potential.in_other_dtype() if isinstance(potential, TwoDtypes) and found else None
+    other = other_dtype(potential) if found else None
     if other is None:
         return
     with other as computes:

@@ -43,7 +43,7 @@ class MorseCrystal:
         return Batch(np.array(energies), list(forces), np.array(stresses), errors, seconds=1.0)
 
     def _one(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
-        i, d, vectors = neighbor_list("idD", atoms, 1.1 * self.rest[1])
+        i, d, vectors = self._neighbours(atoms, 1.1 * self.rest[1])
         shell = (d > self.rest.mean()).astype(int)
         x = np.exp(-self.decay * (d - self.rest[shell]))
         energy = self.depths[shell] * (1 - x) ** 2
@@ -53,3 +53,8 @@ class MorseCrystal:
         np.add.at(forces, i, pulls)
         stress = np.einsum("ni,nj->ij", vectors, pulls) / 2 / atoms.get_volume()
         return float(energy.sum() / 2), forces, stress
+
+    def _neighbours(self, atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Index of the first atom, distance and vector of each pair."""
+        i, d, vectors = neighbor_list("idD", atoms, cutoff)
+        return i, d, vectors

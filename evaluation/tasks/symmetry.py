@@ -1,0 +1,340 @@
+"""Does a crystal keep its space group when a model relaxes it, how exactly, and what does it cost where it does not?
+
+A crystal that starts in its space group has no reason to leave it: forces that respect the symmetry cannot break it.
+Those of a model that has only learnt what a rotation is do not quite respect it, and rounding does not either. Each
+crystal is relaxed, atoms and cell, from the DFT geometry and from that geometry strained in the way that its group
+allows, once with nothing but the forces (*free*) and once with the group imposed on every step (*fixed*, FixSymmetry),
+each in single and in double precision where the checkpoint runs in both. Fixed is the control: whoever fixes the group
+has it.
+
+A crystal has a space group only at a precision: atoms that are that far off still count as in place. The survival of a
+crystal is the share of nine precisions from 1e-5 to 1e-1 Å at which it still shows DFT's group. Double precision that
+helps says that the loss was rounding; where it does not, the model itself is not symmetric.
+
+The *symmetry tax* is what phonons then cost: phonopy displaces only what symmetry cannot supply, and looks for symmetry
+at 1e-5 Å. The displaced supercells that the freely relaxed crystal needs, divided by those of the ideal one, are at
+best 1; a rocksalt crystal whose atoms are 1e-4 Å off needs 48 supercells instead of 2, a tax of 24. How far the relaxed
+crystal is from DFT's is no matter here; the relaxation task says that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from evaluation import dataset, phonondb
+from evaluation.crystal_set import CrystalSet
+from evaluation.metric import Metric, Score, mean_score
+from evaluation.metrics import survival
+from evaluation.metrics.geometry import Crystal
+from evaluation.physics import symmetry
+from evaluation.physics.other_mode import dtype_beside, mode_of
+from evaluation.physics.relax import Relaxation, Relaxed
+from evaluation.record import Record, Status
+from evaluation.subset import Subset
+from evaluation.task import Row, Sample, TaskProtocol
+from zoo.batch import UNSUPPORTED
+from zoo.front_matter import read_yaml
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.batch import Computes
+
+WAYS = ("free", "fixed")
+"""Whether the group is left to the forces or imposed."""
+DTYPES = ("float32", "float64")
+
+_SURVIVAL = "Share of nine precisions from 1e-5 to 1e-1 Å at which the relaxed crystal has DFT's space group"
+
+
+def _survival(name: str, label: str, doc: str, *, on_failure: Literal["worst", "excluded"] = "worst") -> Metric:
+    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, on_failure=on_failure, doc=doc)
+
+
+METRICS = (
+    _survival("survival", "survival", f"{_SURVIVAL}, relaxed freely, over both starts. One without an end has none."),
+    _survival("survival_reference", "survival, DFT's start", "Likewise, from the DFT geometry alone."),
+    _survival("survival_strained", "survival, strained start", "Likewise, from the strained geometry alone."),
+    _survival("survival_fixed", "survival, group fixed", "Likewise, over both starts, with the group imposed."),
+    _survival(
+        "survival_float32",
+        "survival, float32",
+        "Free, with the model's arithmetic in single precision; no number where the checkpoint has only the other.",
+        on_failure="excluded",
+    ),
+    _survival("survival_float64", "survival, float64", "Likewise in double precision.", on_failure="excluded"),
+    _survival("kept_tight", "kept at 1e-5 Å", "Fraction of free relaxations that keep the group at 1e-5 Å."),
+    _survival("kept_loose", "kept at 1e-2 Å", "Likewise at 1e-2 Å."),
+    Metric(
+        name="recovered_symprec",
+        label="group found at",
+        unit="Å",
+        better="lower",
+        best=1e-5,
+        worst=1.0,
+        on_failure="worst",
+        doc="Smallest of the nine precisions at which a freely relaxed crystal shows its group, geometric mean; 1 Å "
+        "where none does.",
+    ),
+    Metric(
+        name="symmetry_tax",
+        label="symmetry tax",
+        unit="",
+        better="lower",
+        best=1.0,
+        doc="Displaced supercells that phonopy needs for the freely relaxed crystal, over those that the ideal one "
+        "needs.",
+    ),
+    Metric(
+        name="symmetry_tax_fixed",
+        label="symmetry tax, group fixed",
+        unit="",
+        better="lower",
+        best=1.0,
+        doc="Likewise of the crystal that was relaxed with its group imposed.",
+    ),
+    *(
+        Metric(
+            name=f"symmetry_tax_{dtype}",
+            label=f"symmetry tax, {dtype}",
+            unit="",
+            better="lower",
+            best=1.0,
+            doc=f"Of the freely relaxed crystal, with the model's arithmetic in {dtype}.",
+        )
+        for dtype in DTYPES
+    ),
+    _survival("converged", "converged", "Fraction of free relaxations that reach 1e-4 eV/Å within 300 steps."),
+    _survival("converged_fixed", "converged, group fixed", "Likewise with the group imposed."),
+)
+
+
+class Strict(BaseModel):
+    """A part of the protocol."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class RelaxationNumbers(Strict):
+    """Of evaluation.physics.relax.Relaxation."""
+
+    fmax: float
+    steps: int
+    optimizer: Literal["fire", "lbfgs"]
+
+
+class TaxNumbers(Strict):
+    """How phonopy looks at a relaxed crystal; both in Å."""
+
+    symprec: float
+    displacement: float
+
+
+class SymmetryProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/symmetry-v1.yaml`."""
+
+    relaxation: RelaxationNumbers
+    fixed_symprec: float
+    starts: tuple[Literal["reference", "strained"], ...]
+    strain: tuple[float, float, float]
+    reference_symprec: float
+    symprecs: tuple[float, ...]
+    tight_symprec: float
+    loose_symprec: float
+    tax: TaxNumbers
+    crystals: CrystalSet
+
+
+class Symmetry:
+    """The task; see the module's docstring."""
+
+    name = "symmetry"
+    title = "Symmetry"
+    metrics = METRICS
+    reference_theory: str | None = None
+
+    @cached_property
+    def protocol(self) -> SymmetryProtocol:
+        folder = Path(__file__).parents[1] / "protocols"
+        return read_yaml(folder / "symmetry-v1.yaml", SymmetryProtocol)
+
+    @property
+    def dataset_sha256(self) -> str:
+        return dataset.load(phonondb.DATASET).identity
+
+    def samples(self, subset: Subset) -> list[Sample]:
+        return [
+            Sample(id=f"{name}/{start}", atoms=self._start(atoms, start), subset=tier)
+            for name, tier, atoms in self.protocol.crystals.crystals(subset)
+            for start in self.protocol.starts
+        ]
+
+    def _start(self, reference: Atoms, start: str) -> Atoms:
+        if start == "reference":
+            return reference
+        strain = np.diag(self.protocol.strain)
+        return symmetry.strained(
+            reference, symmetry.allowed_strain(reference, strain, symprec=self.protocol.reference_symprec)
+        )
+
+    def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
+        settings = Relaxation(**self.protocol.relaxation.model_dump())
+        starts = [sample.atoms for sample in samples]
+        found = symmetry.relaxations(potential, starts, settings, symprec=self.protocol.fixed_symprec)
+        dtypes = _dtypes(potential, there=any(one.other for one in found))
+        names = {sample.id.partition("/")[0] for sample in samples}
+        ideal = {name: self.protocol.crystals.crystal(name) for name in sorted(names)}
+        fewest = {name: self._supercells(atoms) for name, atoms in ideal.items()}
+        records = []
+        for sample, one in zip(samples, found, strict=True):
+            name = sample.id.partition("/")[0]
+            reference = ideal[name]
+            about: dict[str, JsonValue] = {
+                **dtypes,
+                "numbers": reference.numbers.tolist(),
+                "reference_cell": reference.cell.array.tolist(),
+                "reference_positions": reference.positions.tolist(),
+                "fewest_supercells": fewest[name],
+            }
+            records.append(self._record(sample, one, about))
+        return records
+
+    def _record(self, sample: Sample, found: symmetry.Relaxations, about: dict[str, JsonValue]) -> Record:
+        own = list(found.own.values())
+        calls = sum(one.force_calls for one in own)
+        cost = {"force_calls": calls, "atom_calls": calls * len(sample.atoms)}
+        seconds = sum(one.seconds for one in own)
+        # the other dtype's calls are no part of the entry's cost
+        if all(one.atoms is None for one in own):
+            error = own[0].error or "no relaxation gave a structure"
+            status: Status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
+            return Record(sample=sample.id, status=status, error=error, seconds=seconds, **cost)
+        relaxations: dict[str, JsonValue] = {name: self._relaxation(one) for name, one in found.own.items()}
+        relaxations |= {f"other_{name}": self._relaxation(one) for name, one in found.other.items()}
+        outputs = {**about, "relaxations": relaxations}
+        return Record(sample=sample.id, status="ok", outputs=outputs, seconds=seconds, **cost)
+
+    def _relaxation(self, relaxed: Relaxed) -> JsonValue:
+        if relaxed.atoms is None:
+            return {"error": relaxed.error}
+        return {
+            "error": None,
+            "converged": relaxed.converged,
+            "steps": relaxed.steps,
+            "max_force": max(relaxed.max_forces[-1], relaxed.max_cell_forces[-1]),
+            "cell": relaxed.atoms.cell.array.tolist(),
+            "positions": relaxed.atoms.positions.tolist(),
+            "supercells": self._supercells(relaxed.atoms),
+        }
+
+    def _supercells(self, atoms: Atoms) -> int | None:
+        tax = self.protocol.tax
+        return symmetry.displaced_supercells(atoms, symprec=tax.symprec, distance=tax.displacement)
+
+    def table(self, records: Sequence[Record]) -> list[Row]:
+        return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
+
+    def _row(self, record: Record) -> Row:
+        crystal, _, start = record.sample.partition("/")
+        row: Row = {
+            "sample": record.sample,
+            "status": record.status,
+            "error": record.error,
+            "crystal": crystal,
+            "start": start,
+            "dtype": record.outputs.get("dtype"),
+            "other_dtype": record.outputs.get("other_dtype"),
+            "other_dtype_reason": record.outputs.get("other_dtype_reason"),
+        }
+        ways = (*WAYS, *(f"other_{way}" for way in WAYS))
+        figures = ("error", "survival", "recovered_symprec", "symmetry_tax", "converged", "steps", "max_force")
+        row |= dict.fromkeys(f"{figure}_{way}" for way in ways for figure in figures)
+        row |= dict.fromkeys(kept_column(way, symprec) for way in ways for symprec in self.protocol.symprecs)
+        row |= dict.fromkeys(f"{figure}_{dtype}" for dtype in DTYPES for figure in ("survival", "symmetry_tax"))
+        if record.status == "ok":
+            for way, outcome in cast("dict[str, dict[str, JsonValue]]", record.outputs["relaxations"]).items():
+                row |= self._figures(record, way, outcome)
+            for prefix, dtype in (("", row["dtype"]), ("other_", row["other_dtype"])):
+                if dtype is not None:
+                    row |= {f"{name}_{dtype}": row[f"{name}_{prefix}free"] for name in ("survival", "symmetry_tax")}
+        # the figures that rank and that a table shows without a suffix are those of the free relaxation
+        return row | {name: row[f"{name}_free"] for name in figures if name != "error"}
+
+    def _figures(self, record: Record, way: str, outcome: dict[str, JsonValue]) -> Row:
+        """What one relaxation says. One that gave no crystal has kept nothing, and has no tax."""
+        if outcome["error"] is not None:
+            kept = dict.fromkeys((kept_column(way, symprec) for symprec in self.protocol.symprecs), False)
+            return {f"error_{way}": outcome["error"], f"survival_{way}": 0.0, f"converged_{way}": False, **kept}
+        protocol, outputs = self.protocol, record.outputs
+        reference = _crystal(outputs["numbers"], outputs["reference_cell"], outputs["reference_positions"])
+        relaxed = _crystal(outputs["numbers"], outcome["cell"], outcome["positions"])
+        kept = survival.survival(relaxed, reference, protocol.symprecs)
+        needed, fewest = cast("int | None", outcome["supercells"]), cast("int | None", outputs["fewest_supercells"])
+        return {
+            f"survival_{way}": survival.share(kept),
+            f"recovered_symprec_{way}": survival.recovered_symprec(kept, protocol.symprecs),
+            f"symmetry_tax_{way}": needed / fewest if needed and fewest else None,
+            f"converged_{way}": outcome["converged"],
+            f"steps_{way}": outcome["steps"],
+            f"max_force_{way}": outcome["max_force"],
+            **{kept_column(way, symprec): one for symprec, one in zip(protocol.symprecs, kept, strict=True)},
+        }
+
+    def score(self, rows: Sequence[Row]) -> dict[str, Score]:
+        columns = {
+            "survival_reference": "survival",
+            "survival_strained": "survival",
+            "kept_tight": kept_column("free", self.protocol.tight_symprec),
+            "kept_loose": kept_column("free", self.protocol.loose_symprec),
+        }
+        found = {}
+        for metric in self.metrics:
+            name = metric.name
+            start = name.removeprefix("survival_") if columns.get(name) == "survival" else None
+            of = [row[columns.get(name, name)] for row in rows if start in (None, row["start"])]
+            if name.endswith(DTYPES) and all(value is None for value in of):
+                of = []  # a checkpoint that does not run in this dtype misses nothing
+            values = [None if value is None else float(cast("float", value)) for value in of]
+            found[name] = (_geometric if name == "recovered_symprec" else mean_score)(values, metric)
+        return found
+
+
+def _dtypes(potential: Computes, *, there: bool) -> dict[str, JsonValue]:
+    """The entry's own dtype, the other one if it is there, and why not if it is not."""
+    mode = mode_of(potential)
+    if mode is None:
+        reason = "the potential has no mode"
+        return {"dtype": None, "other_dtype": None, "other_dtype_reason": None if there else reason}
+    reason = f"the checkpoint runs in {mode.dtype} only"
+    other = dtype_beside(mode.dtype) if there else None
+    return {"dtype": mode.dtype, "other_dtype": other, "other_dtype_reason": None if there else reason}
+
+
+def kept_column(way: str, symprec: float) -> str:
+    """The column of `table` that says whether a relaxation kept the group at a precision (Å).
+
+    `way`: free or fixed, in the entry's own dtype; other_free and other_fixed in the other one.
+    """
+    return f"kept_{way}_{symprec:.0e}"
+
+
+def _geometric(values: Sequence[float | None], metric: Metric) -> Score:
+    """As mean_score, of the logarithms."""
+    assert metric.worst is not None
+    logarithmic = metric.model_copy(update={"worst": float(np.log10(metric.worst))})
+    score = mean_score([None if value is None else float(np.log10(value)) for value in values], logarithmic)
+    back = {name: None if (of := getattr(score, name)) is None else 10**of for name in ("value", "low", "high")}
+    return score.model_copy(update=back)
+
+
+def _crystal(numbers: JsonValue, cell: JsonValue, positions: JsonValue) -> Crystal:
+    return Crystal(np.asarray(numbers, np.int64), np.asarray(cell, dtype=float), np.asarray(positions, dtype=float))
+
+
+TASK = Symmetry()

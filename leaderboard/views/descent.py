@@ -1,0 +1,159 @@
+"""Descents: the energy on each crystal's way down by every optimiser, and the floors under the forces of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+
+from evaluation.record import Record
+from evaluation.tasks.descent import OPTIMIZERS, TASK, conservative, descents, energies_of
+from leaderboard.digits import figure
+from leaderboard.views import Column, Datasets, Panel, Spec
+
+_POINTS = 60
+"""Of a line at most: the start, the end, and steps between them."""
+_SMALLEST = 0.01
+"""meV/atom: energies that are closer to the lowest one are drawn here."""
+_LINES: dict[str, dict[str, object]] = {
+    "conservative": {"style": "reference", "strokeWidth": 1.5},
+    "fire": {"strokeWidth": 1.5},
+    "lbfgs": {"strokeWidth": 1.5, "strokeDash": [4, 3]},
+}
+
+
+class DescentView:
+    """The view; a panel for the floors of all crystals, then one for each crystal's ways down."""
+
+    columns = (
+        Column("converged", "converged", "", 1),
+        Column("floor_fire", "floor, FIRE", "meV/Å", 3),
+        Column("floor_lbfgs", "floor, L-BFGS", "meV/Å", 3),
+        Column("steps_fire", "steps, FIRE", "", 0),
+        Column("steps_lbfgs", "steps, L-BFGS", "", 0),
+        Column("limit_cycle", "limit cycles", "", 1),
+        Column("broke_off", "broke off", "", 1),
+        Column("uphill_fire", "uphill, FIRE", "meV/atom", 3),
+        Column("uphill_lbfgs", "uphill, L-BFGS", "meV/atom", 3),
+        Column("energy_spread", "energy spread", "meV/atom", 4),
+        Column("volume_spread", "volume spread", "%", 4),
+        Column("gradient_gap", "gradient gap", "meV/Å", 2),
+        Column("stress_gap", "stress gap", "GPa", 3),
+        Column("excess_energy", "excess energy", "meV/atom", 3),
+    )
+    caption = (
+        "First: the share of the crystals whose forces fell to a floor (meV/Å, logarithmic) or below it, by FIRE "
+        "(solid) and by L-BFGS (dashed); the upright line is the threshold. Then each crystal: the energy above the "
+        "lowest that was seen (meV/atom, logarithmic) against the step; grey is the descent by the conservative head, "
+        "where the mode's forces are direct, above the lowest of its own energies."
+    )
+
+    def spec(self) -> Spec:
+        """Lines over the datasets `fire`, `lbfgs` and `conservative` (columns step, energy)."""
+        import altair as alt
+
+        x = alt.X("step:Q").title(None).axis(tickCount=3, grid=False)
+        y = alt.Y("energy:Q").title(None).scale(type="log", nice=False).axis(tickCount=4, format="~g")
+        lines = [
+            alt.Chart(alt.NamedData(name)).mark_line(**style).encode(x, y)  # type: ignore[arg-type]
+            for name, style in _LINES.items()
+        ]
+        spec: Spec = alt.layer(*lines).properties(width="container", height=110).to_dict()
+        return spec
+
+    def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
+        """Floors first, then crystals by name."""
+        by_sample = {record.sample: record for record in records}
+        ordered = sorted(rows, key=lambda row: str(row["sample"]))
+        return [_floors(ordered), *(_panel(row, by_sample[str(row["sample"])]) for row in ordered)]
+
+
+def _floors(rows: Sequence[Mapping[str, object]]) -> Panel:
+    """A crystal without a descent is one of those that reached no floor."""
+    curves: Datasets = {
+        key: [
+            {"floor": float(f"{floor:.3g}"), "share": round((place + 1) / len(rows), 4)}
+            for place, floor in enumerate(
+                sorted(cast(float, row[f"floor_{key}"]) for row in rows if row[f"floor_{key}"] is not None)
+            )
+            if floor > 0
+        ]
+        for key in TASK.protocol.optimizers
+    }
+    drawn = any(curves.values())
+    shares = (
+        f"{OPTIMIZERS[key]} {figure(sum(bool(row[f'converged_{key}']) for row in rows) / len(rows), 2)}"
+        for key in (TASK.protocol.optimizers if drawn else ())
+    )
+    note = ", ".join(shares)
+    return Panel(
+        title="Floors",
+        mark=None,
+        note=f"converged: {note}" if drawn else "",
+        reason=None if drawn else "no descent began",
+        alt=f"Share of crystals whose forces fell below a floor; converged: {note}",
+        datasets={**curves, "threshold": [{"floor": TASK.protocol.fmax * 1000}]} if drawn else None,
+        spec=_floors_spec(),
+    )
+
+
+def _floors_spec() -> Spec:
+    """Steps over the datasets `fire` and `lbfgs` (columns floor, share), a rule at `threshold`."""
+    import altair as alt
+
+    x = alt.X("floor:Q").title(None).scale(type="log", nice=False).axis(tickCount=4, grid=False, format="~g")
+    y = alt.Y("share:Q").title(None).scale(domain=[0, 1]).axis(tickCount=3)
+    rule = alt.Chart(alt.NamedData("threshold")).mark_rule(style="reference", strokeWidth=1).encode(x=x)
+    lines = [
+        alt.Chart(alt.NamedData(key))
+        .mark_line(interpolate="step-after", point=True, **_LINES[key])  # type: ignore[arg-type]
+        .encode(x, y)
+        for key in TASK.protocol.optimizers
+    ]
+    spec: Spec = alt.layer(rule, *lines).properties(width="container", height=130).to_dict()
+    return spec
+
+
+def _panel(row: Mapping[str, object], record: Record) -> Panel:
+    name, reason = record.sample, None if record.status == "ok" else str(row["error"])
+    ways = [] if reason else [f"{OPTIMIZERS[key]} {_outcome(row, key)}" for key in TASK.protocol.optimizers]
+    note = ", ".join(ways)
+    return Panel(
+        title=name,
+        mark="limit cycle" if row["limit_cycle"] else None,
+        note=note,
+        reason=reason,
+        alt=f"Energy on the way down of {name}: {reason or note}",
+        datasets=None if reason else _datasets(record),
+    )
+
+
+def _outcome(row: Mapping[str, object], key: str) -> str:
+    steps = cast("int | None", row[f"steps_{key}"])
+    if row[f"error_{key}"] is not None:
+        return "did not begin" if steps is None else f"broke off after {steps}"
+    return f"{steps}{'' if row[f'converged_{key}'] else '+'} steps"
+
+
+def _datasets(record: Record) -> Datasets:
+    n = len(cast("list[int]", record.outputs["numbers"]))
+    ways = {key: energies_of(way) for key, way in descents(record).items()}
+    lowest = min(min(energies) for energies in ways.values() if energies)
+    beside = conservative(record)
+    other = [] if beside is None else energies_of(beside)
+    return {
+        **{key: _line(energies, lowest, n) for key, energies in ways.items()},
+        "conservative": _line(other, min(other), n) if other else [],
+    }
+
+
+def _line(energies: Sequence[float], lowest: float, n: int) -> list[dict[str, float]]:
+    if not energies:
+        return []
+    shown = np.unique(np.linspace(0, len(energies) - 1, _POINTS).round().astype(int))
+    above = {int(step): (energies[step] - lowest) / n * 1000 for step in shown}
+    return [{"step": step, "energy": float(f"{max(energy, _SMALLEST):.3g}")} for step, energy in above.items()]
+
+
+VIEW = DescentView()
