@@ -50,6 +50,8 @@ class Retention(Strict):
     fmax: float
     steps: int
     symprecs: tuple[float, ...]
+    seeds: tuple[int, ...]
+    """Of those of the noise, with which a crystal is relaxed as well."""
 
 
 class ToleranceProtocol(Strict):
@@ -138,6 +140,7 @@ class Point(Strict):
     """Why there is nothing else."""
     spectrum: Spectrum | None
     relaxation: Retained | None
+    """None also where the protocol does not relax with this seed."""
     seconds: float
     """Of wall time, all told."""
 

@@ -149,7 +149,8 @@ class Specimen:
         try:
             potential = self.surrogate(dial, level, seed)
             spectrum = self._spectrum(*self.dynamics(potential))
-            relaxation = self._relaxation(potential, seed)
+            if seed in self.protocol.retention.seeds:
+                relaxation = self._relaxation(potential, seed)
         except (StructureError, ValueError) as reason:
             error = str(reason)
         return Point(

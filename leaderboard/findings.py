@@ -158,6 +158,7 @@ def calibrated(evidence: Evidence) -> list[Part]:
         known = {name: ratio for name, ratio in worst.items() if ratio is not None}
         if not known:
             continue
+        number = "1 detector" if len(known) == 1 else f"{len(known)} detectors"
         off = {name: 100 * abs(ratio - 1) for name, ratio in known.items()}
         name = max(off, key=lambda name: off[name])
         rows = [{"what": detectors.label(name), "percent": max(value, 1e-3)} for name, value in off.items()]
@@ -166,7 +167,7 @@ def calibrated(evidence: Evidence) -> list[Part]:
                 title="The detectors find what is there",
                 sentences=(
                     f"Faults of known size, over {_decades(calibration)} decades: the worst reading of "
-                    f"{len(known)} detectors is {short(off[name])} % off ({detectors.label(name)}).",
+                    f"{number} is {short(off[name])} % off ({detectors.label(name)}).",
                 ),
                 pictures=[_worst_readings(rows)],
                 caption="The reading of each detector that is farthest from what was dialled, in %, logarithmic.",

@@ -64,7 +64,7 @@ def _cells(check: Check) -> tuple[Text, ...]:
         Text(grade, style="dim" if grade in (UNTESTED, digits.NOTHING) else "bold"),
         Text(digits.short(check.value)),
         Text(digits.short(check.threshold)),
-        Text(check.unit),
+        Text(plain(check.unit)),
         Text(plain(check.sample or ""), style="dim"),
     )
 
@@ -96,7 +96,7 @@ def _scores(section: Section) -> Table:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim", title=Text(title))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim", title=Text(plain(title)))
     table.title_style, table.title_justify = "bold", "left"
     for i, column in enumerate(columns):
         table.add_column(column, justify="right" if i in (1, 2) and column != "unit" else "left", no_wrap=True)

@@ -92,7 +92,7 @@ def _sentences(curves: Curves, found: dict[Dial, list[Level]], sound: Sequence[P
     if unstable := [point.crystal for point in sound if point.spectrum and not point.spectrum.sound_stable]:
         said.append(f"The sound model itself has imaginary modes in {', '.join(unstable)}, which no share counts.")
     if failed:
-        said.append(f"{failed} points have no numbers: {_first_error(curves)}.")
+        said.append(f"{failed} {'point has' if failed == 1 else 'points have'} no numbers: {_first_error(curves)}.")
     return [*said, *told]
 
 
@@ -105,7 +105,7 @@ def _told(dial: Dial, given: Sequence[Level]) -> str:
                 continue
             last = given[-1]
             return (
-                f"{name.capitalize()}: no imaginary mode in {last.stable} of {last.stable}, up to "
+                f"{_opening(name)}: no imaginary mode in {last.stable} of {last.stable}, up to "
                 f"{short(scale * last.level)} {unit}".rstrip()
                 + "."
             )
@@ -113,11 +113,16 @@ def _told(dial: Dial, given: Sequence[Level]) -> str:
         where = "" if what == "usual" else ", and only where nothing is symmetrised"
         upto = f"none up to {short(scale * harmless.level)} {unit}".rstrip() if harmless else "even at the lowest level"
         return (
-            f"{name.capitalize()}: imaginary modes in {number} of {harmful.stable} at "
+            f"{_opening(name)}: imaginary modes in {number} of {harmful.stable} at "
             f"{short(scale * harmful.level)} {unit}".rstrip()
             + f", {upto}{where}."
         )
-    return f"{name.capitalize()}: nothing was measured."
+    return f"{_opening(name)}: nothing was measured."
+
+
+def _opening(name: str) -> str:
+    """A name at the start of a sentence: a Greek letter stays what it is."""
+    return name[0].upper() + name[1:] if name[0].isascii() else name
 
 
 def _first_error(curves: Curves) -> str:

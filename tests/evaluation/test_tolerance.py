@@ -93,6 +93,12 @@ def test_every_dial_and_level_has_its_points(few: ToleranceProtocol) -> None:
     assert few.plan() == [("asymmetry", 0.0, 0), ("rough", 1e-3, 0), ("rough", 1e-3, 2)]
 
 
+def test_only_some_seeds_are_relaxed(few: ToleranceProtocol) -> None:
+    found = {point.seed: point for point, _, _ in points(Sound(), few) if point.dial == "rough"}
+    assert {seed: point.relaxation is not None for seed, point in found.items()} == {0: True, 2: False}
+    assert found[2].spectrum
+
+
 def test_what_was_interrupted_goes_on_where_it_was(few: ToleranceProtocol, tmp_path: Path) -> None:
     kept = Points(tmp_path, {"entry": "sound"})
     running = points(Sound(), few, kept)

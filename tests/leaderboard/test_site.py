@@ -24,7 +24,7 @@ from leaderboard.site import build, pages
 from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result
 
 ROOT = Path(leaderboard.site.__file__).parents[1]
-VOID = {"br", "input", "link", "meta"}
+VOID = {"br", "img", "input", "link", "meta"}
 
 
 @dataclass
