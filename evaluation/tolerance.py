@@ -20,7 +20,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -231,7 +231,7 @@ class Points:
 
 def points(
     model: Computes, protocol: ToleranceProtocol, kept: Points | None = None
-) -> Iterator[tuple[Point, str | None, bool]]:
+) -> Generator[tuple[Point, str | None, bool]]:
     """All points, crystal by crystal, level zero of each first; the commit that made each, and whether it is new."""
     commit = provenance.commit()
     for name in protocol.crystals:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import altair as alt
 
+LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e5
+"""Labels between these have no exponent."""
 FEWEST = 3
 """Ticks that a picture needs."""
 
@@ -29,11 +31,13 @@ def log_ticks(values: Iterable[float]) -> list[float]:
     return _between(low, high, [float(f"{digit}e{exponent}") for exponent in exponents for digit in (1, 2, 5)])
 
 
-def log_axis(values: Iterable[float], *, grid: bool = True, form: str = "~g") -> alt.Axis:
-    """The axis of a logarithmic scale over `values`; `form` is d3's format of a label."""
+def log_axis(values: Iterable[float], *, grid: bool = True, form: str | None = None) -> alt.Axis:
+    """The axis of a logarithmic scale over `values`; `form` is d3's format of a label, by their size when not given."""
     import altair as alt
 
-    return alt.Axis(values=log_ticks(values), grid=grid, format=form)
+    ticks = log_ticks(values)
+    plain = all(LEAST_PLAIN <= tick < MOST_PLAIN for tick in ticks)
+    return alt.Axis(values=ticks, grid=grid, format=form or ("~g" if plain else "~e"))
 
 
 def _between(low: float, high: float, ticks: Iterable[float]) -> list[float]:

@@ -21,6 +21,7 @@ from leaderboard.essays import calibration as detectors
 from leaderboard.evidence import Evidence
 
 if TYPE_CHECKING:
+    from evaluation.calibration import Calibration
     from evaluation.task import Row
     from leaderboard.collect import Entry
     from leaderboard.views import Spec
@@ -281,7 +282,7 @@ def _of(place: Place, metric: Metric, digits: int) -> str:
     return f"{figure(place.score(metric).value, digits)} ({place.entry.card.title})"
 
 
-def _decades(calibration: detectors.Calibration) -> str:
+def _decades(calibration: Calibration) -> str:
     spans = [
         np.log10(max(row.dialled for row in rows) / min(row.dialled for row in rows))
         for rows in detectors.dialled(calibration.rows).values()

@@ -130,9 +130,9 @@ def draw(spec: Spec, datasets: Datasets) -> str:
     return re.sub(r"(<svg[^>]*>)", lambda head: head.group(1) + _style(), svg, count=1)
 
 
-def _source(layer: Mapping[str, object]) -> str | None:
+def _source(layer: Mapping[str, object]) -> str:
     data = layer.get("data")
-    return data.get("name") if isinstance(data, dict) else None
+    return str(data.get("name")) if isinstance(data, dict) else ""
 
 
 _CONFIG = {

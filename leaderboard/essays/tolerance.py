@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from evaluation.curves import COMMAND, Curves, Dial, Point
 from leaderboard.axis import log_axis
 from leaderboard.digits import duration, short
 from leaderboard.essay import Essay, Part, Picture, Table
 from leaderboard.evidence import Evidence
+from leaderboard.link import VIOLATIONS
 from leaderboard.tolerated import Level, levels, stands
 from leaderboard.views import Spec
 from zoo.files import json_text
+
+if TYPE_CHECKING:
+    from leaderboard.collect import Entry
 
 DIALS: dict[Dial, tuple[str, str, float]] = {
     "asymmetry": ("λ of the forces", "", 1.0),
@@ -21,6 +26,8 @@ DIALS: dict[Dial, tuple[str, str, float]] = {
     "rough": ("white noise", "meV/Å", 1000.0),
 }
 """Dial → what it is called, the unit it is shown in, and that unit per house unit."""
+MEASURED: dict[Dial, str] = {"asymmetry": "lambda", "rotation_error": "rotation_force", "rough": "force_noise"}
+"""Dial → the metric of the constraints task that measures it of real models, in the unit it is shown in."""
 USUAL, FULL = "usual workflow", "full set, nothing symmetrised"
 
 
@@ -31,7 +38,7 @@ def essay(evidence: Evidence) -> Essay:
         title="How much violation a phonon stands",
         lede="A sound model is given one fault at a time, of a size that is known, and put through what people do with "
         "it: frequencies at its own geometry, and a relaxation from a rattled start. Everything else stays as it is.",
-        parts=[part for curves in evidence.curves for part in _parts(curves)]
+        parts=[part for curves in evidence.curves for part in _parts(curves, evidence.of(VIOLATIONS))]
         or [
             Part(title="Not measured yet", sentences=("No tolerance curve is here.",), command=COMMAND),
         ],
@@ -47,12 +54,12 @@ def essay(evidence: Evidence) -> Essay:
     )
 
 
-def _parts(curves: Curves) -> list[Part]:
+def _parts(curves: Curves, measured: Sequence[Entry]) -> list[Part]:
     found = {dial: levels(curves, dial) for dial in curves.protocol.dials}
     found = {dial: given for dial, given in found.items() if given}
     sound = [point for point in curves.points if point.level == 0]
     return [
-        Part(title=curves.entry, sentences=_sentences(curves, found, sound)),
+        Part(title=curves.entry, sentences=_sentences(curves, found, sound, measured)),
         Part(
             title="Error of the frequencies",
             pictures=[
@@ -71,7 +78,7 @@ def _parts(curves: Curves) -> list[Part]:
             title="Symmetry after relaxation",
             pictures=[_picture(curves, "symmetry", dial, given, _kept(curves)) for dial, given in found.items()],
             caption="Share of relaxations from a rattled start that end in the sound model's space group, by the "
-            f"precision at which it is looked for. {_kept_when_sound(curves, sound)}",
+            f"precision at which it is looked for ({_precisions(curves)}). {_kept_when_sound(curves, sound)}",
         ),
         Part(
             title="Convergence",
@@ -83,8 +90,10 @@ def _parts(curves: Curves) -> list[Part]:
     ]
 
 
-def _sentences(curves: Curves, found: dict[Dial, list[Level]], sound: Sequence[Point]) -> list[str]:
-    told = [_told(dial, given) for dial, given in found.items()]
+def _sentences(
+    curves: Curves, found: dict[Dial, list[Level]], sound: Sequence[Point], measured: Sequence[Entry]
+) -> list[str]:
+    told = [_told(dial, given) + _beyond(dial, given, measured) for dial, given in found.items()]
     failed = sum(point.error is not None for point in curves.points)
     crystals = ", ".join(curves.protocol.crystals)
     cost = duration(sum(point.seconds for point in curves.points))
@@ -118,6 +127,20 @@ def _told(dial: Dial, given: Sequence[Level]) -> str:
             + f", {upto}{where}."
         )
     return f"{_opening(name)}: nothing was measured."
+
+
+def _beyond(dial: Dial, given: Sequence[Level], measured: Sequence[Entry]) -> str:
+    """Which entries of the constraints task break more than what was harmless here; empty where that is unknown."""
+    harmless, harmful = stands(given, lambda level: level.imaginary)
+    if harmless is None or harmful is None or dial not in MEASURED:
+        return ""
+    values = {entry.name: entry.result.scores[MEASURED[dial]].value for entry in measured}
+    known = {name: value for name, value in values.items() if value is not None}
+    beyond = sorted(name for name, value in known.items() if value > DIALS[dial][2] * harmless.level)
+    if not known:
+        return ""
+    told = f": {', '.join(beyond)}" if beyond else ""
+    return f" Of {len(known)} entries measured, {len(beyond)} {'is' if len(beyond) == 1 else 'are'} beyond{told}."
 
 
 def _opening(name: str) -> str:
@@ -165,6 +188,11 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
+def _precisions(curves: Curves) -> str:
+    styles = ("", ", dashed", ", dotted")
+    return "; ".join(f"{symprec:g} Å{styles[i % 3]}" for i, symprec in enumerate(curves.protocol.retention.symprecs))
+
+
 def _kept_when_sound(curves: Curves, sound: Sequence[Point]) -> str:
     found = [point.relaxation for point in sound if point.relaxation]
     told = [
@@ -184,7 +212,7 @@ def _picture(
     logarithmic: bool = False,
 ) -> Picture:
     name, unit, scale = DIALS[dial]
-    rows = [
+    rows: list[dict[str, float | str]] = [
         {"x": scale * level, "y": value, "line": line}
         for line, values in lines(given)
         for level, value in values

@@ -48,7 +48,7 @@ def _nothing() -> Part:
 
 def _part(link: Link) -> Part:
     leading = [pair for pair in link.pairs if pair.metric is link.task.metrics[0]]
-    drawn = [pair for pair in leading if pair.violation.name in _drawn(link) and pair.dots]
+    drawn = [pair for pair in leading if pair.violation.name in _drawn(link) and len(pair.dots) > 1]
     return Part(
         title=link.task.title,
         sentences=_sentences(link, leading),
@@ -100,7 +100,7 @@ def _told(found: Coefficient | None) -> str:
 
 
 def _table(link: Link, leading: list[Pair]) -> Table | None:
-    if not any(pair.dots for pair in leading):
+    if not any(pair.correlation.spearman for pair in leading):
         return None
     label = link.task.metrics[0].label
     return Table(
@@ -142,12 +142,13 @@ def _spec(pair: Pair) -> Spec:
 
     positive = [dot.violation for dot in pair.dots if dot.violation > 0]
     floor = min(positive, default=1.0) / 3
+    across = [max(dot.violation, floor) for dot in pair.dots]
     rows = [
-        {"entry": dot.entry, "x": max(dot.violation, floor), "y": dot.figure, "shown": short(dot.violation)}
-        for dot in pair.dots
+        {"entry": dot.entry, "x": x, "y": dot.figure, "shown": short(dot.violation)}
+        for dot, x in zip(pair.dots, across, strict=True)
     ]
     x = alt.X("x:Q").title(None).scale(type="log", nice=False, padding=8)
-    x = x.axis(log_axis([row["x"] for row in rows], grid=False))
+    x = x.axis(log_axis(across, grid=False))
     y = alt.Y("y:Q").title(None).scale(zero=False, padding=8).axis(tickCount=4)
     tooltip = [
         alt.Tooltip("entry:N", title="entry"),

@@ -13,6 +13,7 @@ from leaderboard.essays.tolerance import essay
 from leaderboard.evidence import Evidence, gather
 from leaderboard.tolerated import levels, stands
 from tests.leaderboard.curves import curves as made_up
+from tests.leaderboard.entries import entry
 from zoo.files import write_json
 
 
@@ -68,14 +69,25 @@ def test_the_page_tells_it(curves: Curves) -> None:
     assert len(page.parts[-1].table.rows) == 5
 
 
+def test_measured_entries_beyond_what_is_harmless_are_named(curves: Curves) -> None:
+    measured = [entry("constraints", name, {"force_noise": noise}) for name, noise in (("calm", 0.1), ("loud", 0.2))]
+    unmeasured = entry("constraints", "silent")
+    page = essay(Evidence((*measured, unmeasured), curves=(curves,)))
+    assert any(
+        sentence.startswith("White noise: ")
+        and sentence.endswith(" Of 2 entries measured, 1 is beyond: loud@conservative.")
+        for sentence in page.parts[0].sentences
+    )
+
+
 def test_without_curves_there_is_a_command() -> None:
     (part,) = essay(Evidence(())).parts
     assert part.command == "python -m evaluation.tolerance leaderboard/results/tolerance"
 
 
 def test_curves_are_found_in_the_folders_and_the_later_one_counts(curves: Curves, tmp_path: Path) -> None:
-    for folder, entry in (("one", "first"), ("two", "second")):
-        written = curves.model_copy(update={"entry": entry}).model_dump(mode="json")
+    for folder, name in (("one", "first"), ("two", "second")):
+        written = curves.model_copy(update={"entry": name}).model_dump(mode="json")
         write_json(tmp_path / folder / "tolerance" / "toy" / "curves.json", written)
     found, faults = gather(Collection((), (), (tmp_path / "one", tmp_path / "two")))
     assert [each.entry for each in found.curves] == ["second"]
