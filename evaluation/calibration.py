@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from evaluation import provenance
 from evaluation.metrics.constraints import figures
@@ -36,6 +36,42 @@ ROTATION_ERRORS = (1e-5, 1e-4, 1e-3, 1e-2)
 NOISES = (1e-4, 1e-3, 1e-2)
 """eV/Å"""
 _NVE_STEPS = 10
+
+
+COMMAND = "python -m evaluation.calibration leaderboard/results/calibration"
+"""Makes them."""
+
+
+class Strict(BaseModel):
+    """A part of the calibration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Reading(Strict):
+    """What one detector says of one fault."""
+
+    detector: str
+    crystal: str
+    dialled: float
+    found: float | None
+    ratio: float | None
+    """Found over dialled; None where nothing was dialled."""
+    unit: str
+
+
+class Calibration(Strict):
+    """What stands in `leaderboard/results/calibration/surrogate/detectors.json`."""
+
+    protocol_sha256: str
+    """Of the constraints task's protocol."""
+    packages: dict[str, str]
+    rows: tuple[Reading, ...]
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read a calibration. Raises pydantic's ValidationError with field and reason."""
+    return Calibration.model_validate_json(path.read_text(encoding="utf-8"), strict=True)
 
 
 class Morse:
@@ -67,7 +103,7 @@ class Morse:
         return float((energy * pairs.weights).sum()) / 2, pairs.sums(pulls, len(atoms)), stress
 
 
-def rows() -> Iterator[dict[str, JsonValue]]:
+def rows() -> Iterator[Reading]:
     """One for each dialled value and crystal."""
     model = Morse()
     for sample in TASK.samples("canary"):
@@ -94,14 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m evaluation.calibration", description="Calibration of detectors.")
     parser.add_argument("folder", type=Path)
     given = parser.parse_args(arguments)
-    write_json(
-        given.folder / "surrogate" / "detectors.json",
-        {
-            "protocol_sha256": protocol_sha256(load("constraints")),
-            "packages": provenance.packages(),
-            "rows": list(rows()),
-        },
+    calibration = Calibration(
+        protocol_sha256=protocol_sha256(load("constraints")), packages=provenance.packages(), rows=tuple(rows())
     )
+    write_json(given.folder / "surrogate" / "detectors.json", calibration.model_dump(mode="json"))
 
 
 def _figures(surrogate: Surrogate, sample: Sample) -> dict[str, float | None]:
@@ -112,16 +144,9 @@ def _figures(surrogate: Surrogate, sample: Sample) -> dict[str, float | None]:
     return figures(found.outputs)
 
 
-def _row(detector: str, sample: Sample, dialled: float, found: float | None, unit: str) -> dict[str, JsonValue]:
+def _row(detector: str, sample: Sample, dialled: float, found: float | None, unit: str) -> Reading:
     ratio = found / dialled if dialled and found is not None else None
-    return {
-        "detector": detector,
-        "crystal": sample.id,
-        "dialled": dialled,
-        "found": found,
-        "ratio": ratio,
-        "unit": unit,
-    }
+    return Reading(detector=detector, crystal=sample.id, dialled=dialled, found=found, ratio=ratio, unit=unit)
 
 
 if __name__ == "__main__":

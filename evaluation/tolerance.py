@@ -16,18 +16,20 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
 
 from evaluation import provenance
+from evaluation.curves import PROTOCOL, Curves, Dial, Point, Residuals, Retained, Spectrum, ToleranceProtocol
 from evaluation.metrics import phonon
 from evaluation.physics import phonons
 from evaluation.physics.relax import Relaxation, relax
@@ -35,73 +37,18 @@ from zoo import crystals
 from zoo.batch import Batch, Computes
 from zoo.convert import loaded_sha256
 from zoo.errors import StructureError
-from zoo.files import write_json
+from zoo.files import json_text, write_json
 from zoo.front_matter import read_yaml
 from zoo.wrappers.surrogate import Surrogate
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from zoo.potential import Potential
+
 log = logging.getLogger(__name__)
 
-Dial = Literal["asymmetry", "rotation_error", "smooth", "rough"]
-NOISE: tuple[Dial, ...] = ("smooth", "rough")
 FACE_CENTRED = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
-PROTOCOL = Path(__file__).with_name("protocols") / "tolerance-v1.yaml"
-
-
-class Strict(BaseModel):
-    """A part of the protocol."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Build(Strict):
-    """What ase.build.bulk needs."""
-
-    structure: Literal["rocksalt", "diamond", "zincblende", "fcc"]
-    a: float
-
-
-class Minimum(Strict):
-    """Of the relaxation of the model as it is."""
-
-    fmax: float
-    steps: int
-
-
-class Imaginary(Strict):
-    """Of evaluation.metrics.phonon.Thresholds."""
-
-    acoustic: float
-    optical: float
-    elsewhere: float
-
-
-class Retention(Strict):
-    """Of the relaxation that may lose the space group."""
-
-    rattle: float
-    fmax: float
-    steps: int
-    symprecs: tuple[float, ...]
-
-
-class ToleranceProtocol(Strict):
-    """The numbers of `evaluation/protocols/tolerance-v1.yaml`, which says what they are."""
-
-    version: int
-    entry: str
-    crystals: dict[str, Build]
-    supercell: int
-    mesh: int
-    displacement: float
-    symprec: float
-    relaxation: Minimum
-    imaginary: Imaginary
-    dials: dict[Dial, tuple[float, ...]]
-    seeds: tuple[int, ...]
-    retention: Retention
 
 
 class Remembering:
@@ -195,63 +142,110 @@ class Specimen:
         distorted = crystals.distort(self.crystal.atoms, seed=_seed(self.name))
         return Surrogate.tuned(self.model, distorted, seed=seed, **{dial: level})
 
-    def point(self, dial: Dial, level: float, seed: int) -> dict[str, JsonValue]:
+    def point(self, dial: Dial, level: float, seed: int) -> Point:
         """What a fault of that size does. Its `error` says why there is nothing else."""
-        point: dict[str, JsonValue] = {"crystal": self.name, "dial": dial, "level": level, "seed": seed, "error": None}
+        began = time.monotonic()
+        spectrum = relaxation = error = None
         try:
             potential = self.surrogate(dial, level, seed)
-            point |= self._spectrum(*self.dynamics(potential))
+            spectrum = self._spectrum(*self.dynamics(potential))
+            if seed in self.protocol.retention.seeds:
+                relaxation = self._relaxation(potential, seed)
         except (StructureError, ValueError) as reason:
-            return {**point, "error": str(reason)}
-        return {**point, "relaxation": self._relaxation(potential, seed)}
+            error = str(reason)
+        return Point(
+            crystal=self.name,
+            dial=dial,
+            level=level,
+            seed=seed,
+            error=error,
+            spectrum=spectrum,
+            relaxation=relaxation,
+            seconds=round(time.monotonic() - began, 3),
+        )
 
-    def _spectrum(self, found: phonons.Dynamics, full: phonons.Array) -> dict[str, JsonValue]:
+    def _spectrum(self, found: phonons.Dynamics, full: phonons.Array) -> Spectrum:
         limits = phonon.Thresholds(**self.protocol.imaginary.model_dump())
         qpoints, weights = self.mesh
         sound, sound_full = self.sound
         bias, mae = phonon.frequency_error(found.frequencies, sound.frequencies, weights)
         _, mae_full = phonon.frequency_error(full, sound_full, weights)
-        return {
-            "omega_mae": float(mae),
-            "omega_bias": float(bias),
-            "omega_max": float(found.frequencies.max()),
-            "omega_min": float(found.frequencies.min()),
-            "stable": phonon.stable(found.frequencies, qpoints, limits),
-            "sound_stable": phonon.stable(sound.frequencies, qpoints, limits),
-            "omega_mae_full": float(mae_full),
-            "omega_min_full": float(full.min()),
-            "stable_full": phonon.stable(full, qpoints, limits),
-            "sound_stable_full": phonon.stable(sound_full, qpoints, limits),
-            "residuals_full": asdict(found.full),
-            "residuals_reduced": asdict(found.reduced),
-            "equilibrium_force": found.equilibrium_force,
-        }
+        return Spectrum(
+            omega_mae=float(mae),
+            omega_bias=float(bias),
+            omega_max=float(found.frequencies.max()),
+            omega_min=float(found.frequencies.min()),
+            stable=phonon.stable(found.frequencies, qpoints, limits),
+            sound_stable=phonon.stable(sound.frequencies, qpoints, limits),
+            omega_mae_full=float(mae_full),
+            omega_min_full=float(full.min()),
+            stable_full=phonon.stable(full, qpoints, limits),
+            sound_stable_full=phonon.stable(sound_full, qpoints, limits),
+            residuals_full=Residuals(**asdict(found.full)),
+            residuals_reduced=Residuals(**asdict(found.reduced)),
+            equilibrium_force=found.equilibrium_force,
+        )
 
-    def _relaxation(self, potential: Computes, seed: int) -> dict[str, JsonValue]:
+    def _relaxation(self, potential: Computes, seed: int) -> Retained:
         numbers = self.protocol.retention
         start = self.crystal.atoms.copy()
         start.rattle(numbers.rattle, seed=seed)
         (found,) = relax(potential, [start], Relaxation(fmax=numbers.fmax, steps=numbers.steps))
-        groups: list[JsonValue] = [_space_group(found.atoms, symprec) for symprec in numbers.symprecs]
-        return {
-            "converged": found.converged,
-            "steps": found.steps,
-            "smallest_force": min(found.max_forces, default=None),
-            "space_groups": groups,
-            "space_group_sound": _space_group(self.crystal.atoms, self.protocol.symprec),
-            "error": found.error,
-        }
+        return Retained(
+            converged=found.converged,
+            steps=found.steps,
+            smallest_force=min(found.max_forces, default=None),
+            space_groups=tuple(_space_group(found.atoms, symprec) for symprec in numbers.symprecs),
+            space_group_sound=_space_group(self.crystal.atoms, self.protocol.symprec),
+            error=found.error,
+        )
 
 
-def points(model: Computes, protocol: ToleranceProtocol) -> Iterator[dict[str, JsonValue]]:
-    """All points, crystal by crystal; level zero of each crystal first."""
+class Points:
+    """A folder of finished points, a whole file each: what was interrupted goes on where it was."""
+
+    def __init__(self, folder: Path, conditions: dict[str, Any]) -> None:
+        self.folder = folder
+        self.conditions = conditions
+
+    def path(self, protocol: ToleranceProtocol, crystal: str, dial: Dial, level: float, seed: int) -> Path:
+        """Where a point lies; other conditions, or other numbers of the protocol, are other files.
+
+        Which further crystals, levels and seeds there are does not matter to a point.
+        """
+        numbers = protocol.model_dump(mode="json", exclude={"crystals", "dials", "seeds"})
+        numbers |= {"crystal": protocol.crystals[crystal].model_dump(mode="json"), "conditions": self.conditions}
+        digest = hashlib.sha256(json_text(numbers).encode()).hexdigest()[:12]
+        return self.folder / f"{crystal}-{dial}-{level:g}-{seed}-{digest}.json"
+
+    def find(self, path: Path) -> tuple[Point, str | None] | None:
+        """A point and the commit that made it; None when it is not there."""
+        if not path.is_file():
+            return None
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return Point.model_validate_json(json.dumps(kept["point"]), strict=True), kept["commit"]
+
+    def keep(self, path: Path, point: Point, commit: str | None) -> None:
+        write_json(path, {"point": point.model_dump(mode="json"), "commit": commit})
+
+
+def points(
+    model: Computes, protocol: ToleranceProtocol, kept: Points | None = None
+) -> Generator[tuple[Point, str | None, bool]]:
+    """All points, crystal by crystal, level zero of each first; the commit that made each, and whether it is new."""
+    commit = provenance.commit()
     for name in protocol.crystals:
-        specimen = Specimen(name, model, protocol)
-        yield specimen.point("asymmetry", 0.0, protocol.seeds[0])
-        for dial, levels in protocol.dials.items():
-            for level in levels:
-                for seed in protocol.seeds if dial in NOISE else protocol.seeds[:1]:
-                    yield specimen.point(dial, level, seed)
+        specimen = Specimen(name, model, protocol)  # does nothing until it is asked for a point
+        for dial, level, seed in protocol.plan():
+            path = kept.path(protocol, name, dial, level, seed) if kept else None
+            before = kept.find(path) if kept and path else None
+            if before:
+                yield *before, False
+                continue
+            point = specimen.point(dial, level, seed)
+            if kept and path:
+                kept.keep(path, point, commit)
+            yield point, commit, True
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -264,30 +258,62 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--crystals", nargs="+", help="of the protocol; all when not given")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--runs", type=Path, default=Path("mlip-zoo-runs"), help="finished points; goes on from there")
     given = parser.parse_args(arguments)
     protocol = read_yaml(PROTOCOL, ToleranceProtocol)
     chosen = given.crystals or list(protocol.crystals)
+    if unknown := [name for name in chosen if name not in protocol.crystals]:
+        parser.error(f"no crystal {', '.join(unknown)} in the protocol; there are {', '.join(protocol.crystals)}")
     protocol = protocol.model_copy(update={"crystals": {name: protocol.crystals[name] for name in chosen}})
-    started = provenance.now()
     with load(given.entry or protocol.entry, device=given.device, threads=given.threads) as potential:
-        found = []
-        for point in points(potential, protocol):
-            found.append(point)
-            log.info("%s %s %s seed %s", point["crystal"], point["dial"], point["level"], point["seed"])
-        write_json(
-            given.folder / potential.name / "curves.json",
-            {
-                "entry": potential.name,
-                "checkpoint_sha256": loaded_sha256(potential.card.checkpoint),
-                "protocol": protocol.model_dump(mode="json"),
-                "packages": provenance.packages(),
-                "model_packages": dict(sorted(potential.info["packages"].items())),
-                "commit": provenance.commit(),
-                "started": started,
-                "finished": provenance.now(),
-                "points": found,
-            },
-        )
+        curves = measure(potential, protocol, threads=given.threads, runs=given.runs, tell=log.info)
+        write_json(given.folder / potential.name / "curves.json", curves.model_dump(mode="json"))
+
+
+def measure(
+    potential: Potential,
+    protocol: ToleranceProtocol,
+    *,
+    threads: int,
+    runs: Path,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Curves:
+    """All points of one sound model; those that lie in `runs` from before do not run again."""
+    info = potential.info
+    conditions = {
+        "entry": potential.name,
+        "checkpoint_sha256": loaded_sha256(potential.card.checkpoint),
+        "device": info["device"],
+        "accelerator": info["accelerator"],
+        "threads": threads,
+        "model_packages": info["packages"],
+    }
+    started, clock = provenance.now(), time.monotonic()
+    total = len(protocol.crystals) * len(protocol.plan())
+    found: list[Point] = []
+    commits: list[str | None] = []
+    new = 0
+    for point, commit, fresh in points(potential, protocol, Points(runs / "tolerance" / potential.name, conditions)):
+        found.append(point)
+        commits.append(commit)
+        new += fresh
+        if fresh:
+            left = (time.monotonic() - clock) / new * (total - len(found))
+            what = f"{point.crystal} {point.dial} {point.level:g} seed {point.seed}: {point.seconds:.1f} s"
+            tell(f"{len(found)}/{total} {what}{f' ({point.error})' if point.error else ''}; about {left:.0f} s left")
+    return Curves(
+        entry=potential.name,
+        checkpoint_sha256=conditions["checkpoint_sha256"],
+        protocol=protocol,
+        device=info["device"],
+        threads=threads,
+        packages=provenance.packages(),
+        model_packages=dict(sorted(info["packages"].items())),
+        commits=tuple(dict.fromkeys(commits)),
+        started=started,
+        finished=provenance.now(),
+        points=tuple(found),
+    )
 
 
 def _space_group(atoms: Atoms | None, symprec: float) -> int | None:

@@ -111,6 +111,39 @@ def diff(
 
 
 @app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="An entry, NAME or NAME@MODE.")],
+    results: Results = None,
+    *,
+    html: Annotated[bool, typer.Option("--html", help="Write a page that stands alone, with every picture.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="The page's file; NAME@MODE.html when not given.", show_default=False)
+    ] = None,
+) -> None:
+    """Show one entry: its claims confirmed, refuted or untested, its scores, its costs."""
+    from leaderboard.collect import default_folders
+
+    if out and not html:
+        raise typer.BadParameter("--out is the file of the page; give --html as well", param_hint="--out")
+    with _extra():
+        from leaderboard import report as reports
+        from zoo.files import write_text
+
+        found = reports.report(name, results or default_folders())
+        if html:
+            path = out or Path(f"{found.name}.html")
+            write_text(path, reports.html(found))
+            typer.echo(f"{path} written; it needs no other file.")
+        else:
+            from rich.console import Console
+
+            from leaderboard.report_terminal import show
+
+            show(found, Console(highlight=False))
+    _end(found.faults)
+
+
+@app.command()
 def push(
     name: Annotated[str, typer.Argument(help="A model of the zoo.")],
     repo: Annotated[str, typer.Option(help="ORGANISATION/NAME on the Hugging Face Hub; made when it is not there.")],

@@ -9,6 +9,7 @@ published, and the entry says which checks were not made (`Entry.unchecked`).
 
 from __future__ import annotations
 
+import glob
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -135,8 +136,8 @@ def default_folders() -> list[Path]:
     return [folder for folder in (PUBLISHED, DEFAULT_RUNS / "results") if folder.is_dir()]
 
 
-def collect(folders: Sequence[Path], *, task: str | None = None) -> Collection:
-    """Read all results of `folders`, or those of one task; where two hold the same entry, the later folder counts.
+def collect(folders: Sequence[Path], *, task: str | None = None, entry: str | None = None) -> Collection:
+    """Read all results of `folders`, or those of one task or entry; where two hold the same, the later folder counts.
 
     A damaged result is a fault in the answer and stops nothing else. Raises NoResults when there is nothing at all,
     and EvaluationError for a task that does not exist.
@@ -144,18 +145,19 @@ def collect(folders: Sequence[Path], *, task: str | None = None) -> Collection:
     if task is not None:
         tasks.load(task)
     found: dict[tuple[str, str, str], Entry] = {}
+    wanted = f"{task or '*'}/{'*' if entry is None else glob.escape(entry)}.json"
     faults = []
     for folder in folders:
         if not folder.is_dir():
             raise NoResults(f"{folder}: no such folder of results")
-        for path in sorted(folder.glob(f"{task or '*'}/*.json")):
+        for path in sorted(folder.glob(wanted)):
             try:
-                entry = read_entry(path)
+                read = read_entry(path)
             except ResultFault as fault:
                 faults.append(str(fault))
             else:
-                run = entry.result.run
-                found[run.task, run.subset, run.entry] = entry
+                run = read.result.run
+                found[run.task, run.subset, run.entry] = read
     if not found and not faults:
         raise NoResults(_nothing(folders, task))
     return Collection(

@@ -61,3 +61,13 @@ def microseconds(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:,.0f}".replace(",", "\N{NO-BREAK SPACE}") if value >= 100 else f"{value:.3g}"
+
+
+def short(value: float | None, digits: int = 2) -> str:
+    """So many significant digits, whatever the size: 0.038, 2.4, 1.2e−7. For numbers whose column spans decades."""
+    if value is None:
+        return NOTHING
+    mantissa, mark, exponent = f"{value:.{digits}g}".partition("e")
+    if mark and 0 < int(exponent) < 6:
+        return f"{float(f'{mantissa}e{exponent}'):,.0f}".replace(",", "\N{NO-BREAK SPACE}").replace("-", "−")
+    return (f"{mantissa}e{int(exponent)}" if mark else mantissa).replace("-", "−")

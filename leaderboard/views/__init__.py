@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from evaluation.record import Record
+from leaderboard.grades import grade
 
 if TYPE_CHECKING:
     from zoo.card import Card
@@ -52,6 +53,25 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Check:
+    """One figure of a constraint, at the crystal where it is worst."""
+
+    label: str
+    value: float | None
+    """None where nothing was measured."""
+    unit: str
+    sample: str | None
+    """The crystal that gave it."""
+    threshold: float | None = None
+    """The most that rounding makes of it; None where the protocol has none, and then there is no grade."""
+
+    @property
+    def grade(self) -> str | None:
+        """`A` to `F`, or `untested`; None without a threshold (`leaderboard.grades`)."""
+        return None if self.threshold is None else grade(self.value, self.threshold)
+
+
+@dataclass(frozen=True)
 class Judgement:
     """A claim of the card with what was measured of it: the head of a small table."""
 
@@ -63,8 +83,8 @@ class Judgement:
     """confirmed, refuted or untested."""
     false_label: bool
     """Whether the card says what the numbers refute."""
-    lines: tuple[tuple[str, str, str, str, str], ...]
-    """Detector, value, threshold, unit, and the crystal that gave the value."""
+    checks: tuple[Check, ...]
+    """The figures that decide it."""
 
 
 class View(Protocol):
@@ -89,7 +109,10 @@ class Judges(View, Protocol):
     """How the judgements are read."""
 
     def judgements(self, rows: Sequence[Mapping[str, object]], card: Card, mode: Mode) -> list[Judgement]:
-        """One for each claim."""
+        """One for each claim; all of them untested where there are no rows."""
+
+    def ungraded(self, rows: Sequence[Mapping[str, object]]) -> list[Check]:
+        """Figures that no threshold judges, each at its worst sample."""
 
 
 def view(task: str) -> View | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from evaluation.metrics.constraints import Detector, Verdict, verdicts
+from evaluation.metric import Metric
+from evaluation.metrics.constraints import DETECTORS, Detector, Verdict, verdicts
 from evaluation.record import Record
 from evaluation.tasks.constraints import TASK
-from leaderboard.digits import NOTHING
-from leaderboard.views import Column, Datasets, Judgement, Panel, Spec
+from leaderboard.views import Check, Column, Datasets, Judgement, Panel, Spec
 
 if TYPE_CHECKING:
     from zoo.card import Card
@@ -61,7 +61,9 @@ class ConstraintsView:
     )
     judging = (
         "Confirmed: within the threshold at every crystal measured; refuted: beyond it at the one named. Thresholds "
-        "are what rounding in this entry's arithmetic can do."
+        "are what rounding in this entry's arithmetic can do. The letter says how far beyond: A within the threshold, "
+        "B up to ten of it, C a hundred, D a thousand, F more. It says whether the constraint holds, not what harm "
+        "the violation does."
     )
 
     def judgements(self, rows: Sequence[Mapping[str, object]], card: Card, mode: Mode) -> list[Judgement]:
@@ -72,6 +74,11 @@ class ConstraintsView:
             "conservative": mode.forces == "conservative",
         }
         return [_judgement(each) for each in verdicts(rows, claims=claims, limits=TASK.protocol.thresholds[mode.dtype])]
+
+    def ungraded(self, rows: Sequence[Mapping[str, object]]) -> list[Check]:
+        """The task's other metrics: they have a size, and no size that rounding explains."""
+        judged = {name for names in DETECTORS.values() for name in names}
+        return [_worst(rows, metric) for metric in TASK.metrics if metric.name not in judged and metric.best == 0]
 
     def spec(self) -> Spec:
         """A line with points over the dataset `steps` (columns h, l)."""
@@ -97,14 +104,21 @@ def _judgement(verdict: Verdict) -> Judgement:
         claimed=said[verdict.claimed],
         status=verdict.status,
         false_label=verdict.false_label,
-        lines=tuple(_line(detector) for detector in verdict.detectors),
+        checks=tuple(_check(detector) for detector in verdict.detectors),
     )
 
 
-def _line(detector: Detector) -> tuple[str, str, str, str, str]:
+def _check(detector: Detector) -> Check:
     label, unit = _UNITS[detector.name]
-    value = NOTHING if detector.value is None else f"{detector.value:.2g}"
-    return label, value, f"{detector.threshold:g}", unit, detector.sample or ""
+    return Check(label, detector.value, unit, detector.sample, detector.threshold)
+
+
+def _worst(rows: Sequence[Mapping[str, object]], metric: Metric) -> Check:
+    found = [
+        (abs(cast(float, row[metric.name])), str(row["sample"])) for row in rows if row.get(metric.name) is not None
+    ]
+    value, sample = max(found, default=(None, None))
+    return Check(metric.label, value, metric.unit, sample)
 
 
 def _panel(record: Record, row: Mapping[str, object]) -> Panel:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from leaderboard.collect import collect
+from leaderboard import report as reports
+from leaderboard.collect import PUBLISHED, collect
 from leaderboard.serve import server
 from leaderboard.site import build
+from tests.leaderboard.curves import curves
 from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result
+from zoo.files import write_json, write_text
 
 # A browser that asks nobody for updates, and starts in a container.
 ARGUMENTS = (
@@ -27,8 +32,8 @@ ARGUMENTS = (
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the served site, without a final slash."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the site of all of them, and the report of the hostile one."""
     folder = tmp_path_factory.mktemp("browser")
     cards, results = folder / "cards", folder / "results"
     cards.mkdir()
@@ -37,7 +42,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for name, model in {**MODELS, "hostile": HOSTILE}.items():
             write_card(cards, name, model)
             write_result(results, name, model)
+        write_json(results / "tolerance" / "toy" / "curves.json", curves().model_dump(mode="json"))
+        shutil.copytree(PUBLISHED / "calibration", results / "calibration")
         assert build(collect([results]), folder / "site") == []
+        write_text(folder / "report.html", reports.html(reports.report("hostile", [results])))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(folder: Path) -> Iterator[str]:
+    """Address of the served site, without a final slash."""
     with server(folder / "site", port=0) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Visit
 
 pytestmark = pytest.mark.browser
 
 PHONE = {"width": 390, "height": 844}
-PAGES = ("index.html", "models/sevennet-0.html", "models/hostile.html", "tasks/eos.html", "reading.html")
+ESSAYS = ("calibration.html", "findings.html", "tolerance.html", "worth.html")
+PAGES = ("index.html", "models/sevennet-0.html", "models/hostile.html", "tasks/eos.html", "reading.html", *ESSAYS)
 
 Go = Callable[..., Visit]
 
@@ -161,3 +163,28 @@ def test_a_phone_scrolls_tables_and_not_the_page(visit: Go, path: str) -> None:
     for i in range(seen.page.locator(".scroll").count()):
         box = seen.page.locator(".scroll").nth(i)
         assert box.get_attribute("tabindex") == "0"  # so that the keyboard can scroll it
+
+
+@pytest.mark.parametrize(("path", "least"), [("tolerance.html", 8), ("calibration.html", 5), ("findings.html", 2)])
+def test_essays_draw_their_pictures(visit: Go, path: str, least: int) -> None:
+    seen = visit(path)
+    assert draw_all(seen) >= least
+    assert seen.said == []
+
+
+def test_a_report_opens_from_a_file_without_asking_for_anything(browser: Browser, folder: Path) -> None:
+    report = folder / "report.html"
+    context = browser.new_context()
+    page, said, asked = context.new_page(), [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(report.as_uri())
+    sizes = page.locator("img").evaluate_all("images => images.map(each => [each.complete, each.naturalWidth])")
+    assert len(sizes) == 26  # of 27 elements; one failed
+    assert all(complete and width > 100 for complete, width in sizes)
+    assert page.evaluate("window.pwned") is None
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:image/svg+xml;base64,")] == [report.as_uri()]
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    context.close()

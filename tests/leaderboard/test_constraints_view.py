@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,9 +39,10 @@ def test_each_claim_is_judged_in_the_arithmetic_of_the_mode(records: list[Record
     assert [each.status for each in found["float32"]] == ["confirmed", "confirmed", "refuted"]
     assert [each.false_label for each in found["float32"]] == [False, False, True]
     assert [each.status for each in found["float64"]] == ["refuted"] * 3
-    detector, value, threshold, unit, sample = found["float32"][2].lines[0]
-    assert (detector, value, threshold, unit) == ("gradient error, relative", "0.02", "0.005", "")
-    assert sample in {"MgO-rocksalt", "Si"}
+    check = found["float32"][2].checks[0]
+    assert (check.label, check.threshold, check.unit, check.grade) == ("gradient error, relative", 0.005, "", "B")
+    assert check.value == pytest.approx(0.02, rel=0.05)
+    assert check.sample in {"MgO-rocksalt", "Si"}
 
 
 def test_direct_forces_are_no_false_label(records: list[Record]) -> None:
@@ -79,5 +81,6 @@ def test_the_page_shows_the_verdicts(records: list[Record], tmp_path: Path, card
     page = files[f"models/{name}.html"].decode()
     assert "Forces and stress are derivatives of the energy" in page
     assert "false label" in page
+    assert re.search(r'gradient error, relative</th><td class="number"><span class="grade grade-B">B</span></td>', page)
     assert "other theory" not in page
     assert "smallest over four steps" in files["tasks/constraints.html"].decode()

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import altair
 import pytest
 
+import leaderboard.render
 import leaderboard.site
 from leaderboard.collect import Collection, collect
 from leaderboard.errors import ResultFault, SiteError
@@ -23,7 +24,7 @@ from leaderboard.site import build, pages
 from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result
 
 ROOT = Path(leaderboard.site.__file__).parents[1]
-VOID = {"br", "input", "link", "meta"}
+VOID = {"br", "img", "input", "link", "meta"}
 
 
 @dataclass
@@ -80,6 +81,9 @@ def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
     assert set(files) == {
         "index.html",
         "reading.html",
+        *(f"{name}.html" for name in ("calibration", "findings", "tolerance", "worth")),
+        "data/worth.csv",
+        "data/worth.json",
         "tasks/eos.html",
         *(f"models/{name}.html" for name in MODELS),
         "data/board.csv",
@@ -156,7 +160,7 @@ def test_a_hostile_card_and_a_hostile_record_are_inert(results: Path, cards: Pat
 
 def test_data_in_a_page_cannot_end_its_element() -> None:
     hostile = {"</script><script>alert(1)</script>": "<!--", "&amp;": "\N{LINE SEPARATOR}'\""}
-    text = str(leaderboard.site._json_block(hostile))
+    text = str(leaderboard.render.json_block(hostile))
     assert not set(text) & set("<>&\N{LINE SEPARATOR}")
     assert json.loads(text) == hostile
 
@@ -297,7 +301,7 @@ def test_text_can_be_read_on_every_ground(theme: int) -> None:
     css = (ROOT / "leaderboard" / "static" / "site.css").read_text(encoding="utf-8")
     block = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[theme]
     colour = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
-    for text in ("text", "muted", "accent", "other"):
+    for text in ("text", "muted", "accent", "other", "third"):
         for ground in ("page", "surface", "wash", "warn"):
             light, dark = sorted((_luminance(colour[text]), _luminance(colour[ground])), reverse=True)
             # WCAG 2.2, level AA
@@ -326,7 +330,7 @@ def test_the_board_leads_with_some_metrics_and_a_task_s_page_has_all(
 def test_a_long_table_keeps_the_worst_and_links_the_rest(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leaderboard.site.MOST_ROWS", 4)
+    monkeypatch.setattr("leaderboard.sections.MOST_ROWS", 4)
     page = pages(collection)[0]["models/sevennet-0.html"].decode()
     entry = next(entry for entry in collection.entries if entry.card.name == "sevennet-0")
     worst = sorted((row for row in entry.rows if row["delta"] is not None), key=lambda row: -float(str(row["delta"])))
@@ -339,7 +343,7 @@ def test_a_long_table_keeps_the_worst_and_links_the_rest(
 def test_many_samples_without_a_picture_are_a_list(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     page = pages(collection)[0]["models/sevennet-0.html"].decode()
     assert page.count('class="chart empty"') == 2
-    monkeypatch.setattr("leaderboard.site.MOST_EMPTY", 1)
+    monkeypatch.setattr("leaderboard.sections.MOST_EMPTY", 1)
     page = pages(collection)[0]["models/sevennet-0.html"].decode()
     assert 'class="chart empty"' not in page
     assert "<summary>2 without a picture</summary>" in page
@@ -355,4 +359,4 @@ def test_a_single_entry_has_nothing_to_be_drawn_against(results: Path) -> None:
 
 def test_a_protocol_s_values_are_words(collection: Collection) -> None:
     nested = {"fmax": 1e-4, "steps": 500, "inner_value": [1, 2]}
-    assert leaderboard.site._worded(nested) == "fmax: 0.0001; steps: 500; inner value: 1, 2"
+    assert leaderboard.render.worded(nested) == "fmax: 0.0001; steps: 500; inner value: 1, 2"

@@ -1,0 +1,45 @@
+"""Axis: logarithmic axes with few lines, at numbers that people read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import altair as alt
+
+LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e5
+"""Labels between these have no exponent."""
+FEWEST = 3
+"""Ticks that a picture needs."""
+
+
+def log_ticks(values: Iterable[float]) -> list[float]:
+    """Powers of ten between the smallest and the largest value, both > 0; with 2 and 5 of each where they are few.
+
+    All of what Vega-Lite would draw itself, nine lines a decade, hides what a picture shows.
+    """
+    found = [value for value in values if value > 0]
+    if not found:
+        return []
+    low, high = min(found), max(found)
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    tens = _between(low, high, [float(f"1e{exponent}") for exponent in exponents])
+    if len(tens) >= FEWEST:
+        return tens[:: math.ceil(len(tens) / 6)]
+    return _between(low, high, [float(f"{digit}e{exponent}") for exponent in exponents for digit in (1, 2, 5)])
+
+
+def log_axis(values: Iterable[float], *, grid: bool = True, form: str | None = None) -> alt.Axis:
+    """The axis of a logarithmic scale over `values`; `form` is d3's format of a label, by their size when not given."""
+    import altair as alt
+
+    ticks = log_ticks(values)
+    plain = all(LEAST_PLAIN <= tick < MOST_PLAIN for tick in ticks)
+    return alt.Axis(values=ticks, grid=grid, format=form or ("~g" if plain else "~e"))
+
+
+def _between(low: float, high: float, ticks: Iterable[float]) -> list[float]:
+    slack = 1.001  # a value that is a power of ten itself
+    return [tick for tick in ticks if low / slack <= tick <= high * slack]

@@ -1,0 +1,24 @@
+"""Grades: a letter for how far a figure is beyond what rounding can make of it.
+
+`A` is within the threshold of the entry's arithmetic, each further letter ten times more, `F` all that is beyond. A
+letter says whether a constraint holds, not what a violation does to anybody's numbers.
+"""
+
+from __future__ import annotations
+
+LETTERS = "ABCDF"
+STEP = 10.0
+"""A letter's upper bound over that of the one before it."""
+UNTESTED = "untested"
+
+
+def grade(value: float | None, threshold: float) -> str:
+    """`A` for |value| ≤ threshold, `B` up to ten of it, then `C`, `D` and `F`; `untested` without a value."""
+    if value is None:
+        return UNTESTED
+    bound = threshold
+    for letter in LETTERS[:-1]:
+        if abs(value) <= bound:
+            return letter
+        bound *= STEP
+    return LETTERS[-1]
