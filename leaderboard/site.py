@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from leaderboard import digits, export, figures, views
+from leaderboard import digits, export, figures, pictures, views
 from leaderboard.board import Board, boards
 from leaderboard.cards import prose_html
 from leaderboard.collect import Collection, Entry
@@ -99,6 +99,8 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
     for entry in collection.entries:
         files[_data(entry, ".json")] = entry.path.read_bytes()
         files[_data(entry, ".parquet")] = entry.records_path.read_bytes()
+        if sheet := pictures.current(entry):
+            files[_data(entry, ".svg")] = sheet
     for path in sorted((_HERE / "static").iterdir()):
         files[f"static/{path.name}"] = path.read_bytes()
     files["static/vega.js"] = _vega()
@@ -148,6 +150,7 @@ def _model_page(render: _Renderer, card: Card, all_boards: Sequence[Board]) -> s
                 "folded": _folded([panel for panel, key in drawn if key is None]),
                 "rows": _worst(entry.rows, board.metric),
                 "judgements": judged,
+                "sheet": pictures.current(entry) is not None,
             }
         )
     return render(
