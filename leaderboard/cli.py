@@ -14,12 +14,12 @@ import typer
 import evaluation.cli
 import zoo.cli
 from evaluation.errors import EvaluationError
-from leaderboard.errors import LeaderboardError, MissingExtra, SiteError
+from leaderboard.errors import LeaderboardError, MissingExtra, NoResults, SiteError
 from leaderboard.plain import plain
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from leaderboard.collect import Collection
+    from leaderboard.collect import Collection, Entry
 
 app = typer.Typer(
     name="mlip-zoo",
@@ -88,6 +88,41 @@ def board(
 
             show(found, collection.folders, Console(highlight=False))
     _end(collection.faults)
+
+
+@app.command()
+def pictures(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Models, NAME or NAME@MODE; all of them when none is named.")
+    ] = None,
+    *,
+    results: Annotated[
+        Path, typer.Option(help="Folder of results, or of runs that has one; the pictures are written into it.")
+    ] = Path("mlip-zoo-runs"),
+    task: Annotated[str | None, typer.Option(help="Only this task.", show_default=False)] = None,
+) -> None:
+    """Draw the samples of results as one SVG each, beside their records: bands, curves, traces, parity."""
+    from zoo import index
+
+    wanted = {index.entry_name(*index.resolve(name)) for name in names or ()}
+    inner = results / "results"
+    with _extra():
+        from leaderboard import pictures as sheets
+
+        collection = _collect([inner if inner.is_dir() else results], task)
+        entries = [entry for entry in collection.entries if not wanted or entry.name in wanted]
+        if missing := wanted - {entry.name for entry in entries}:
+            raise NoResults(f"no results of {', '.join(sorted(missing))} in {results}")
+        for entry in entries:
+            path = sheets.write(entry)
+            typer.echo(str(path) if path else f"{entry.task.name}/{entry.name}: nothing to draw{_why(entry)}")
+    _end(collection.faults)
+
+
+def _why(entry: Entry) -> str:
+    if entry.stale:
+        return f", made under another {', '.join(entry.stale)}"
+    return f"; {entry.caveat}" if entry.caveat else ""
 
 
 @app.command()

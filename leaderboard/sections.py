@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from leaderboard import views
+from leaderboard import pictures, views
 from leaderboard.board import Board, Place
 from leaderboard.collect import Entry
 
@@ -40,6 +40,8 @@ class Section:
     folded: dict[str, list[str]]
     """Titles of panels without a picture, by the reason, where they are many."""
     rows: Sequence[Row]
+    sheet: bool
+    """Whether the site has the entry's pictures on one sheet."""
 
 
 def sections(boards: Sequence[Board], wanted: Callable[[Entry], bool]) -> tuple[list[Section], Charts]:
@@ -74,6 +76,7 @@ def _section(board: Board, place: Place, charts: Charts) -> Section:
         panels=drawn,
         folded=_folded([panel for panel, key in drawn if key is None]),
         rows=_worst(entry.rows, board.metric),
+        sheet=pictures.current(entry) is not None,
     )
 
 

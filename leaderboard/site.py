@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaderboard import essays, export, figures, views
+from leaderboard import essays, export, figures, pictures, views
 from leaderboard.board import Board, boards
 from leaderboard.cards import prose_html
 from leaderboard.collect import Collection, Entry
@@ -99,6 +99,8 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
     for entry in collection.entries:
         files[data_path(entry, ".json")] = entry.path.read_bytes()
         files[data_path(entry, ".parquet")] = entry.records_path.read_bytes()
+        if sheet := pictures.current(entry):
+            files[data_path(entry, ".svg")] = sheet
     for path in sorted((_HERE / "static").iterdir()):
         files[f"static/{path.name}"] = path.read_bytes()
     files["static/vega.js"] = _vega()

@@ -217,6 +217,12 @@ class TrainingSet(_Frozen):
     theory_detail: Line
     licence: Line | None = None
     source: WebAddress
+    settings: Literal["mp", "matpes"] | None = None
+    """Whose DFT settings and pseudopotentials: total energies, and those of the elements, compare only within one.
+
+    `mp`: the Materials Project's PBE and PBE+U, which WBM and Alexandria share. `matpes`: no Hubbard U, and newer
+    pseudopotentials. None: others, or no one scale.
+    """
     datasets: tuple[Name, ...] = ()
     """Of `evaluation/datasets`, where it was made from them: all of their frames but those that `evaluation.holdout`
     holds out. No frame but those is scored for a model that was trained on it."""
@@ -343,10 +349,13 @@ class Card(_Frozen):
         sets = (training_sets()[name] for name in (*self.training_sets, *self.pretraining_sets))
         return frozenset(name for found in sets for name in found.datasets)
 
+    def speaks_for(self, fidelity: str | None = None) -> tuple[str, ...]:
+        """The training sets that a mode's numbers stand for."""
+        return (self.fidelities[fidelity],) if fidelity else self.training_sets
+
     def theory(self, fidelity: str | None = None) -> str:
         """The level of theory that a mode's numbers stand for, from the training sets."""
-        names = (self.fidelities[fidelity],) if fidelity else self.training_sets
-        return " + ".join(dict.fromkeys(training_sets()[name].theory for name in names))
+        return " + ".join(dict.fromkeys(training_sets()[name].theory for name in self.speaks_for(fidelity)))
 
     def mode(self, text: str | None = None, **asked: str | None) -> Mode:
         """The mode that `text` and keywords ask for, over this card's defaults.

@@ -1,18 +1,23 @@
-"""Conductivities of every solid against DFT's, one picture for each crystal structure."""
+"""Conductivities of every solid against DFT's, one picture for each crystal structure; then each solid's by mode."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from evaluation.phonondb import STRUCTURES
+import numpy as np
+
+from evaluation.phonondb import STRUCTURES, references
 from evaluation.record import Record
+from evaluation.tasks.kappa import TASK, modes_of
 from leaderboard.digits import figure
 from leaderboard.parity import parity
 from leaderboard.views import Column, Datasets, Panel, Spec
 
 _MARGIN = 1.3
 """The diagonal reaches so much further than the outermost solids."""
+_STEPS = 48
+"""Frequencies at which the modes' conductivity is summed up."""
 
 
 class KappaView:
@@ -29,7 +34,8 @@ class KappaView:
     caption = (
         "Conductivity of the model against DFT's, W/(m·K) at 300 K, logarithmic on both axes; a point is a solid, and "
         "the larger the point, the larger its SRME (0 to 2). Dashed line: equal. Solids without a conductivity are "
-        "only in the table."
+        "only in the table. Then each solid: what its modes up to a frequency (THz) conduct together, W/(m·K); solid "
+        "the model, dashed DFT."
     )
 
     def spec(self) -> Spec:
@@ -45,14 +51,13 @@ class KappaView:
         size = alt.Size("srme:Q").scale(domain=[0, 2], range=[12, 90]).legend(None)
         return parity("solids", tooltip, height=110, logarithmic=True, size=size)
 
-    def panels(
-        self,
-        records: Sequence[Record],  # noqa: ARG002  # all that is drawn stands in the rows
-        rows: Sequence[Mapping[str, object]],
-    ) -> list[Panel]:
-        """One panel for each structure that is among the rows."""
+    def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
+        """One panel for each structure that is among the rows, one for each solid that has a conductivity."""
         by_structure = {name: [row for row in rows if row["structure"] == name] for name in STRUCTURES.values()}
-        return [_panel(name, found) for name, found in by_structure.items() if found]
+        found = [_panel(name, found) for name, found in by_structure.items() if found]
+        figures = {str(row["sample"]): row for row in rows}
+        whole = [record for record in sorted(records, key=lambda record: record.sample) if modes_of(record)]
+        return found + [_by_mode(record, figures[record.sample]) for record in whole]
 
 
 def _panel(structure: str, rows: Sequence[Mapping[str, object]]) -> Panel:
@@ -85,6 +90,58 @@ def _datasets(rows: Sequence[Mapping[str, object]]) -> Datasets:
     ends = (_rounded(min(numbers) / _MARGIN), _rounded(max(numbers) * _MARGIN))
     equal: list[dict[str, float | str]] = [{"ref": end, "pred": end} for end in ends]
     return {"solids": solids, "equal": equal}
+
+
+def _by_mode(record: Record, row: Mapping[str, object]) -> Panel:
+    modes = modes_of(record)
+    assert modes is not None
+    reference = None if record.sample == TASK.protocol.canary.name else references()[record.sample]
+    highest = [modes.frequencies.max(), *(() if reference is None else (reference.spectrum.frequencies.max(),))]
+    grid = np.linspace(0, max(highest), _STEPS)
+    srme = cast("float | None", row["srme"])
+    says = f"κ {figure(modes.kappa, 1)}" + ("" if reference is None else f" of {figure(reference.kappa, 1)}")
+    note = says if srme is None else f"{says}, SRME {figure(srme, 2)}"
+    return Panel(
+        title=record.sample,
+        mark=None,
+        note=note,
+        reason=None,
+        alt=f"Conductivity of {record.sample} by the frequency of its modes: {note}",
+        datasets={
+            "model": _summed(modes.frequencies, modes.mode_kappa, modes.weights, grid),
+            "reference": []
+            if reference is None
+            else _summed(reference.spectrum.frequencies, reference.mode_kappa, reference.spectrum.weights, grid),
+        },
+        spec=_by_mode_spec(),
+    )
+
+
+def _summed(
+    frequencies: np.ndarray, kappa: np.ndarray, weights: np.ndarray, grid: np.ndarray
+) -> list[dict[str, float]]:
+    """Conductivity of the modes up to each frequency of the grid, from arrays (q, b)."""
+    order = np.argsort(frequencies, axis=None)
+    together = np.concatenate([[0.0], np.cumsum(kappa.ravel()[order]) / weights.sum()])
+    up_to = np.searchsorted(frequencies.ravel()[order], grid, side="right")
+    return [{"w": round(w, 3), "k": _rounded(k)} for w, k in zip(grid.tolist(), together[up_to].tolist(), strict=True)]
+
+
+def _by_mode_spec() -> Spec:
+    """Two lines over the datasets `model` and `reference` (columns w, k)."""
+    import altair as alt
+
+    x = alt.X("w:Q").title(None).axis(tickCount=3, grid=False)
+    y = alt.Y("k:Q").title(None).axis(tickCount=3)
+    lines = [
+        alt.Chart(alt.NamedData(name)).mark_line(interpolate="step-after", **style).encode(x, y)
+        for name, style in (
+            ("reference", {"strokeDash": [4, 3], "strokeWidth": 1.5, "style": "reference"}),
+            ("model", {"strokeWidth": 1.5}),
+        )
+    ]
+    spec: Spec = alt.layer(*lines).properties(width="container", height=110).to_dict()
+    return spec
 
 
 def _rounded(number: object) -> float:

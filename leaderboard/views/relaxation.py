@@ -34,7 +34,8 @@ class RelaxationView:
     caption = (
         "First: share of the relaxed crystals that have DFT's space group, against the precision (Å) at which it is "
         "looked for. Then each crystal: the largest force on an atom or on the cell (eV/Å, logarithmic) against the "
-        "step, from the DFT geometry (solid) and from the distorted one (dashed). The level line is the threshold."
+        "step, from the DFT geometry (solid) and from the distorted one (dashed), and how many steps either took. The "
+        "level line is the threshold."
     )
 
     def spec(self) -> Spec:
@@ -111,7 +112,8 @@ def _symmetry_spec() -> Spec:
 
 def _panel(name: str, rows: Sequence[Mapping[str, object]], by_sample: Mapping[str, Record]) -> Panel:
     ok = [row for row in rows if row["status"] == "ok"]
-    steps = " / ".join(f"{cast(int, row['steps'])}{'' if row['converged'] else '+'}" for row in ok)
+    in_order = sorted(ok, key=lambda row: TASK.protocol.starts.index(row["start"]))  # type: ignore[arg-type]
+    steps = " / ".join(f"{cast(int, row['steps'])}{'' if row['converged'] else '+'}" for row in in_order)
     reason = None if ok else str(rows[0]["error"])
     return Panel(
         title=name,

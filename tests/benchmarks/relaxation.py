@@ -4,8 +4,10 @@
 
 Prints, per model: batched over the isolated potential against a loop of ASE's FIRE over the same potential (the bar is
 1.5 on two cores; 20 with `--device cuda`, where there are more structures to a batch), and against torch-sim's own
-loop with the model in this process (the bar is 0.9). Runs in an environment like that of tests/benchmarks/isolation.py,
-which holds the family's packages and ours.
+loop with the model in this process (the bar is 0.9). On a CPU each ratio is given once more in CPU seconds, of this
+process and its workers: where others use the machine, the clock on the wall measures them. Last, how many of FIRE's
+steps L-BFGS saves (the bar is 4). Runs in an environment like that of tests/benchmarks/isolation.py, which holds the
+family's packages and ours.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -46,7 +50,7 @@ def main() -> None:
         found = run_inside(name, program=Path(__file__), extra="evaluation", arguments=["--device", given.device])
         for case, ratios in found.items():
             spread = f"(of {len(ratios)} rounds {min(ratios):.2f} … {max(ratios):.2f})"
-            print(f"{name:16} batched / {case:22} {statistics.median(ratios):5.2f} {spread}", flush=True)
+            print(f"{name:16} batched / {case:26} {statistics.median(ratios):5.2f} {spread}", flush=True)
 
 
 def measure(name: str, *, device: str) -> dict[str, list[float]]:
@@ -57,21 +61,29 @@ def measure(name: str, *, device: str) -> dict[str, list[float]]:
 
     starts = [crystals.distorted(known, seed=seed) for known in crystals.names() for seed in range(COPIES[device])]
     settings = Relaxation(fmax=FMAX, steps=STEPS)
-    found: dict[str, list[float]] = {"ASE, isolated": [], "torch-sim, in process": []}
+    found: dict[str, list[float]] = {}
     with (
         zoo.load(name, device=device, threads=1, isolated=True) as isolated,
         zoo.load(name, device=device, isolated=False) as inside,
     ):
         for turn in range(ROUNDS + 1):
-            seconds = {
+            took = {
                 "batched": clocked(lambda: relax(isolated, starts, settings)),
                 "ASE, isolated": clocked(lambda: one_by_one(isolated, starts)),
                 "torch-sim, in process": clocked(lambda: in_torch_sim(inside, starts, device)),
             }
-            if turn:  # the first one warms up
-                for case, ratios in found.items():
-                    ratios.append(seconds[case] / seconds["batched"])
-    return found
+            print(turn, took, file=sys.stderr, flush=True)
+            if not turn:  # the first one warms up
+                continue
+            for case in ("ASE, isolated", "torch-sim, in process"):
+                found.setdefault(case, []).append(took[case].wall / took["batched"].wall)
+                if device == "cpu":
+                    found.setdefault(f"{case}, CPU", []).append(took[case].cpu / took["batched"].cpu)
+        steps = [
+            sum(one.steps for one in relax(isolated, starts, replace(settings, optimizer=optimizer)))
+            for optimizer in ("fire", "lbfgs")
+        ]
+    return {**found, "L-BFGS, FIRE's steps": [steps[0] / steps[1]]}
 
 
 def one_by_one(potential: Any, starts: Sequence[Atoms]) -> None:
@@ -104,10 +116,27 @@ def in_torch_sim(potential: Any, starts: Sequence[Atoms], device: str) -> None:
     )
 
 
-def clocked(work: Callable[[], object]) -> float:
-    clock = time.perf_counter()
+class Took(NamedTuple):
+    """Seconds."""
+
+    wall: float
+    cpu: float
+
+
+def clocked(work: Callable[[], object]) -> Took:
+    wall, cpu = time.perf_counter(), cpu_seconds()
     work()
-    return time.perf_counter() - clock
+    return Took(time.perf_counter() - wall, cpu_seconds() - cpu)
+
+
+def cpu_seconds() -> float:
+    """Of this process and its children; of itself alone where there is no /proc."""
+    total = time.process_time()
+    for children in Path("/proc/self/task").glob("*/children"):
+        for child in children.read_text().split():
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+            total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
 if __name__ == "__main__":

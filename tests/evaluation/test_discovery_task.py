@@ -8,7 +8,6 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from evaluation.record import Record
 from evaluation.task import Sample
 from evaluation.tasks.discovery import TASK
 from tests.evaluation.known import Known
+from zoo import index
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # matbench_discovery and what it draws with warn as they please
 
@@ -65,11 +65,9 @@ def wbm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, A
     wbm_crystals.crystals.cache_clear()
 
 
-def run(
-    samples: list[Sample], energies: list[float], *, energies_are: str | None = "dft", **options: Any
-) -> list[Record]:
-    potential = Known([sample.atoms for sample in samples], energies=energies, **options)
-    potential.card = SimpleNamespace(energies=energies_are)  # type: ignore[attr-defined]
+def run(samples: list[Sample], energies: list[float], *, entry: str = "sevennet-0", **options: Any) -> list[Record]:
+    potential: Any = Known([sample.atoms for sample in samples], energies=energies, **options)
+    potential.card, potential.mode = index.resolve(entry)
     return TASK.run(samples, potential)
 
 
@@ -115,8 +113,8 @@ def test_a_table_of_another_kind_is_refused(wbm: dict[str, Atoms], tmp_path: Pat
 @pytest.mark.usefixtures("wbm")
 def test_dft_itself_is_right_about_every_crystal() -> None:
     samples = sorted(TASK.samples("full")[4:], key=lambda sample: sample.id)
-    for kind, energies in (("dft", [-5.2, -1.5, -4.0]), ("mp2020-corrected", [-5.5, -1.5, -4.0])):
-        rows = TASK.table(run(samples, energies, energies_are=kind))
+    for entry, energies in (("sevennet-0", [-5.2, -1.5, -4.0]), ("chgnet-0.3.0", [-5.5, -1.5, -4.0])):
+        rows = TASK.table(run(samples, energies, entry=entry))
         assert [row["e_hull_pred"] for row in rows] == pytest.approx([-0.1, 0.05, -0.02])
         assert [row["misclassified"] for row in rows] == [0.0] * 3
         assert [row["formula"] for row in rows] == ["MgO", "Mg", "Cu"]
@@ -155,6 +153,6 @@ def test_what_diverges_or_is_unknown_is_called_unstable() -> None:
     samples = sorted(TASK.samples("full")[4:], key=lambda sample: sample.id)
     rows = TASK.table(run(samples, [-5.2, -9.0, -4.0]))
     assert (rows[1]["error"], rows[1]["misclassified"]) == ("diverged: -7.5 eV/atom off", 0.0)
-    rows = TASK.table(run(samples, [-5.2, -1.5, -4.0], energies_are=None))
+    rows = TASK.table(run(samples, [-5.2, -1.5, -4.0], entry="matris-10m-mp"))
     assert [row["misclassified"] for row in rows] == [1.0, 0.0, 1.0]
     assert "does not say" in str(rows[0]["error"])

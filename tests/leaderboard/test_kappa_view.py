@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pytest
 import vl_convert
 
+from evaluation.physics.kappa import Modes
 from evaluation.record import Record
 from evaluation.tasks.kappa import TASK
+from leaderboard.views import kappa
 from leaderboard.views.kappa import VIEW
 
 
@@ -48,3 +53,42 @@ def test_the_picture_can_be_drawn() -> None:
 def test_its_columns_are_the_tasks() -> None:
     (figures,) = TASK.table([Record(sample="Si", status="failed", error="it broke")])
     assert {column.name for column in VIEW.columns} <= figures.keys()
+
+
+def modes(frequencies: list[list[float]], conductivities: list[list[float]]) -> Modes:
+    """Two q points, of which the second stands for three."""
+    found, weights = np.array(conductivities), np.array([1, 3])
+    tensor = np.array([found.sum() / 4] * 3 + [0.0] * 3)
+    return Modes(np.zeros((2, 3), int), weights, np.array(frequencies), found, tensor, np.zeros(6))
+
+
+def test_a_solids_modes_are_summed_by_frequency(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_model = modes([[0.0, 2.0], [1.0, 4.0]], [[0.0, 8.0], [4.0, 12.0]])
+    record = Record(sample="LiF-rocksalt", status="ok", outputs={"outcome": "kappa", **of_model.as_json()})
+    failed = Record(sample="NaBr-rocksalt", status="ok", outputs={"outcome": "imaginary"})
+    ref = modes([[0.0, 2.5], [1.0, 5.0]], [[0.0, 8.0], [4.0, 16.0]])
+    reference = SimpleNamespace(
+        spectrum=SimpleNamespace(frequencies=ref.frequencies, weights=ref.weights),
+        mode_kappa=ref.mode_kappa,
+        kappa=ref.kappa,
+    )
+    monkeypatch.setattr(kappa, "references", lambda: {"LiF-rocksalt": reference})
+    *_, panel = VIEW.panels([failed, record], ROWS)
+    assert (panel.title, panel.note) == ("LiF-rocksalt", "κ 6.0 of 7.0, SRME 0.62")
+    assert panel.datasets is not None
+    model, dft = panel.datasets["model"], panel.datasets["reference"]
+    assert (model[-1], dft[-1]) == ({"w": 5.0, "k": 6.0}, {"w": 5.0, "k": 7.0})
+    up_to = {point["w"]: point["k"] for point in model}
+    for frequency, together in ((0.9, 0.0), (1.1, 1.0), (2.1, 3.0), (3.9, 3.0), (4.1, 6.0)):
+        assert up_to[min(up_to, key=lambda w: abs(float(w) - frequency))] == together
+    drawn = vl_convert.vegalite_to_svg({**(panel.spec or {}), "datasets": panel.datasets, "width": 200})
+    assert drawn.count('aria-roledescription="line mark"') == 2
+
+
+def test_a_canary_has_no_reference_among_its_modes() -> None:
+    of_model = modes([[0.0, 2.0], [1.0, 4.0]], [[0.0, 8.0], [4.0, 12.0]])
+    record = Record(sample="Si", status="ok", outputs={"outcome": "kappa", **of_model.as_json()})
+    (panel,) = VIEW.panels([record], [row("Si", 6.0, None, None)])
+    assert panel.note == "κ 6.0"
+    assert panel.datasets is not None
+    assert panel.datasets["reference"] == []

@@ -51,9 +51,7 @@ BUILD_KEYS = (
 )
 
 
-def load(
-    files: dict[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str
-) -> HIENet:
+def load(files: dict[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str) -> HIENet:
     """A HIENet checkpoint, ready to compute."""
     if forces != "conservative" or fidelity or runtime != "eager":
         raise ValueError(f"HIENet has conservative forces, run eagerly; asked for {forces}, {fidelity}, {runtime}")
