@@ -108,7 +108,7 @@ def n_displacements(crystal: Crystal, *, distance: float) -> int:
 def full_displacements(crystal: Crystal, *, distance: float) -> Displacements:
     """The full set alone: the reduced one is empty, and no symmetry is looked for. Raises NoPrimitiveCell likewise."""
     rows: list[tuple[int, Array]] = []
-    full = _rows(crystal.without_symmetry, distance, rows, plus_minus=True)
+    full = rows_of(crystal.without_symmetry, distance, rows, plus_minus=True)
     return Displacements(
         atoms=tuple(atom for atom, _ in rows), vectors=np.array([v for _, v in rows]), full=full, reduced=()
     )
@@ -169,7 +169,7 @@ def full_set_frequencies(crystal: Crystal, moved: Displacements, forces: Array, 
     what the forces lack of the crystal's own symmetry is left.
     """
     plain = crystal.without_symmetry
-    plain.force_constants = _force_constants(plain, moved, moved.full, forces[1:])
+    plain.force_constants = force_constants(plain, moved, moved.full, forces[1:])
     plain.symmetrize_force_constants(show_drift=False)
     return np.array(plain.run_qpoints(qpoints).frequencies)
 

@@ -245,7 +245,7 @@ def _record(sample: Sample, found: Descents) -> Record:
         # a model that has no answer to the start; one that is led astray by its own forces has a descent to show
         error = ways[0].error or "no descent began"
         status: Status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
-        return Record(sample=sample.id, status=status, error=error, seconds=seconds, **cost)
+        return Record(sample=sample.id, status=status, error=error, seconds=seconds, **cost)  # type: ignore[arg-type]
     outputs: dict[str, JsonValue] = {
         "numbers": sample.atoms.numbers.tolist(),
         "descents": {key: _way(way) for key, way in found.by.items()},
@@ -253,7 +253,7 @@ def _record(sample: Sample, found: Descents) -> Record:
         "gradient": None if found.gradient is None else _told(found.gradient),
         "gradient_reason": found.reason,
     }
-    return Record(sample=sample.id, status="ok", outputs=outputs, seconds=seconds, **cost)
+    return Record(sample=sample.id, status="ok", outputs=outputs, seconds=seconds, **cost)  # type: ignore[arg-type]
 
 
 def _way(relaxed: Relaxed) -> JsonValue:

@@ -214,11 +214,11 @@ class Symmetry:
         if all(one.atoms is None for one in own):
             error = own[0].error or "no relaxation gave a structure"
             status: Status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
-            return Record(sample=sample.id, status=status, error=error, seconds=seconds, **cost)
+            return Record(sample=sample.id, status=status, error=error, seconds=seconds, **cost)  # type: ignore[arg-type]
         relaxations: dict[str, JsonValue] = {name: self._relaxation(one) for name, one in found.own.items()}
         relaxations |= {f"other_{name}": self._relaxation(one) for name, one in found.other.items()}
         outputs = {**about, "relaxations": relaxations}
-        return Record(sample=sample.id, status="ok", outputs=outputs, seconds=seconds, **cost)
+        return Record(sample=sample.id, status="ok", outputs=outputs, seconds=seconds, **cost)  # type: ignore[arg-type]
 
     def _relaxation(self, relaxed: Relaxed) -> JsonValue:
         if relaxed.atoms is None:
@@ -269,8 +269,8 @@ class Symmetry:
     def _figures(self, record: Record, way: str, outcome: dict[str, JsonValue]) -> Row:
         """What one relaxation says. One that gave no crystal has kept nothing, and has no tax."""
         if outcome["error"] is not None:
-            kept = dict.fromkeys((kept_column(way, symprec) for symprec in self.protocol.symprecs), False)
-            return {f"error_{way}": outcome["error"], f"survival_{way}": 0.0, f"converged_{way}": False, **kept}
+            lost = dict.fromkeys((kept_column(way, symprec) for symprec in self.protocol.symprecs), False)
+            return {f"error_{way}": outcome["error"], f"survival_{way}": 0.0, f"converged_{way}": False, **lost}
         protocol, outputs = self.protocol, record.outputs
         reference = _crystal(outputs["numbers"], outputs["reference_cell"], outputs["reference_positions"])
         relaxed = _crystal(outputs["numbers"], outcome["cell"], outcome["positions"])

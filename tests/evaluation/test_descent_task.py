@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -182,7 +182,7 @@ def test_a_limit_cycle_is_read_from_the_way(sound: list[Record]) -> None:
     (record,) = (each for each in sound if each.sample == "MgO")
     circling = [*np.geomspace(1, 0.1, 101).tolist(), *[0.2, 0.1] * 100]
     way = {**descents(record)["fire"], "converged": False, "forces": circling, "energies": [0.8, 0.0, 0.4, 0.2]}
-    changed = {**record.outputs, "descents": {**descents(record), "fire": way}}
+    changed: dict[str, Any] = {**record.outputs, "descents": {**descents(record), "fire": way}}
     (row,) = TASK.table([record.model_copy(update={"outputs": changed})])
     assert (row["limit_cycle_fire"], row["limit_cycle_lbfgs"], row["limit_cycle"]) == (True, False, 0.5)
     assert row["floor_fire"] == pytest.approx(100)

@@ -63,7 +63,7 @@ class Drifting(Springs):
         if len(atoms) < 16:
             return np.zeros(3)
         perfect = phonons.supercells(MGO, ladder.moves(MGO, distance=0.03))[0]
-        return -0.01 * (atoms.positions - perfect.positions).sum(axis=0)
+        return np.asarray(-0.01 * (atoms.positions - perfect.positions).sum(axis=0))
 
 
 class Pushed(Springs):

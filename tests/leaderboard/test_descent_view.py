@@ -52,7 +52,8 @@ def test_floors_come_first_and_then_a_panel_for_each_crystal(records: list[Recor
     (point,) = floors.datasets["lbfgs"]
     assert point["share"] == 0.5  # copper has no floor
     assert 1 < float(point["floor"]) < 100
-    assert floors.datasets["threshold"] == [{"floor": pytest.approx(0.1)}]
+    (threshold,) = floors.datasets["threshold"]
+    assert threshold == {"floor": pytest.approx(0.1)}
     assert (copper.datasets, copper.reason) == (None, "it broke")
     assert salt.note == "FIRE 30+ steps, L-BFGS 30+ steps"
     assert salt.datasets is not None
