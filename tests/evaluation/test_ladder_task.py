@@ -121,8 +121,8 @@ def test_a_rung_costs_what_it_would_alone(record: Record) -> None:
 def test_the_cost_of_the_record_is_that_of_the_entry(record: Record) -> None:
     places = cast("dict[str, dict[str, int]]", record.outputs["geometries"])
     relaxing = sum(place["force_calls"] for name, place in places.items() if not name.endswith("other"))
-    forces = cast("dict[str, dict[str, dict[str, list[int]]]]", record.outputs["geometries"])
-    displacing = len(forces["free"]["forces"]["own"]["rows"]) + 12 + 84
+    free = cast("dict[str, dict[str, dict[str, dict[str, list[int]]]]]", record.outputs["geometries"])["free"]
+    displacing = len(free["forces"]["own"]["rows"]) + 12 + 84
     assert record.force_calls == relaxing + displacing
     assert record.atom_calls == relaxing * 2 + displacing * 8
     assert record.seconds == pytest.approx(record.force_calls)  # springs take a second for each, wherever they are
