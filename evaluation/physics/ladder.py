@@ -329,7 +329,9 @@ class Analysis:
         """
         if forces.forces is None:
             raise ValueError(f"{rung.name}: there are no forces: {forces.error}")
-        raw, kept = (self._constants(rung, crystal, moved, forces, net_force=each) for each in (False, rung.net_force))
+        taken = np.full((len(moved.atoms), *forces.forces.shape[1:]), np.nan)
+        taken[list(forces.rows)] = forces.forces
+        raw, kept = (self._constants(rung, crystal, moved, taken, net_force=each) for each in (False, rung.net_force))
         treated = self._treated(kept, rung, crystal)
         plain = crystal.without_symmetry
         plain.force_constants = treated
@@ -337,13 +339,11 @@ class Analysis:
         order = places(self._ideal, crystal)
         return Reached(frequencies, *(self._residuals(each[np.ix_(order, order)]) for each in (raw, treated)))
 
-    def _constants(self, rung: Rung, crystal: Crystal, moved: Moves, forces: Forces, *, net_force: bool) -> Array:
-        """Force constants of the rung's set, once; without the net force or with it."""
+    def _constants(self, rung: Rung, crystal: Crystal, moved: Moves, taken: Array, *, net_force: bool) -> Array:
+        """Of the rung's set, once, from forces by row of `moved`; `net_force`: whether their mean is taken out."""
         key = (rung.place.name, rung.source, rung.displaced, net_force)
         if key not in self._known:
             rows = moved.rows(rung.displaced)
-            taken = np.full((len(moved.atoms), *np.shape(forces.forces)[1:]), np.nan)
-            taken[list(forces.rows)] = forces.forces
             phonon = crystal.without_symmetry if rung.displaced == "full" else crystal.with_symmetry
             given = without_net_force(taken) if net_force else taken
             self._known[key] = phonons.force_constants(phonon, moved, rows, given)
