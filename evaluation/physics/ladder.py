@@ -313,34 +313,41 @@ class Reached:
 
 
 class Analysis:
-    """The spectra of one crystal's rungs, from forces alone; what is expensive is kept between rungs."""
+    """The spectra of one climb's rungs, from forces alone; what is expensive is kept between rungs."""
 
     def __init__(self, ideal: Crystal, *, qpoints: Array) -> None:
         self._ideal = ideal
         self._qpoints = qpoints
         self._projector = Projector(ideal.with_symmetry)
         self._own: dict[str, Projector] = {}
+        self._known: dict[tuple[str, str, str, bool], Array] = {}
 
     def reach(self, rung: Rung, crystal: Crystal, moved: Moves, forces: Forces) -> Reached:
         """The rung's spectrum at the geometry `crystal`.
 
         Raises ValueError where the rung's forces are not there, NoPrimitiveCell where atoms have left their places.
         """
-        rows = moved.rows(rung.displaced)
         if forces.forces is None:
             raise ValueError(f"{rung.name}: there are no forces: {forces.error}")
         taken = np.full((len(moved.atoms), *forces.forces.shape[1:]), np.nan)
         taken[list(forces.rows)] = forces.forces
-        phonon = crystal.without_symmetry if rung.displaced == "full" else crystal.with_symmetry
-        treated = raw = phonons.force_constants(phonon, moved, rows, taken)
-        if rung.net_force:
-            treated = phonons.force_constants(phonon, moved, rows, without_net_force(taken))
-        treated = self._treated(treated, rung, crystal)
+        raw, kept = (self._constants(rung, crystal, moved, taken, net_force=each) for each in (False, rung.net_force))
+        treated = self._treated(kept, rung, crystal)
         plain = crystal.without_symmetry
         plain.force_constants = treated
         frequencies = np.array(plain.run_qpoints(self._qpoints).frequencies)
         order = places(self._ideal, crystal)
         return Reached(frequencies, *(self._residuals(each[np.ix_(order, order)]) for each in (raw, treated)))
+
+    def _constants(self, rung: Rung, crystal: Crystal, moved: Moves, taken: Array, *, net_force: bool) -> Array:
+        """Of the rung's set, once, from forces by row of `moved`; `net_force`: whether their mean is taken out."""
+        key = (rung.place.name, rung.source, rung.displaced, net_force)
+        if key not in self._known:
+            rows = moved.rows(rung.displaced)
+            phonon = crystal.without_symmetry if rung.displaced == "full" else crystal.with_symmetry
+            given = without_net_force(taken) if net_force else taken
+            self._known[key] = phonons.force_constants(phonon, moved, rows, given)
+        return self._known[key]
 
     def _treated(self, constants: Array, rung: Rung, crystal: Crystal) -> Array:
         match rung.treatment:

@@ -73,7 +73,7 @@ def crystals(task: str) -> list[Record]:
         Sample(id="wbm-1-2", atoms=bulk("Mg"), subset="fast", reference=figures),
     ]
     potential = Known([s.atoms for s in samples], energies=[-4.0, -5.2, -1.5], broken=["Mg2", "Cu"], stretch=1.001)
-    potential.card = SimpleNamespace(energies="dft")  # type: ignore[attr-defined]
+    potential.card = SimpleNamespace(energies="dft", speaks_for=lambda _: ("mptrj",))  # type: ignore[attr-defined]
     return tasks.load(task).run(samples, potential)
 
 
