@@ -43,7 +43,10 @@ class SymmetryView:
         """Squares over the dataset `kept` (columns symprec, way, kept)."""
         import altair as alt
 
-        x = alt.X("symprec:Q").title(None).scale(type="log").axis(tickCount=3, grid=False, format="~g")
+        symprecs = TASK.protocol.symprecs
+        room = [0.6 * symprecs[0], 1.7 * symprecs[-1]]  # for the first and the last square
+        x = alt.X("symprec:Q").title(None).scale(type="log", domain=room, nice=False)
+        x = x.axis(tickCount=3, grid=False, format="~e")
         y = alt.Y("way:N").title(None).sort(None).axis(ticks=False, domain=False, grid=False)
         opacity = alt.Opacity("kept:Q").scale(domain=[0, 1], range=[0.15, 1]).legend(None)
         chart = alt.Chart(alt.NamedData("kept")).mark_point(shape="square", filled=True, size=70)
@@ -99,7 +102,7 @@ def _survival_spec() -> Spec:
     """Three lines over the datasets `own`, `other` and `fixed` (columns symprec, kept)."""
     import altair as alt
 
-    x = alt.X("symprec:Q").title(None).scale(type="log").axis(tickCount=4, grid=False, format="~g")
+    x = alt.X("symprec:Q").title(None).scale(type="log").axis(tickCount=4, grid=False, format="~e")
     y = alt.Y("kept:Q").title(None).scale(domain=[0, 1]).axis(tickCount=3)
     tooltip = [alt.Tooltip("symprec:Q", title="precision (Å)"), alt.Tooltip("kept:Q", title="share")]
     styles: dict[str, dict[str, object]] = {
