@@ -267,7 +267,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     protocol = protocol.model_copy(update={"crystals": {name: protocol.crystals[name] for name in chosen}})
     with load(given.entry or protocol.entry, device=given.device, threads=given.threads) as potential:
         curves = measure(potential, protocol, threads=given.threads, runs=given.runs, tell=log.info)
-        write_json(given.folder / potential.name / "curves.json", curves.model_dump(mode="json"))
+        path = given.folder / potential.name / "curves.json"
+        write_json(path, curves.model_dump(mode="json"))
+        log.info("%d points: %s written", len(curves.points), path)
 
 
 def measure(

@@ -299,7 +299,7 @@ def _shares(key: str, rows: Sequence[dict[str, object]]) -> Picture:
     spec: Spec = (
         chart.encode(
             alt.X("share:Q").scale(domain=[0, 1]).title("share").axis(format="%", tickCount=5),
-            alt.Y("what:N").sort(None).title(None).axis(labelLimit=240, ticks=False, domain=False),
+            alt.Y("what:N").sort(None).title(None).axis(labelLimit=240, labelPadding=10, ticks=False, domain=False),
             alt.Color("head:N").scale(domain=heads).legend(None),
             alt.Shape("head:N").scale(domain=heads, range=["circle", "diamond"]).legend(None),
             tooltip=[alt.Tooltip("head:N", title="forces"), alt.Tooltip("shown:N", title="relaxations")],
@@ -321,7 +321,7 @@ def _worst_readings(rows: Sequence[dict[str, object]]) -> Picture:
             .scale(type="log", padding=10)
             .title("off by (%)")
             .axis(log_axis([cast(float, row["percent"]) for row in rows])),
-            alt.Y("what:N").sort(None).title(None).axis(labelLimit=240, ticks=False, domain=False),
+            alt.Y("what:N").sort(None).title(None).axis(labelLimit=240, labelPadding=10, ticks=False, domain=False),
             tooltip=[
                 alt.Tooltip("what:N", title="detector"),
                 alt.Tooltip("percent:Q", title="off by (%)", format=".2~g"),

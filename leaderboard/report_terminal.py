@@ -98,6 +98,6 @@ def _scores(section: Section) -> Table:
 def _table(title: str, *columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim", title=Text(plain(title)))
     table.title_style, table.title_justify = "bold", "left"
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i in (1, 2) and column != "unit" else "left", no_wrap=True)
+    for i, column in enumerate(columns):  # where it is narrow, claims take two lines and every number stays
+        table.add_column(column, justify="right" if i in (1, 2) and column != "unit" else "left", no_wrap=i > 0)
     return table

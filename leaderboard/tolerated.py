@@ -31,18 +31,23 @@ class Level:
     relaxed: int
     """Relaxations."""
     converged: int
+    keepable: tuple[int, ...]
+    """Relaxations of crystals that end in their space group without any fault, at each precision of the protocol."""
     kept: tuple[int, ...]
-    """How many ended in the sound model's space group, at each precision of the protocol."""
+    """How many of these did with it."""
     steps: tuple[int, ...]
 
 
 def levels(curves: Curves, dial: Dial) -> list[Level]:
     """All levels of a dial but zero, from the smallest."""
+    precisions = range(len(curves.protocol.retention.symprecs))
+    sound = [point for point in curves.points if point.level == 0]
+    comes_back = [{point.crystal for point in sound if _kept(point, i)} for i in precisions]
     found: dict[float, list[Point]] = {}
     for point in curves.points:
         if point.dial == dial and point.level > 0:
             found.setdefault(point.level, []).append(point)
-    return [_level(level, found[level], len(curves.protocol.retention.symprecs)) for level in sorted(found)]
+    return [_level(level, found[level], comes_back) for level in sorted(found)]
 
 
 def stands(given: Sequence[Level], broken: Callable[[Level], int]) -> tuple[Level | None, Level | None]:
@@ -52,9 +57,10 @@ def stands(given: Sequence[Level], broken: Callable[[Level], int]) -> tuple[Leve
     return (below[-1] if below else None), harmful
 
 
-def _level(level: float, points: Sequence[Point], precisions: int) -> Level:
+def _level(level: float, points: Sequence[Point], comes_back: Sequence[set[str]]) -> Level:
     spectra = [point.spectrum for point in points if point.spectrum]
     relaxed = [point.relaxation for point in points if point.relaxation]
+    can_keep = [[point for point in points if point.relaxation and point.crystal in some] for some in comes_back]
     stable = [one for one in spectra if one.sound_stable]
     stable_full = [one for one in spectra if one.sound_stable_full]
     return Level(
@@ -69,12 +75,15 @@ def _level(level: float, points: Sequence[Point], precisions: int) -> Level:
         imaginary_full=sum(not one.stable_full for one in stable_full),
         relaxed=len(relaxed),
         converged=sum(one.converged for one in relaxed),
-        kept=tuple(
-            sum(_is_sound(one.space_groups[i], one.space_group_sound) for one in relaxed) for i in range(precisions)
-        ),
+        keepable=tuple(len(some) for some in can_keep),
+        kept=tuple(sum(_kept(point, i) for point in some) for i, some in enumerate(can_keep)),
         steps=tuple(one.steps for one in relaxed),
     )
 
 
-def _is_sound(group: int | None, sound: int | None) -> bool:
-    return group is not None and group == sound
+def _kept(point: Point, precision: int) -> bool:
+    """Whether its relaxation ended in the sound model's space group; not, where it found no group at all."""
+    if point.relaxation is None:
+        return False
+    group = point.relaxation.space_groups[precision]
+    return group is not None and group == point.relaxation.space_group_sound

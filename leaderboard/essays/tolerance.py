@@ -45,6 +45,9 @@ def essay(evidence: Evidence) -> Essay:
         notes=(
             "The faults are smooth fields and noise of a kind that can be dialled; what a real model does wrong may be "
             "of another kind, and the crystals are few. The curves say what size is harmless here, and what is not.",
+            "Where nothing is symmetrised nobody takes the net force out either: acoustic modes at Γ are as far from "
+            "zero as noise makes them, and count as imaginary a little below it. An optical mode that turns over is "
+            "another harm.",
             "Of a curl the usual workflow leaves nothing: it imposes the symmetry that the forces lack, and takes the "
             "Hermitian part of the dynamical matrix. The residuals of the raw force constants are where it shows.",
         ),
@@ -55,7 +58,7 @@ def essay(evidence: Evidence) -> Essay:
 
 
 def _parts(curves: Curves, measured: Sequence[Entry]) -> list[Part]:
-    found = {dial: levels(curves, dial) for dial in curves.protocol.dials}
+    found = {dial: levels(curves, dial) for dial in DIALS if dial in curves.protocol.dials}
     found = {dial: given for dial, given in found.items() if given}
     sound = [point for point in curves.points if point.level == 0]
     return [
@@ -77,8 +80,9 @@ def _parts(curves: Curves, measured: Sequence[Entry]) -> list[Part]:
         Part(
             title="Symmetry after relaxation",
             pictures=[_picture(curves, "symmetry", dial, given, _kept(curves)) for dial, given in found.items()],
-            caption="Share of relaxations from a rattled start that end in the sound model's space group, by the "
-            f"precision at which it is looked for ({_precisions(curves)}). {_kept_when_sound(curves, sound)}",
+            caption="Share of relaxations from a rattled start that end in the space group to which the sound model "
+            f"comes back from such a start, by the precision at which it is looked for "
+            f"({_precisions(curves)}). {_kept_when_sound(curves, sound)}",
         ),
         Part(
             title="Convergence",
@@ -173,7 +177,7 @@ def _imaginary(given: Sequence[Level]) -> list[Line]:
 def _kept(curves: Curves) -> Callable[[Sequence[Level]], list[Line]]:
     def lines(given: Sequence[Level]) -> list[Line]:
         return [
-            (f"{symprec:g} Å", [(level.level, _share(level.kept[i], level.relaxed)) for level in given])
+            (f"{symprec:g} Å", [(level.level, _share(level.kept[i], level.keepable[i])) for level in given])
             for i, symprec in enumerate(curves.protocol.retention.symprecs)
         ]
 
@@ -266,7 +270,7 @@ def _table(found: dict[Dial, list[Level]]) -> Table:
             short(level.omega_full),
             f"{level.imaginary} of {level.stable}",
             f"{level.imaginary_full} of {level.stable_full}",
-            *(" / ".join(map(str, level.kept)),),
+            " / ".join(f"{kept} of {of}" for kept, of in zip(level.kept, level.keepable, strict=True)),
             f"{level.converged} of {level.relaxed}",
             short(median(level.steps)) if level.steps else "–",
             str(level.failed),

@@ -156,6 +156,12 @@ def test_the_command_prints_what_fits(results: Path) -> None:
     assert "--html' has every figure" in done.stdout
 
 
+def test_a_narrow_terminal_keeps_grades_and_thresholds(results: Path) -> None:
+    done = run("report", "sevennet-0", "--results", results, width=80)
+    assert re.search(r"rotation error of forces +untested +– +0\.05 +meV/Å", done.stdout)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
 def test_the_command_writes_the_page(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("report", NAME, "--html", "--results", results).exit_code == 0
