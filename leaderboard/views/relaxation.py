@@ -112,7 +112,7 @@ def _symmetry_spec() -> Spec:
 
 def _panel(name: str, rows: Sequence[Mapping[str, object]], by_sample: Mapping[str, Record]) -> Panel:
     ok = [row for row in rows if row["status"] == "ok"]
-    in_order = sorted(ok, key=lambda row: TASK.protocol.starts.index(row["start"]))  # type: ignore[arg-type]
+    in_order = sorted(ok, key=lambda row: TASK.protocol.starts.index(row["start"]))
     steps = " / ".join(f"{cast(int, row['steps'])}{'' if row['converged'] else '+'}" for row in in_order)
     reason = None if ok else str(rows[0]["error"])
     return Panel(
