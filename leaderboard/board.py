@@ -95,6 +95,7 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     task, subset = entries[0].task, entries[0].result.run.subset
     metric = task.metrics[0]
     fresh = [entry for entry in entries if not entry.stale]
+    found: dict[str, Rank | None]
     by_score = any("scores" in entry.unchecked for entry in fresh)
     if by_score:
         total = max(entry.result.run.counts.total for entry in fresh)
@@ -102,7 +103,8 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     else:
         # of canaries alone, which have no reference, there is no score; a failure would cost the worst, this is none
         scored = [entry for entry in fresh if entry.result.scores[metric.name].value is not None]
-        found = {entry.name: None for entry in fresh} | ranks({e.name: _values(e, metric) for e in scored}, metric)
+        found = dict.fromkeys(entry.name for entry in fresh)
+        found.update(ranks({entry.name: _values(entry, metric) for entry in scored}, metric))
     places = [Place(entry, found.get(entry.name), _reason(entry, found, metric)) for entry in entries]
     sign = 1 if metric.better == "lower" else -1
 
