@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from evaluation.task import Sample
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -24,3 +27,8 @@ class CanaryCrystal(BaseModel):
         from ase.build import bulk
 
         return bulk(formula, self.structure, a=self.a, cubic=cubic)
+
+
+def canaries(crystals: Mapping[str, CanaryCrystal]) -> list[Sample]:
+    """Samples of a protocol's canary crystals, primitive cells, in its order."""
+    return [Sample(id=name, atoms=crystal.built(name), subset="canary") for name, crystal in crystals.items()]

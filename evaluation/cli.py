@@ -137,8 +137,7 @@ def rescore(
             continue
         if done.changed and not dry_run:
             done.write()
-        moved = [name for name in sorted(done.new.scores) if done.new.scores[name] != done.old.scores.get(name)]
-        what = f"{'would change' if dry_run else 'changed'}: {', '.join(moved)}" if done.changed else "unchanged"
+        what = f"{'would change' if dry_run else 'changed'}: {', '.join(done.moved)}" if done.changed else "unchanged"
         typer.echo(f"{done.old.run.task}/{done.old.run.entry}: {what}")
     if faults:
         raise EvaluationError("not scored again:\n" + "\n".join(faults))

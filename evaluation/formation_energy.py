@@ -151,14 +151,6 @@ def size(score: Score) -> Score:
     return score.model_copy(update={"value": abs(score.value), "low": low, "high": ends[1]})
 
 
-def formula(numbers: np.ndarray) -> str:
-    """Reduced formula of a structure with these atomic numbers."""
-    from ase.formula import Formula
-    from ase.symbols import Symbols
-
-    return str(Formula(str(Symbols(numbers))).reduce()[0])
-
-
 def _scale(trained: Iterable[str]) -> tuple[str | None, str | None]:
     """Level of theory and DFT settings of training sets, each None where they have none in common.
 

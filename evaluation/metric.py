@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -46,6 +47,22 @@ class Score(BaseModel):
     low: float | None = None
     """95 % bootstrap interval over samples; None when fewer than two samples."""
     high: float | None = None
+
+
+ROUNDING = 1e-6
+"""Largest relative difference between two computations of one score: other platforms and libraries round otherwise."""
+
+
+def alike(a: Score | None, b: Score | None) -> bool:
+    """Whether two scores are one but for rounding: as many samples, the same value and interval."""
+    if a is None or b is None:
+        return a is b
+    if (a.n, a.n_missing) != (b.n, b.n_missing):
+        return False
+    pairs = ((a.value, b.value), (a.low, b.low), (a.high, b.high))
+    return all(
+        x is y if x is None or y is None else math.isclose(x, y, rel_tol=ROUNDING, abs_tol=ROUNDING) for x, y in pairs
+    )
 
 
 def mean_score(values: Sequence[float | None], metric: Metric) -> Score:

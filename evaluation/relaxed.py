@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydantic import JsonValue
 
+from evaluation.metric import Metric
 from evaluation.metrics import descent
 from evaluation.metrics.geometry import Crystal
 from evaluation.record import Record
@@ -17,6 +18,38 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from evaluation.physics.relax import Relaxed
+
+
+RMSD = Metric(
+    name="rmsd",
+    label="RMSD",
+    unit="",
+    better="lower",
+    best=0.0,
+    worst=1.0,
+    on_failure="worst",
+    doc="Root-mean-square displacement of the atoms from the DFT crystal after the best match, in units of (volume per "
+    "atom)^(1/3), averaged over relaxations. Another structure, or none, counts as 1.",
+)
+VOLUME_ERROR = Metric(
+    name="volume_error",
+    label="|volume error|",
+    unit="%",
+    better="lower",
+    best=0.0,
+    doc="Absolute error of the relaxed volume, averaged over relaxations.",
+)
+CONVERGED = Metric(
+    name="converged",
+    label="converged",
+    unit="",
+    better="higher",
+    best=1.0,
+    worst=0.0,
+    on_failure="worst",
+    doc="Fraction of relaxations that reach the force threshold within the allowed steps.",
+)
+"""What every task that relaxes says in the same words."""
 
 
 def relaxed_record(sample: str, relaxed: Relaxed, *, reference: Atoms, **outputs: JsonValue) -> Record:

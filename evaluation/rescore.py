@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from evaluation import task as tasks
 from evaluation.errors import ProtocolMismatch, StoreError
+from evaluation.metric import alike
 from evaluation.result import Result, read_result
 from evaluation.store import read_records
 from evaluation.task import protocol_sha256
@@ -23,9 +24,15 @@ class Rescored:
     new: Result
 
     @property
+    def moved(self) -> list[str]:
+        """Metrics whose score is another one, by more than rounding; what came and what went."""
+        names = sorted(self.old.scores.keys() | self.new.scores.keys())
+        return [name for name in names if not alike(self.old.scores.get(name), self.new.scores.get(name))]
+
+    @property
     def changed(self) -> bool:
-        """Whether any score is another one, to the last digit."""
-        return self.old.scores != self.new.scores
+        """Whether there is any such metric."""
+        return bool(self.moved)
 
     def write(self) -> None:
         """Write the new scores over the old ones; the manifest stays, for nothing ran."""

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 Subset = Literal["canary", "fast", "full"]
 SUBSETS: tuple[Subset, ...] = ("canary", "fast", "full")
 """From small to large; each contains the ones before it."""
+
+
+def tiers[T](ordered: Iterable[T], *, fast: int, subset: Subset) -> Iterator[tuple[Subset, T]]:
+    """What a subset has of a data set, canaries apart: the first `fast` items are one tier, the others the full's."""
+    for place, item in enumerate(ordered if subset != "canary" else ()):
+        tier: Subset = "fast" if place < fast else "full"
+        if SUBSETS.index(tier) > SUBSETS.index(subset):
+            return
+        yield tier, item

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +18,7 @@ from evaluation.metric import Metric, Score
 from evaluation.record import Record
 from evaluation.subset import Subset
 from zoo.files import json_text
+from zoo.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -89,6 +90,16 @@ class KeepsWork(Protocol):
 
     def run_in(self, folder: Path, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         """As `Task.run`. `folder` belongs to one entry under one set of conditions, and outlives the process."""
+
+
+def read_protocol[P: TaskProtocol](task: str, kind: type[P], *, version: int = 1) -> P:
+    """The numbers of `evaluation/protocols/<task>-v<version>.yaml`. Raises CardError with file, field and reason."""
+    return read_yaml(Path(__file__).parent / "protocols" / f"{task}-v{version}.yaml", kind)
+
+
+def column(rows: Sequence[Row], name: str) -> list[float | None]:
+    """A column of `Task.table`; a yes counts as one."""
+    return [None if row[name] is None else float(cast("float", row[name])) for row in rows]
 
 
 def protocol_sha256(task: Task) -> str:

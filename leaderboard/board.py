@@ -95,12 +95,16 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     task, subset = entries[0].task, entries[0].result.run.subset
     metric = task.metrics[0]
     fresh = [entry for entry in entries if not entry.stale]
+    found: dict[str, Rank | None]
     by_score = any("scores" in entry.unchecked for entry in fresh)
     if by_score:
         total = max(entry.result.run.counts.total for entry in fresh)
         found = ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in fresh}, total, metric)
     else:
-        found = ranks({entry.name: _values(entry, metric) for entry in fresh}, metric)
+        # of canaries alone, which have no reference, there is no score; a failure would cost the worst, this is none
+        scored = [entry for entry in fresh if entry.result.scores[metric.name].value is not None]
+        found = dict.fromkeys(entry.name for entry in fresh)
+        found.update(ranks({entry.name: _values(entry, metric) for entry in scored}, metric))
     places = [Place(entry, found.get(entry.name), _reason(entry, found, metric)) for entry in entries]
     sign = 1 if metric.better == "lower" else -1
 
@@ -131,5 +135,7 @@ def _reason(entry: Entry, found: dict[str, Rank | None], metric: Metric) -> str 
         return f"made with another {' and '.join(entry.stale)} than today's"
     if found[entry.name] is not None:
         return None
-    n, total = entry.result.scores[metric.name].n, entry.result.run.counts.total
-    return f"a number for {n} of {total} samples; a rank takes {MIN_COVERAGE:.0%}"
+    score, total = entry.result.scores[metric.name], entry.result.run.counts.total
+    if not score.n and not score.n_missing:
+        return f"none of its samples can be scored by {metric.label}"
+    return f"a number for {score.n} of {total} samples; a rank takes {MIN_COVERAGE:.0%}"

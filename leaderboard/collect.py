@@ -10,7 +10,6 @@ published, and the entry says which checks were not made (`Entry.unchecked`).
 from __future__ import annotations
 
 import glob
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +21,7 @@ from pydantic import ValidationError
 from evaluation import dataset
 from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable, EvaluationError
-from evaluation.metric import Score
+from evaluation.metric import Score, alike
 from evaluation.record import Record
 from evaluation.result import Result, read_result
 from evaluation.subset import Subset
@@ -36,9 +35,6 @@ from zoo.mode import Mode
 
 PUBLISHED = Path(__file__).parent / "results"
 """Results that ship with this package."""
-
-_TOLERANCE = 1e-6
-"""Largest relative difference between a stored score and the same score from the records: other platforms round."""
 
 
 Check = Literal["samples", "scores"]
@@ -274,7 +270,7 @@ def _checked(path: Path, result: Result, task: Task, records: Sequence[Record]) 
         raise ResultFault(f"{path.with_name(result.records_name)}: outputs: {error!r}") from None
     for name in sorted(scores.keys() | result.scores.keys()):
         stored, computed = result.scores.get(name), scores.get(name)
-        if stored is None or computed is None or not _same(stored, computed):
+        if not alike(stored, computed):
             raise ResultFault(
                 f"{path}: scores.{name}: {_shown(stored)} in the file, {_shown(computed)} from the records beside it; "
                 f"'mlip-zoo evaluate {result.run.entry} --task {task.name} --subset {result.run.subset}' scores again"
@@ -297,16 +293,6 @@ def _samples(task: str, subset: Subset) -> frozenset[str] | DatasetUnavailable:
         return frozenset(sample.id for sample in tasks.load(task).samples(subset))
     except DatasetUnavailable as away:
         return away
-
-
-def _same(a: Score, b: Score) -> bool:
-    if (a.n, a.n_missing) != (b.n, b.n_missing):
-        return False
-    pairs = ((a.value, b.value), (a.low, b.low), (a.high, b.high))
-    return all(
-        x is y if x is None or y is None else math.isclose(x, y, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
-        for x, y in pairs
-    )
 
 
 def _shown(score: Score | None) -> str:

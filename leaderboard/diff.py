@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from evaluation import task as tasks
 from evaluation.errors import UnknownTask
-from evaluation.metric import Metric, Score
+from evaluation.metric import Metric, Score, alike
 from evaluation.result import Result, read_result
 from leaderboard import digits
 from leaderboard.errors import NoResults, ResultFault
@@ -78,7 +78,10 @@ class Diff:
 
 
 def compare(old: Path, new: Path) -> Diff:
-    """Compare two folders of results, or two results. Raises NoResults, ResultFault."""
+    """Compare two folders of results (or of runs that have one), or two results; what differs by rounding does not.
+
+    Raises NoResults, ResultFault.
+    """
     before, after = _read(old), _read(new)
     if old.is_file() and new.is_file():  # two files are compared whatever they are called
         ((key, first),), ((_, second),) = before.items(), after.items()
@@ -126,9 +129,14 @@ def show(found: Diff, console: Console) -> None:
     for note in found.conditions:
         console.print(Text(plain(note), style="yellow"))
     if not found.moves:
-        console.print(f"{found.compared} results compared; no score differs.")
+        nothing = f"{found.compared} results compared; no score differs."
+        console.print(nothing if found.compared else "The two have no result in common.")
         return
-    table = Table("task", "entry", "metric", "old", "new", "change", "of the interval", "", title="What moved")
+    table = Table(title="What moved", show_lines=True)
+    table.add_column("entry, task, metric", overflow="fold")  # one column, so that a terminal of 80 has room for names
+    for name in ("old", "new", "change", "of the interval"):
+        table.add_column(name, justify="right")
+    table.add_column("")
     for move in sorted(found.moves, key=_weight):
         places = digits.decimals([*(score.value if score else None for score in (move.old, move.new)), move.change])
         share = "" if move.of_interval is None else f"{move.of_interval:.0%}"
@@ -136,9 +144,7 @@ def show(found: Diff, console: Console) -> None:
         values = (digits.figure(score.value if score else None, places) for score in (move.old, move.new))
         unit = metric.unit if (metric := _metric(move.task, move.metric)) else ""
         table.add_row(
-            plain(f"{move.task}, {move.subset}"),
-            plain(move.entry),
-            plain(f"{move.metric} {unit}".rstrip()),
+            "\n".join(map(plain, (move.entry, f"{move.task}, {move.subset}", f"{move.metric} {unit}".rstrip()))),
             *values,
             digits.figure(move.change, places),
             share,
@@ -157,7 +163,9 @@ def _weight(move: Move) -> tuple[bool, float, Key, str]:
 
 
 def _read(path: Path) -> dict[Key, Result]:
-    paths: Sequence[Path] = [path] if path.is_file() else sorted(path.glob("*/*.json"))
+    inner = path / "results"
+    folder = inner if inner.is_dir() else path
+    paths: Sequence[Path] = [path] if path.is_file() else sorted(folder.glob("*/*.json"))
     if not paths:
         raise NoResults(f"{path}: no results there")
     found: dict[Key, Result] = {}
@@ -173,7 +181,7 @@ def _read(path: Path) -> dict[Key, Result]:
 def _moves(key: Key, old: Result, new: Result) -> list[Move]:
     names = sorted(old.scores.keys() | new.scores.keys())
     moves = [Move(*key, name, old.scores.get(name), new.scores.get(name)) for name in names]
-    return [move for move in moves if move.old != move.new]
+    return [move for move in moves if not alike(move.old, move.new)]
 
 
 def _conditions(key: Key, old: Result, new: Result) -> str:

@@ -32,6 +32,9 @@ CPU = torch.device("cpu")
 # ASE's FIRE starts at 0.1 and keeps that in its first step. torch-sim halves it there for whoever joins a running batch
 # (velocity zero is power zero, which it takes for uphill): twice as much, and zero velocities for all, come out right.
 FIRE_DT_START = 0.2
+FIRST_STIFFNESS = 20.0
+"""eV/Å², of a crystal's first L-BFGS step, before there is a curvature to go by. torch-sim takes 1, and overshoots:
+so CHGNet took 162 steps for 28 small crystals, with this it takes 116, with ASE's 70 129."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,13 @@ class Optimizer:
         """One step of every member."""
         if not self.members:
             return []
-        step = fire_step if self._settings.optimizer == "fire" else lbfgs_step
-        self._state = step(self._state, self._model)
+        if self._settings.optimizer == "fire":
+            self._state = fire_step(self._state, self._model)
+        else:
+            self._state.alpha = (
+                FIRST_STIFFNESS * (self._state.n_iter == 0).double()
+            )  # zero: by the last step's curvature
+            self._state = lbfgs_step(self._state, self._model)
         return list(zip(self.members, self._measured(self._state), strict=True))
 
     def leave(self, indices: Sequence[int]) -> dict[int, tuple[Array, Array]]:

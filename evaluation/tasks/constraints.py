@@ -26,7 +26,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -39,10 +38,9 @@ from evaluation.physics.constraints import Measured, Settings, measure
 from evaluation.physics.probes import PathLength
 from evaluation.record import Record, Status
 from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 from zoo import crystals
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
 from zoo.rotation import from_quaternion
 
 if TYPE_CHECKING:
@@ -158,8 +156,7 @@ class Constraints:
 
     @cached_property
     def protocol(self) -> ConstraintsProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "constraints-v1.yaml", ConstraintsProtocol)
+        return read_protocol(self.name, ConstraintsProtocol)
 
     @property
     def dataset_sha256(self) -> str:

@@ -21,7 +21,6 @@ import gzip
 import json
 from collections.abc import Sequence
 from functools import cache, cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -32,10 +31,9 @@ from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.smoothness import Well, conservation_deviation, sign_flips, tortuosity, turns, well
 from evaluation.record import Record
 from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 from zoo.batch import UNSUPPORTED
 from zoo.elements import SYMBOLS
-from zoo.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -141,8 +139,7 @@ class Diatomics:
 
     @cached_property
     def protocol(self) -> DiatomicsProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "diatomics-v1.yaml", DiatomicsProtocol)
+        return read_protocol(self.name, DiatomicsProtocol)
 
     @cached_property
     def dataset_sha256(self) -> str:

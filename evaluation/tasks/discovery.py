@@ -24,20 +24,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from evaluation import dataset, formation_energy, relaxed, wbm_crystals
-from evaluation.canary import CanaryCrystal
+from evaluation import dataset, formation_energy, formula, relaxed, wbm_crystals
+from evaluation.canary import CanaryCrystal, canaries
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.discovery import above_hull, discovery, most_stable
 from evaluation.physics.relax import Relaxation, relax
 from evaluation.record import Record
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
-from zoo.front_matter import read_yaml
+from evaluation.subset import Subset, tiers
+from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,16 +86,7 @@ def _metrics() -> Iterator[Metric]:
         doc="Absolute error of the formation energy, and so of the energy above the hull. A crystal without a "
         "prediction leaves the mean and is counted as missing.",
     )
-    yield Metric(
-        name="converged",
-        label="converged",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of relaxations that reach the force threshold within the allowed steps.",
-    )
+    yield relaxed.CONVERGED
 
 
 class DiscoveryProtocol(TaskProtocol):
@@ -122,8 +111,7 @@ class DiscoveryTask:
 
     @cached_property
     def protocol(self) -> DiscoveryProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "discovery-v1.yaml", DiscoveryProtocol)
+        return read_protocol(self.name, DiscoveryProtocol)
 
     @property
     def dataset_sha256(self) -> str:
@@ -131,18 +119,12 @@ class DiscoveryTask:
 
     def samples(self, subset: Subset) -> list[Sample]:
         """Canary in the protocol's order, the crystals of a tier by the hash of their ids."""
-        found = [
-            Sample(id=name, atoms=crystal.built(name), subset="canary")
-            for name, crystal in self.protocol.canary.items()
-        ]
+        found = canaries(self.protocol.canary)
         if subset == "canary":
             return found
         targets, crystals = wbm_crystals.targets(), wbm_crystals.crystals()
         ordered = sorted(targets, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-        for place, name in enumerate(ordered):
-            tier: Subset = "fast" if place < self.protocol.fast else "full"
-            if SUBSETS.index(tier) > SUBSETS.index(subset):
-                break
+        for tier, name in tiers(ordered, fast=self.protocol.fast, subset=subset):
             found.append(Sample(id=name, atoms=crystals[name], subset=tier, reference=targets[name].figures))
         return found
 
@@ -171,7 +153,7 @@ class DiscoveryTask:
             **formation_energy.row(record, diverged=self.protocol.diverged),
         }
         if record.status == "ok":
-            row["formula"] = formation_energy.formula(relaxed.reference(record).numbers)
+            row["formula"] = formula.reduced(relaxed.reference(record).numbers)
             row["converged"] = bool(record.outputs["converged"])
             row["steps"] = len(relaxed.energies(record)) - 1
         if row["e_form_ref"] is None:  # a canary
@@ -192,9 +174,9 @@ class DiscoveryTask:
         metric = {m.name: m for m in self.metrics}
         scored = [row for row in rows if row["sample"] not in self.protocol.canary]
         return {
-            "misclassified": mean_score(_numbers(scored, "misclassified"), metric["misclassified"]),
-            "e_form_error": mean_score(_numbers(scored, "e_form_error"), metric["e_form_error"]),
-            "converged": mean_score(_numbers(rows, "converged"), metric["converged"]),
+            "misclassified": mean_score(column(scored, "misclassified"), metric["misclassified"]),
+            "e_form_error": mean_score(column(scored, "e_form_error"), metric["e_form_error"]),
+            "converged": mean_score(column(rows, "converged"), metric["converged"]),
             **self._counted(scored),
         }
 
@@ -230,12 +212,8 @@ def _scores(
     }
 
 
-def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
-    return [cast("float | None", row[column]) for row in rows]
-
-
 def _column(rows: Sequence[Row], name: str) -> NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in _numbers(rows, name)], dtype=float)
+    return np.array([np.nan if value is None else value for value in column(rows, name)], dtype=float)
 
 
 TASK = DiscoveryTask()

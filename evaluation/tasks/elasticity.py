@@ -33,23 +33,20 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache, cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-from pydantic import JsonValue
 
-from evaluation import dataset
-from evaluation.canary import CanaryCrystal
+from evaluation import dataset, formula
+from evaluation.canary import CanaryCrystal, canaries
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import elastic
 from evaluation.physics.elastic import Response, one_by_one, respond
 from evaluation.physics.relax import Relaxation
 from evaluation.record import Record
-from evaluation.subset import Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.subset import Subset, tiers
+from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -141,30 +138,23 @@ class Elasticity:
 
     @cached_property
     def protocol(self) -> ElasticityProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "elasticity-v1.yaml", ElasticityProtocol)
+        return read_protocol(self.name, ElasticityProtocol)
 
     @property
     def dataset_sha256(self) -> str:
         return dataset.load(DATASET).identity
 
     def samples(self, subset: Subset) -> list[Sample]:
-        found = [
-            Sample(id=name, atoms=crystal.built(name), subset="canary")
-            for name, crystal in self.protocol.canary.items()
-        ]
+        found = canaries(self.protocol.canary)
         if subset == "canary":
             return found
         crystals = _crystals()
         small = [name for name, (atoms, _) in crystals.items() if len(atoms) <= self.protocol.fast_atoms]
         fast = small[: self.protocol.fast]
-        tiers: list[tuple[Subset, list[str]]] = [("fast", fast)]
-        if subset == "full":
-            tiers.append(("full", [name for name in crystals if name not in fast]))
-        for tier, names in tiers:
-            for name in names:
-                atoms, reference = crystals[name]
-                found.append(Sample(id=name, atoms=atoms, subset=tier, reference=reference))
+        ordered = [*fast, *(name for name in crystals if name not in fast)]
+        for tier, name in tiers(ordered, fast=len(fast), subset=subset):
+            atoms, reference = crystals[name]
+            found.append(Sample(id=name, atoms=atoms, subset=tier, reference=reference))
         return found
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
@@ -181,9 +171,9 @@ class Elasticity:
         metric = {m.name: m for m in self.metrics}
         compared = [row for row in rows if row["sample"] not in self.protocol.canary]
         return {
-            **{name: mean_score(_numbers(compared, name), metric[name]) for name in ("k_error", "g_error")},
+            **{name: mean_score(column(compared, name), metric[name]) for name in ("k_error", "g_error")},
             **{
-                name: mean_score(_numbers(rows, name), metric[name])
+                name: mean_score(column(rows, name), metric[name])
                 for name in ("stable", "asymmetry", "nonlinearity", "converged")
             },
         }
@@ -243,7 +233,7 @@ def _row(record: Record) -> Row:
     softest = elastic.softest(symmetric)
     reference = {name: cast("float | None", record.outputs.get(name)) for name in ("k_ref_gpa", "g_ref_gpa")}
     row |= {
-        "formula": _formula(record.outputs["numbers"]),
+        "formula": formula.reduced(cast("list[int]", record.outputs["numbers"])),
         **reference,
         "stable": softest > 0,
         "softest_gpa": softest,
@@ -264,17 +254,6 @@ def _row(record: Record) -> Row:
         "g_error": None if g_ref is None else abs(moduli.g - g_ref),
         "anisotropy": moduli.anisotropy,
     }
-
-
-def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
-    return [None if row[column] is None else float(cast("float", row[column])) for row in rows]
-
-
-def _formula(numbers: JsonValue) -> str:
-    from ase.formula import Formula
-    from ase.symbols import Symbols
-
-    return str(Formula(str(Symbols(np.asarray(numbers)))).reduce()[0])
 
 
 @cache

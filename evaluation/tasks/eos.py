@@ -18,7 +18,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -27,9 +26,8 @@ from evaluation.metric import Metric, Score, mean_score
 from evaluation.physics.eos import BirchMurnaghan, NoMinimum, delta, fit
 from evaluation.record import Record
 from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -104,8 +102,7 @@ class Eos:
 
     @cached_property
     def protocol(self) -> EosProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "eos-v1.yaml", EosProtocol)
+        return read_protocol(self.name, EosProtocol)
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -207,9 +204,9 @@ class Eos:
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         metric = {m.name: m for m in self.metrics}
         found = {
-            "delta": mean_score(_numbers(rows, "delta"), metric["delta"]),
+            "delta": mean_score(column(rows, "delta"), metric["delta"]),
             "delta_nonmagnetic": mean_score(
-                _numbers([row for row in rows if not row["magnetic"]], "delta"), metric["delta_nonmagnetic"]
+                column([row for row in rows if not row["magnetic"]], "delta"), metric["delta_nonmagnetic"]
             ),
             "success": mean_score(
                 [None if row["delta"] is None else 1.0 for row in rows],
@@ -217,7 +214,7 @@ class Eos:
             ),
         }
         for name in ("v0_error", "b0_error"):
-            found[name] = mean_score([None if v is None else abs(v) for v in _numbers(rows, name)], metric[name])
+            found[name] = mean_score([None if v is None else abs(v) for v in column(rows, name)], metric[name])
         return found
 
 
@@ -249,10 +246,6 @@ def reference_curve(symbol: str) -> BirchMurnaghan:
         bulk_modulus_derivative=reference["b0_prime"],
         residual=0.0,
     )
-
-
-def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
-    return [cast("float | None", row[column]) for row in rows]
 
 
 def _scaled(atoms: Atoms, ratio: float) -> Atoms:

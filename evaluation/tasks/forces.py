@@ -35,7 +35,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -47,9 +46,8 @@ from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.forces import cosine, mean_absolute_error, root_mean_square_error, shifted_residuals
 from evaluation.record import Record
 from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -151,8 +149,7 @@ class Forces:
 
     @cached_property
     def protocol(self) -> ForcesProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "forces-v1.yaml", ForcesProtocol)
+        return read_protocol(self.name, ForcesProtocol)
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -279,10 +276,10 @@ class Forces:
         compared = [row for row in rows if row["set"] != _CANARY]
         found = {
             "success": mean_score([1.0 if row["status"] == "ok" else None for row in rows], metric["success"]),
-            "force_rmse": _root_of_mean(_numbers(compared, "force_rmse"), metric["force_rmse"]),
+            "force_rmse": _root_of_mean(column(compared, "force_rmse"), metric["force_rmse"]),
             "force_cosine": mean_score(
                 # frames without a direction are no failures
-                _numbers(
+                column(
                     [row for row in compared if row["status"] != "ok" or row["force_cosine"] is not None],
                     "force_cosine",
                 ),
@@ -290,10 +287,10 @@ class Forces:
             ),
         }
         for name in _BEHIND:
-            found[name] = mean_score(_numbers(compared, name), metric[name])
+            found[name] = mean_score(column(compared, name), metric[name])
             for key in SETS:
                 of_set = f"{name}_{key.replace('-', '_')}"
-                found[of_set] = mean_score(_numbers([r for r in compared if r["set"] == key], name), metric[of_set])
+                found[of_set] = mean_score(column([r for r in compared if r["set"] == key], name), metric[of_set])
         return found
 
 
@@ -324,10 +321,6 @@ def _root_of_mean(values: Sequence[float | None], metric: Metric) -> Score:
         for end in ("value", "low", "high")
     }
     return squares.model_copy(update=rooted)
-
-
-def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
-    return [cast("float | None", row[column]) for row in rows]
 
 
 def _voigt(stress: np.ndarray) -> JsonValue:

@@ -27,18 +27,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from evaluation import dataset, formation_energy, relaxed
-from evaluation.canary import CanaryCrystal
+from evaluation import dataset, formation_energy, formula, relaxed
+from evaluation.canary import CanaryCrystal, canaries
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.physics.relax import Relaxation, relax
 from evaluation.record import Record
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
-from zoo.front_matter import read_yaml
+from evaluation.subset import Subset, tiers
+from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -66,35 +64,9 @@ METRICS = (
         best=0.0,
         doc="Size of the mean signed error: how much of the error every crystal shares.",
     ),
-    Metric(
-        name="volume_error",
-        label="|volume error|",
-        unit="%",
-        better="lower",
-        best=0.0,
-        doc="Absolute error of the relaxed volume, averaged over crystals.",
-    ),
-    Metric(
-        name="rmsd",
-        label="RMSD",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        on_failure="worst",
-        doc="Root-mean-square displacement of the atoms from the DFT crystal after the best match, in units of "
-        "(volume per atom)^(1/3). Another structure, or none, counts as 1.",
-    ),
-    Metric(
-        name="converged",
-        label="converged",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of relaxations that reach the force threshold within the allowed steps.",
-    ),
+    relaxed.VOLUME_ERROR,
+    relaxed.RMSD,
+    relaxed.CONVERGED,
 )
 
 
@@ -128,27 +100,18 @@ class Formation:
 
     @cached_property
     def protocol(self) -> FormationProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "formation-v1.yaml", FormationProtocol)
+        return read_protocol(self.name, FormationProtocol)
 
     @property
     def dataset_sha256(self) -> str:
         return dataset.load(DATASET).identity
 
     def samples(self, subset: Subset) -> list[Sample]:
-        found = [
-            Sample(id=name, atoms=crystal.built(name), subset="canary")
-            for name, crystal in self.protocol.canary.items()
-        ]
-        if subset == "canary":
-            return found
-        for place, material in enumerate(materials().values()):
-            tier: Subset = "fast" if place < self.protocol.fast else "full"
-            found.append(
-                Sample(id=material.id, atoms=material.atoms, subset=tier, reference=material.reference.figures)
-            )
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
-        return [sample for sample in found if sample.subset in chosen]
+        found = canaries(self.protocol.canary)
+        if subset != "canary":
+            for tier, one in tiers(materials().values(), fast=self.protocol.fast, subset=subset):
+                found.append(Sample(id=one.id, atoms=one.atoms, subset=tier, reference=one.reference.figures))
+        return found
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         settings = Relaxation(fmax=self.protocol.fmax, steps=self.protocol.steps, optimizer=self.protocol.optimizer)
@@ -181,7 +144,7 @@ class Formation:
         predicted, reference = relaxed.predicted(record), relaxed.reference(record)
         return {
             **row,
-            "formula": formation_energy.formula(reference.numbers),
+            "formula": formula.reduced(reference.numbers),
             **formation_energy.row(record, diverged=self.protocol.diverged),
             "volume_error": geometry.volume_error(predicted, reference),
             "rmsd": geometry.rmsd(predicted, reference),
@@ -193,22 +156,18 @@ class Formation:
         metric = {m.name: m for m in self.metrics}
         scored = [row for row in rows if row["sample"] not in self.protocol.canary]
         energies = {
-            "e_form_error": mean_score(_numbers(scored, "e_form_error"), metric["e_form_error"]),
+            "e_form_error": mean_score(column(scored, "e_form_error"), metric["e_form_error"]),
             "e_form_bias": formation_energy.size(
-                mean_score(_numbers(scored, "e_form_signed_error"), metric["e_form_bias"])
+                mean_score(column(scored, "e_form_signed_error"), metric["e_form_bias"])
             ),
         }
-        volumes = [None if value is None else abs(value) for value in _numbers(rows, "volume_error")]
+        volumes = [None if value is None else abs(value) for value in column(rows, "volume_error")]
         return {
             **energies,
             "volume_error": mean_score(volumes, metric["volume_error"]),
-            "rmsd": mean_score(_numbers(rows, "rmsd"), metric["rmsd"]),
-            "converged": mean_score(_numbers(rows, "converged"), metric["converged"]),
+            "rmsd": mean_score(column(rows, "rmsd"), metric["rmsd"]),
+            "converged": mean_score(column(rows, "converged"), metric["converged"]),
         }
-
-
-def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
-    return [cast("float | None", row[column]) for row in rows]
 
 
 @cache

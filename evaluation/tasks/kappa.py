@@ -33,107 +33,16 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from evaluation import dataset, phonondb
 from evaluation.kept import Arrays, Kept
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.metric import Score
 from evaluation.metrics import kappa as errors
+from evaluation.metrics.kappa_scores import METRICS, SHARES, scores
 from evaluation.physics.kappa import Crystal, Modes, Outcome, Settings, conductivities
 from evaluation.physics.relax import Relaxation, Relaxed, relax
 from evaluation.record import Record, Status
 from evaluation.solver import Solver
 from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 from zoo.batch import UNSUPPORTED, Computes
-from zoo.front_matter import read_yaml
-
-METRICS = (
-    Metric(
-        name="srme",
-        label="SRME",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=errors.WORST,
-        on_failure="worst",
-        doc="Symmetric relative mean error of the conductivity, mode by mode, averaged over solids. A solid that "
-        "fails, has imaginary modes or loses its space group counts as 2.",
-    ),
-    Metric(
-        name="srme_measured",
-        label="SRME, where κ exists",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=errors.WORST,
-        doc="SRME averaged over the solids that have a conductivity.",
-    ),
-    Metric(
-        name="sre",
-        label="SRE",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=errors.WORST,
-        on_failure="worst",
-        doc="Symmetric relative error of the total conductivity, |SRD|, averaged over solids; 2 where there is none. "
-        "Modes' errors can cancel in it.",
-    ),
-    Metric(
-        name="underestimated",
-        label="κ too low",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Share of the solids with a conductivity whose SRD is negative: the model conducts worse than DFT. One "
-        "half would be no bias.",
-    ),
-    Metric(
-        name="blow_up",
-        label="blow-up",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Share of the solids with a conductivity for which it is above ten times the reference.",
-    ),
-    Metric(
-        name="collapse",
-        label="collapse",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Share of the solids with a conductivity for which it is below a tenth of the reference.",
-    ),
-    Metric(
-        name="imaginary",
-        label="imaginary modes",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Share of the solids that kept their space group and have imaginary modes; all of the reference have none.",
-    ),
-    Metric(
-        name="symmetry_lost",
-        label="space group lost",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Share of the relaxed solids whose space group is not the reference's.",
-    ),
-    Metric(
-        name="success",
-        label="success",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Share of the solids that have a conductivity.",
-    ),
-)
-SHARES = ("underestimated", "blow_up", "collapse", "imaginary", "symmetry_lost")
 
 
 class _Numbers(BaseModel):
@@ -190,8 +99,7 @@ class Kappa:
 
     @cached_property
     def protocol(self) -> KappaProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "kappa-v1.yaml", KappaProtocol)
+        return read_protocol(self.name, KappaProtocol)
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -230,14 +138,7 @@ class Kappa:
         return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
-        metric = {m.name: m for m in self.metrics}
-        solids = [row for row in rows if row["sample"] != self.protocol.canary.name]
-        found = {name: mean_score(_numbers(solids, name), metric[name]) for name in ("srme", "sre", *SHARES)}
-        found["srme_measured"] = mean_score(
-            _numbers([row for row in solids if row["kappa_pred"] is not None], "srme"), metric["srme_measured"]
-        )
-        found["success"] = mean_score([None if row["kappa_pred"] is None else 1.0 for row in solids], metric["success"])
-        return found
+        return scores([row for row in rows if row["sample"] != self.protocol.canary.name])
 
     def _relax(self, samples: Sequence[Sample], potential: Computes, kept: Kept) -> list[Arrays]:
         """What became of each sample: `positions` and `cell` unless it failed, then `error`; and what that took."""
@@ -419,10 +320,6 @@ def _lowest(frequencies: JsonValue) -> float | None:
     """Lowest frequency, THz, that is not an acoustic one at Γ."""
     found = cast("dict[str, float] | None", frequencies)
     return min(found["gamma_optical"], found["elsewhere"]) if found else None
-
-
-def _numbers(rows: Sequence[Row], column: str) -> list[float | None]:
-    return [cast("float | None", row[column]) for row in rows]
 
 
 TASK = Kappa()

@@ -21,7 +21,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -37,9 +36,8 @@ from evaluation.physics import phonons
 from evaluation.physics.relax import Relaxation, Relaxed, relax
 from evaluation.record import Record
 from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -125,8 +123,7 @@ class Phonons:
 
     @cached_property
     def protocol(self) -> PhononsProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "phonons-v1.yaml", PhononsProtocol)
+        return read_protocol(self.name, PhononsProtocol)
 
     @property
     def dataset_sha256(self) -> str:

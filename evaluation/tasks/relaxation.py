@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
@@ -29,9 +28,8 @@ from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.physics.relax import Relaxation, relax
 from evaluation.record import Record
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
-from zoo.front_matter import read_yaml
+from evaluation.subset import Subset, tiers
+from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -39,25 +37,8 @@ if TYPE_CHECKING:
     from zoo.batch import Computes
 
 METRICS = (
-    Metric(
-        name="rmsd",
-        label="RMSD",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        on_failure="worst",
-        doc="Root-mean-square displacement of the atoms from the DFT crystal after the best match, in units of "
-        "(volume per atom)^(1/3), averaged over crystals and starts. Another structure, or none, counts as 1.",
-    ),
-    Metric(
-        name="volume_error",
-        label="|volume error|",
-        unit="%",
-        better="lower",
-        best=0.0,
-        doc="Absolute error of the relaxed volume, averaged over crystals and starts.",
-    ),
+    relaxed.RMSD,
+    relaxed.VOLUME_ERROR,
     Metric(
         name="lattice_error",
         label="cell length error",
@@ -104,16 +85,7 @@ METRICS = (
         worst=1.0,
         doc="Fraction of relaxed crystals that have another space group with as many or more operations at 1e-2 Å.",
     ),
-    Metric(
-        name="converged",
-        label="converged",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of relaxations that reach the force threshold within the allowed steps.",
-    ),
+    relaxed.CONVERGED,
     Metric(
         name="steps",
         label="steps",
@@ -170,25 +142,21 @@ class RelaxationTask:
 
     @cached_property
     def protocol(self) -> RelaxationProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "relaxation-v1.yaml", RelaxationProtocol)
+        return read_protocol(self.name, RelaxationProtocol)
 
     @property
     def dataset_sha256(self) -> str:
         return dataset.load(phonondb.DATASET).identity
 
     def samples(self, subset: Subset) -> list[Sample]:
-        crystals: list[tuple[str, Subset, Atoms]] = [
-            (name, "canary", crystal.built(name, cubic=True)) for name, crystal in self.protocol.canary.items()
+        crystals: list[tuple[Subset, tuple[str, Atoms]]] = [
+            ("canary", (name, crystal.built(name, cubic=True))) for name, crystal in self.protocol.canary.items()
         ]
         if subset != "canary":
-            for place, (name, atoms) in enumerate(_solids().items()):
-                crystals.append((name, "fast" if place < self.protocol.fast else "full", atoms))
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+            crystals += tiers(_solids().items(), fast=self.protocol.fast, subset=subset)
         return [
             Sample(id=f"{name}/{start}", atoms=self._start(f"{name}/{start}", atoms), subset=tier)
-            for name, tier, atoms in crystals
-            if tier in chosen
+            for tier, (name, atoms) in crystals
             for start in self.protocol.starts
         ]
 

@@ -330,7 +330,8 @@ def test_lbfgs_finds_the_same_minima_in_fewer_steps() -> None:
     assert all(each.converged for each in lbfgs)
     for start, a, b in zip(starts, fire, lbfgs, strict=True):
         assert a.energies[-1] == pytest.approx(b.energies[-1], abs=2e-3 * len(start))
-    assert sum(each.steps for each in lbfgs) < 0.6 * sum(each.steps for each in fire)
+    # the toy is less even than a real model, for which a slow test below wants 4
+    assert 3.5 * sum(each.steps for each in lbfgs) <= sum(each.steps for each in fire)
 
 
 def test_what_is_no_crystal_is_refused() -> None:
@@ -355,7 +356,7 @@ def test_the_callers_atoms_are_left_alone() -> None:
 
 @pytest.mark.slow
 def test_a_real_model_ends_where_ase_ends() -> None:
-    """21 distorted crystals, CHGNet in its own environment: 1 meV/atom and 0.1 % in volume."""
+    """21 distorted crystals, CHGNet in its own environment: 1 meV/atom and 0.1 % in volume; L-BFGS in fewer steps."""
     import zoo
     from zoo import crystals as small
 
@@ -370,6 +371,9 @@ def test_a_real_model_ends_where_ase_ends() -> None:
             assert ours.atoms is not None
             assert ours.energies[-1] == pytest.approx(theirs.get_potential_energy(), abs=1e-3 * len(start))
             assert ours.atoms.get_volume() == pytest.approx(theirs.get_volume(), rel=1e-3)
+        lbfgs = relax(potential, starts, replace(SETTINGS, optimizer="lbfgs"))
+    assert all(each.converged for each in lbfgs)
+    assert 4 * sum(each.steps for each in lbfgs) <= sum(each.steps for each in found)
 
 
 def test_a_relaxation_says_nothing_on_stderr() -> None:

@@ -41,6 +41,19 @@ def test_scores_come_back_from_the_records(results: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_rounding_is_no_change(results: Path) -> None:
+    path = results / "eos" / "chgnet-0.3.0@conservative.json"
+    old = read_result(path)
+    delta = old.scores["delta"]
+    assert delta.value
+    for factor, moved in ((1 + 1e-12, []), (1 + 1e-4, ["delta"])):
+        scores = {**old.scores, "delta": delta.model_copy(update={"value": delta.value * factor})}
+        old.model_copy(update={"scores": scores}).write(path.parent.parent)
+        assert rescore(path).moved == moved
+    old.model_copy(update={"scores": {**old.scores, "gone": delta}}).write(path.parent.parent)
+    assert rescore(path).moved == ["gone"]
+
+
 def test_records_of_another_protocol_are_not_scored(results: Path) -> None:
     path = results / "eos" / "chgnet-0.3.0@conservative.json"
     _spoil(path, protocol_sha256="0" * 64)

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,7 @@ from evaluation.task import Sample, protocol_sha256
 from tests import toy
 from tests.evaluation.known import Known
 from tests.evaluation.solids import solid
+from zoo import index
 
 CARD = toy.card()
 MODE = CARD.default_mode
@@ -72,8 +73,8 @@ def crystals(task: str) -> list[Record]:
         Sample(id="wbm-1-1", atoms=bulk("MgO", "rocksalt", a=4.25), subset="fast", reference=figures),
         Sample(id="wbm-1-2", atoms=bulk("Mg"), subset="fast", reference=figures),
     ]
-    potential = Known([s.atoms for s in samples], energies=[-4.0, -5.2, -1.5], broken=["Mg2", "Cu"], stretch=1.001)
-    potential.card = SimpleNamespace(energies="dft", speaks_for=lambda _: ("mptrj",))  # type: ignore[attr-defined]
+    potential: Any = Known([s.atoms for s in samples], energies=[-4.0, -5.2, -1.5], broken=["Mg2", "Cu"], stretch=1.001)
+    potential.card = index.card("sevennet-0")
     return tasks.load(task).run(samples, potential)
 
 

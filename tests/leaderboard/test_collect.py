@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from evaluation.errors import UnknownTask
+from evaluation.metric import Score
 from evaluation.store import read_records, write_records
 from leaderboard import collect as collecting
 from leaderboard.board import boards
@@ -283,6 +284,29 @@ def test_few_numbers_are_shown_and_not_ranked(results: Path, cards: Path) -> Non
     last = board.places[-1]
     assert (last.entry.card.name, last.rank) == ("few", None)
     assert last.unranked == "a number for 13 of 27 samples; a rank takes 50%"
+
+
+def test_what_cannot_be_scored_is_not_ranked_where_a_failure_costs_the_worst(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a run of `kappa`'s canary alone, which has no reference."""
+    entries = collect([results]).entries
+    task = entries[0].task
+    costly = task.metrics[0].model_copy(update={"worst": 99.0, "on_failure": "worst"})
+    monkeypatch.setattr(task, "metrics", (costly, *task.metrics[1:]))
+    bare = [
+        replace(
+            entry,
+            rows=tuple({**row, "delta": None} for row in entry.rows),
+            result=entry.result.model_copy(
+                update={"scores": {**entry.result.scores, "delta": Score(value=None, n=0, n_missing=0)}}
+            ),
+        )
+        for entry in entries
+    ]
+    (board,) = boards(bare)
+    assert {place.rank for place in board.places} == {None}
+    assert {place.unranked for place in board.places} == {f"none of its samples can be scored by {costly.label}"}
 
 
 def test_read_entry_raises_its_fault(results: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,26 @@ def test_moves_are_measured_against_the_interval(results: Path, moved: Path) -> 
     assert delta.verdict == "worse"
     assert [key[2] for key in found.only_old] == ["chgnet-r2scan@conservative"]
     assert [key[1:] for key in found.only_new] == [("canary", "chgnet-0.3.0@conservative+float64")]
+
+
+def test_rounding_is_no_move_and_a_folder_of_runs_is_known(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path / "runs" / "results")
+    path = tmp_path / "runs" / "results" / "eos" / "sevennet-0@conservative.json"
+    data = json.loads(path.read_text())
+    data["scores"]["delta"]["value"] *= 1 + 1e-13
+    path.write_text(json.dumps(data))
+    assert "3 results compared; no score differs." in run(results, tmp_path / "runs")
+
+
+def test_nothing_in_common_is_no_agreement(results: Path, tmp_path: Path) -> None:
+    write_result(tmp_path / "other", "sevennet-0", MODELS["sevennet-0"], "canary")
+    assert "The two have no result in common." in run(results, tmp_path / "other")
+
+
+def test_names_are_whole_in_a_narrow_terminal(results: Path, moved: Path) -> None:
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(leaderboard.cli.app, ["diff", str(results), str(moved)])
+    for name in ("chgnet-0.3.0@conservative", "eos, fast", "delta meV/atom"):
+        assert name in done.stdout
 
 
 def test_two_files_are_compared_whatever_their_names(results: Path) -> None:
