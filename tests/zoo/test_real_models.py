@@ -66,7 +66,7 @@ def test_what_loads_is_what_the_card_says(name: str) -> None:
         batch = potential.compute([crystals.distorted(card.canary.crystal)])
     assert card.parameters in facts["parameters"]
     assert facts["cutoff"] == card.cutoff
-    assert set(facts["elements"]) == set(card.elements)
+    assert set(facts["elements"]) >= set(card.elements)  # a table of types may have rows that nothing was learnt for
     # the card's figures come from the authors' own calculator
     assert batch.energies[0] / 2 == pytest.approx(card.canary.energy_ev_per_atom, abs=2e-6)
     largest = float(np.linalg.norm(batch.forces[0], axis=1).max())
