@@ -141,8 +141,8 @@ def _model_page(render: Renderer, card: Card, all_boards: Sequence[Board], entri
 
 def _task_page(render: Renderer, task: Task, mine: Sequence[Board]) -> str:
     module = inspect.getmodule(type(task))
-    paragraphs = (inspect.getdoc(module) or "").split("\n\n") if module else []
-    return render("task.html.j2", root="../", task=task, boards=mine, paragraphs=paragraphs)
+    prose = prose_html(inspect.getdoc(module) or "") if module else ""
+    return render("task.html.j2", root="../", task=task, boards=mine, prose=prose)
 
 
 @cache
