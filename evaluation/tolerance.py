@@ -33,6 +33,7 @@ from evaluation.curves import PROTOCOL, Curves, Dial, Point, Residuals, Retained
 from evaluation.metrics import phonon
 from evaluation.physics import phonons
 from evaluation.physics.relax import Relaxation, relax
+from evaluation.symmetry_finder import find_symmetry
 from zoo import crystals
 from zoo.batch import Batch, Computes
 from zoo.convert import loaded_sha256
@@ -320,13 +321,10 @@ def measure(
 
 def _space_group(atoms: Atoms | None, symprec: float) -> int | None:
     """Number of the space group; None where there is no structure, or no symmetry is found in it."""
-    import moyopy
-
     if atoms is None:
         return None
-    cell = moyopy.Cell(atoms.cell.array.tolist(), atoms.get_scaled_positions().tolist(), atoms.numbers.tolist())
     try:
-        return int(moyopy.MoyoDataset(cell, symprec=symprec, angle_tolerance=None).number)
+        return int(find_symmetry(atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers, symprec=symprec).number)
     except ValueError:
         return None
 

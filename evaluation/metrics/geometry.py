@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.symmetry_finder import find_symmetry
+
 NO_MATCH = 1.0
 """What `rmsd` is where the two crystals are not the same structure, as Matbench Discovery counts it."""
 
@@ -58,16 +60,10 @@ class SpaceGroup(NamedTuple):
 
 
 def space_group(crystal: Crystal, symprec: float) -> SpaceGroup | None:
-    """Space group at `symprec` (Å) by moyopy, its angle tolerance left open; None where the search fails.
-
-    A search fails where `symprec` is too large for the structure: atoms or lattice vectors become equal.
-    """
-    import moyopy
-
+    """Space group at `symprec` (Å); None where the search fails (see `find_symmetry`)."""
     fractional = crystal.positions @ np.linalg.inv(crystal.cell)
-    cell = moyopy.Cell(crystal.cell.tolist(), fractional.tolist(), crystal.numbers.tolist())
     try:
-        found = moyopy.MoyoDataset(cell, symprec=symprec)
+        found = find_symmetry(crystal.cell, fractional, crystal.numbers, symprec=symprec)
     except ValueError:
         return None
     return SpaceGroup(int(found.number), len(found.operations))

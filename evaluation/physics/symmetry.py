@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from evaluation.physics import phonons
 from evaluation.physics.other_mode import other_dtype
 from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.symmetry_finder import find_symmetry
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -65,12 +66,8 @@ def allowed_strain(atoms: Atoms, strain: Array, *, symprec: float) -> Array:
 
     Of a cubic crystal that is the isotropic part. `symprec` in Å. Raises ValueError where no symmetry is found.
     """
-    import moyopy
-
     cell = atoms.cell.array
-    found = moyopy.MoyoDataset(
-        moyopy.Cell(cell.tolist(), atoms.get_scaled_positions().tolist(), atoms.numbers.tolist()), symprec=symprec
-    )
+    found = find_symmetry(cell, atoms.get_scaled_positions(), atoms.numbers, symprec=symprec)
     # rotations act on fractional columns; in Cartesian ones they are orthogonal
     turns = np.array([cell.T @ np.array(turn) @ np.linalg.inv(cell.T) for turn in found.operations.rotations])
     return np.asarray(np.einsum("gab,bc,gdc->ad", turns, strain, turns) / len(turns))

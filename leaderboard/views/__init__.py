@@ -75,6 +75,8 @@ class Check:
 class Judgement:
     """A claim of the card with what was measured of it: the head of a small table."""
 
+    name: str
+    """In a word: *conservative*."""
     claim: str
     """In words: *forces are the gradient of the energy*."""
     claimed: str

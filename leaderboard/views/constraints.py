@@ -100,6 +100,7 @@ class ConstraintsView:
 def _judgement(verdict: Verdict) -> Judgement:
     said = {True: "the card says so", False: "the card does not say so", None: "the card says nothing of it"}
     return Judgement(
+        name=verdict.claim,
         claim=_CLAIMS[verdict.claim],
         claimed=said[verdict.claimed],
         status=verdict.status,
