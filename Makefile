@@ -27,8 +27,9 @@ demo: install ## evaluate real pretrained models against DFT and show the board 
 	$(BIN)/mlip-zoo site build
 	@echo "To look at the site: $(BIN)/mlip-zoo site serve, then http://127.0.0.1:8000/ in a browser."
 
+# Models run on one thread each, so that as many tests as cores go side by side; a worker takes up to 2 GB.
 test: install ## run the tests; a part of them with ARGS="tests/zoo -k card"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 $(ARGS)
 
 lint: install ## ruff, mypy, import-linter
 	$(BIN)/ruff check
