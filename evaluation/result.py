@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from evaluation.metric import Score
+from evaluation.record import Record
 from evaluation.subset import Subset
 from zoo.files import write_json
 
@@ -23,6 +26,12 @@ class Counts(_Strict):
     failed: int
     unsupported: int
 
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Counts:
+        """Of one record per sample."""
+        count = Counter(record.status for record in records)
+        return cls(total=len(records), ok=count["ok"], failed=count["failed"], unsupported=count["unsupported"])
+
 
 class Cost(_Strict):
     """What the run cost in this mode; accuracy is never shown without it."""
@@ -35,6 +44,20 @@ class Cost(_Strict):
     """Of one answer: a mode that averages pays for all its model calls here."""
     peak_memory_gb: float | None
     """Largest resident memory of the worker."""
+
+    @classmethod
+    def of(cls, records: Sequence[Record], *, calls_per_answer: int, peak_memory_gb: float | None) -> Cost:
+        """What the records cost. Time per atom is that of one answer of the mode, over the samples that worked."""
+        worked = [record for record in records if record.status == "ok"]
+        atoms = sum(record.atom_calls for record in worked)
+        seconds = sum(record.seconds for record in worked)
+        return cls(
+            force_calls=sum(record.force_calls for record in records),
+            atom_calls=sum(record.atom_calls for record in records),
+            seconds=seconds,
+            microseconds_per_atom=seconds / atoms * calls_per_answer * 1e6 if atoms else None,
+            peak_memory_gb=peak_memory_gb,
+        )
 
 
 class Hardware(_Strict):

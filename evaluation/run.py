@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,7 +133,6 @@ class Evaluation:
 
     def _manifest(self, records: Sequence[Record], sessions: Sequence[Session]) -> Run:
         info = self.potential.info
-        count = Counter(record.status for record in records)
         return Run(
             entry=self.potential.name,
             card=self.potential.card.name,
@@ -154,8 +152,8 @@ class Evaluation:
             commits=tuple(dict.fromkeys(session.commit for session in sessions)),
             started=sessions[0].started,
             finished=provenance.now(),
-            counts=Counts(total=len(records), ok=count["ok"], failed=count["failed"], unsupported=count["unsupported"]),
-            cost=cost(
+            counts=Counts.of(records),
+            cost=Cost.of(
                 records,
                 calls_per_answer=self.potential.mode.cost_force_calls,
                 peak_memory_gb=self.potential.memory_gb,
@@ -168,18 +166,4 @@ def _trained_on(sample: Sample) -> Record:
         sample=sample.id,
         status="unsupported",
         error=f"{UNSUPPORTED}the model was trained on this frame of {sample.dataset}; only held-out frames are scored",
-    )
-
-
-def cost(records: Sequence[Record], *, calls_per_answer: int, peak_memory_gb: float | None) -> Cost:
-    """What the records cost. Time per atom is that of one answer of the mode, over the samples that worked."""
-    worked = [record for record in records if record.status == "ok"]
-    atoms = sum(record.atom_calls for record in worked)
-    seconds = sum(record.seconds for record in worked)
-    return Cost(
-        force_calls=sum(record.force_calls for record in records),
-        atom_calls=sum(record.atom_calls for record in records),
-        seconds=seconds,
-        microseconds_per_atom=seconds / atoms * calls_per_answer * 1e6 if atoms else None,
-        peak_memory_gb=peak_memory_gb,
     )

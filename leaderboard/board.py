@@ -1,4 +1,7 @@
-"""Board: the entries of one task and one subset, in order of rank. Results of different subsets never meet."""
+"""Board: the entries of one task and one subset, in order of rank. Results of different subsets never meet.
+
+Subsets are nested: an entry that ran a larger one has a place on the smaller one's board, scored on its samples alone.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
 from leaderboard.collect import Entry
 from leaderboard.digits import decimals
+from leaderboard.narrow import narrowed
 from leaderboard.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
 
 MOST_LEADING = 5
@@ -82,13 +86,26 @@ class Board:
 
 
 def boards(entries: Sequence[Entry]) -> list[Board]:
-    """One board per task and subset that has entries: tasks by name, the largest subset of each first."""
+    """One board per task and subset that somebody ran: tasks by name, the largest subset of each first."""
     groups: dict[tuple[str, Subset], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.task.name, entry.result.run.subset), []).append(entry)
+    for (task, subset), group in groups.items():
+        group.extend(_parts(entries, task, subset, besides={entry.name for entry in group}))
     order = sorted(groups, key=lambda key: (key[0], -SUBSETS.index(key[1])))
     subsets = Counter(task for task, _ in order)
     return [_board(groups[key], shares_task=subsets[key[0]] > 1) for key in order]
+
+
+def _parts(entries: Sequence[Entry], task: str, subset: Subset, *, besides: set[str]) -> list[Entry]:
+    """Those that ran a larger subset of the task, on this one; the smallest of an entry's larger ones counts."""
+    size = SUBSETS.index(subset)
+    larger = {
+        entry.name: entry
+        for entry in sorted(entries, key=lambda entry: -SUBSETS.index(entry.result.run.subset))
+        if entry.task.name == task and SUBSETS.index(entry.result.run.subset) > size and entry.name not in besides
+    }
+    return [part for entry in larger.values() if (part := narrowed(entry, subset))]
 
 
 def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:

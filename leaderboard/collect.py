@@ -61,6 +61,8 @@ class Entry:
     """What was taken from the file as it stands, for want of `lacks`."""
     lacks: str | None = None
     """The dataset that is not on this machine."""
+    part_of: Entry | None = None
+    """The entry as it ran, on a larger subset, where this is its part on a smaller one (`leaderboard.narrow`)."""
 
     @property
     def name(self) -> str:
@@ -253,7 +255,7 @@ def _no_rows(*unchecked: Check, lacks: str | None = None) -> _Checked:
 def _checked(path: Path, result: Result, task: Task, records: Sequence[Record]) -> _Checked:
     """The task's figures per sample, after a look at whether the stored scores are the ones they give."""
     unchecked: tuple[Check, ...] = ()
-    asked = _samples(task.name, result.run.subset)
+    asked = sample_names(task.name, result.run.subset)
     lacks = asked.dataset if isinstance(asked, DatasetUnavailable) else None
     if isinstance(asked, DatasetUnavailable):
         unchecked = ("samples",)
@@ -287,7 +289,7 @@ def _compare_samples(path: Path, result: Result, ran: set[str], asked: frozenset
 
 
 @cache
-def _samples(task: str, subset: Subset) -> frozenset[str] | DatasetUnavailable:
+def sample_names(task: str, subset: Subset) -> frozenset[str] | DatasetUnavailable:
     """Names of a subset's samples, or why they are unknown: reference data that are not on this machine name them."""
     try:
         return frozenset(sample.id for sample in tasks.load(task).samples(subset))

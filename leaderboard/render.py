@@ -59,7 +59,7 @@ class Renderer:
 
 def data_path(entry: Entry, suffix: str) -> str:
     """Where the site has an entry's result (`.json`) or records (`.parquet`)."""
-    run = entry.result.run
+    run = (entry.part_of or entry).result.run
     return f"data/results/{run.task}/{run.subset}/{run.entry}{suffix}"
 
 

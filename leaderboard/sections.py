@@ -45,9 +45,13 @@ class Section:
 
 
 def sections(boards: Sequence[Board], wanted: Callable[[Entry], bool]) -> tuple[list[Section], Charts]:
-    """A section for each entry that is wanted, in the order of the boards, and what their pictures need."""
+    """A section for each entry that is wanted, in the order of the boards, and what their pictures need.
+
+    Of an entry that stands on the boards of several subsets as part of one run, that run alone.
+    """
     charts = Charts()
-    mine = [(board, place) for board in boards for place in board.places if wanted(place.entry)]
+    whole = [(board, place) for board in boards for place in board.places if place.entry.part_of is None]
+    mine = [(board, place) for board, place in whole if wanted(place.entry)]
     return [_section(board, place, charts) for board, place in mine], charts
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from evaluation.errors import EvaluationFault, RunLocked, StoreError
 from evaluation.record import Record
-from evaluation.result import read_result
-from evaluation.run import Evaluation, Progress, cost
+from evaluation.result import Cost, read_result
+from evaluation.run import Evaluation, Progress
 from evaluation.status import read_status
 from evaluation.store import Store, chunks, read_records
 from evaluation.task import load
@@ -187,7 +187,7 @@ def test_results_are_written_with_sorted_keys_and_no_nan(tmp_path: Path) -> None
 
 def test_an_averaging_mode_pays_for_all_its_calls() -> None:
     records = [Record(sample="Al", status="ok", force_calls=84, atom_calls=168, seconds=1.68)]
-    plain = cost(records, calls_per_answer=1, peak_memory_gb=None)
-    averaged = cost(records, calls_per_answer=42, peak_memory_gb=None)
+    plain = Cost.of(records, calls_per_answer=1, peak_memory_gb=None)
+    averaged = Cost.of(records, calls_per_answer=42, peak_memory_gb=None)
     assert plain.microseconds_per_atom == pytest.approx(1e4)
     assert averaged.microseconds_per_atom == pytest.approx(42e4)

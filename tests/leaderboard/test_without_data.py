@@ -29,9 +29,9 @@ def away(_: object) -> list[object]:
 
 @pytest.fixture
 def forgetful() -> Iterator[None]:
-    collecting._samples.cache_clear()
+    collecting.sample_names.cache_clear()
     yield
-    collecting._samples.cache_clear()
+    collecting.sample_names.cache_clear()
 
 
 @pytest.fixture
