@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from moyopy import MoyoDataset
 
-# It warns at every supercell that has not all operations of its primitive cell, as a 1 × 1 × 2 one of rocksalt: neither
-# the space group nor the operations that it returns are less right for it.
-logging.getLogger("moyo").setLevel(logging.ERROR)
+# It warns at every supercell that has not all operations of its primitive cell, as a 1 × 1 × 2 one of rocksalt; neither
+# the group nor the operations are less right for it. Who set up logging still hears it.
+logging.getLogger("moyo").addHandler(logging.NullHandler())
 
 
 def find_symmetry(

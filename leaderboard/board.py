@@ -97,6 +97,11 @@ def boards(entries: Sequence[Entry]) -> list[Board]:
     return [_board(groups[key], shares_task=subsets[key[0]] > 1) for key in order]
 
 
+def widest(entries: Sequence[Entry]) -> Board | None:
+    """Of one task's boards the one with most places, and of these the one of the largest subset; None without any."""
+    return max(boards(entries), key=lambda board: len(board.places), default=None)
+
+
 def _parts(entries: Sequence[Entry], task: str, subset: Subset, *, besides: set[str]) -> list[Entry]:
     """Those that ran a larger subset of the task, on this one; the smallest of an entry's larger ones counts."""
     size = SUBSETS.index(subset)

@@ -29,6 +29,9 @@ DIALS: dict[Dial, tuple[str, str, float]] = {
 MEASURED: dict[Dial, str] = {"asymmetry": "lambda", "rotation_error": "rotation_force", "rough": "force_noise"}
 """Dial → the metric of the constraints task that measures it of real models, in the unit it is shown in."""
 USUAL, FULL = "usual workflow", "full set, nothing symmetrised"
+_IMAGINARY = (
+    f"Share of crystals and seeds, stable in the sound model, with an imaginary mode: {USUAL}, and {FULL} (dashed)."
+)
 
 
 def essay(evidence: Evidence) -> Essay:
@@ -74,8 +77,7 @@ def _parts(curves: Curves, measured: Sequence[Entry]) -> list[Part]:
         Part(
             title="Imaginary modes",
             pictures=[_picture(curves, "imaginary", dial, given, _imaginary) for dial, given in found.items()],
-            caption=f"Share of crystals and seeds, stable in the sound model, with an imaginary mode: {USUAL}, and "
-            f"{FULL} (dashed).",
+            caption=_IMAGINARY,
         ),
         Part(
             title="Symmetry after relaxation",
@@ -92,6 +94,18 @@ def _parts(curves: Curves, measured: Sequence[Entry]) -> list[Part]:
             table=_table(found),
         ),
     ]
+
+
+def summary(curves: Curves, evidence: Evidence) -> Part:
+    """Dial by dial: from which size on modes become imaginary, and which entries are beyond it."""
+    found = {dial: given for dial in curves.protocol.dials if (given := levels(curves, dial))}
+    measured = evidence.of(VIOLATIONS)
+    return Part(
+        title=f"How much violation a phonon stands: {curves.entry} with faults of known size",
+        sentences=[_told(dial, given) + _beyond(dial, given, measured) for dial, given in found.items()],
+        pictures=[_picture(curves, "imaginary", dial, given, _imaginary) for dial, given in found.items()],
+        caption=_IMAGINARY,
+    )
 
 
 def _sentences(

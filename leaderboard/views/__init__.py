@@ -79,14 +79,21 @@ class Judgement:
     """In a word: *conservative*."""
     claim: str
     """In words: *forces are the gradient of the energy*."""
-    claimed: str
-    """What the card says of it."""
+    claimed: bool | None
+    """Whether the card says so; None where it says nothing."""
     status: str
     """confirmed, refuted or untested."""
     false_label: bool
     """Whether the card says what the numbers refute."""
     checks: tuple[Check, ...]
     """The figures that decide it."""
+
+    @property
+    def said(self) -> str:
+        """What the card says of it, in words."""
+        if self.claimed is None:
+            return "the card says nothing of it"
+        return "the card says so" if self.claimed else "the card does not say so"
 
 
 class View(Protocol):

@@ -98,11 +98,10 @@ class ConstraintsView:
 
 
 def _judgement(verdict: Verdict) -> Judgement:
-    said = {True: "the card says so", False: "the card does not say so", None: "the card says nothing of it"}
     return Judgement(
         name=verdict.claim,
         claim=_CLAIMS[verdict.claim],
-        claimed=said[verdict.claimed],
+        claimed=verdict.claimed,
         status=verdict.status,
         false_label=verdict.false_label,
         checks=tuple(_check(detector) for detector in verdict.detectors),

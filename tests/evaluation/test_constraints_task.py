@@ -62,6 +62,8 @@ def test_the_canary_needs_no_data_set_and_has_no_symmetry() -> None:
     assert [sample.subset for sample in TASK.samples("fast")] == ["canary"] * 3 + ["fast"] * 6
 
 
+@pytest.mark.data
+@pytest.mark.usefixtures("persons_mirror")
 def test_full_has_24_binary_solids_and_8_elements(persons_mirror: None) -> None:
     from evaluation.errors import DatasetUnavailable
 

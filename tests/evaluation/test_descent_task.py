@@ -189,6 +189,7 @@ def test_a_limit_cycle_is_read_from_the_way(sound: list[Record]) -> None:
     assert row["uphill_fire"] == pytest.approx(50)  # 0.4 eV for eight atoms
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_subsets_are_nested() -> None:
     try:

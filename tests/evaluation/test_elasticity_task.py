@@ -124,6 +124,7 @@ def test_records_are_plain_and_hold_the_raw_tensor() -> None:
     assert tensor(record).tensor[3, 3] == pytest.approx(EXACT["C44"], rel=5e-3)
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_subsets_share_chunks_and_fast_cells_are_small() -> None:
     try:

@@ -156,6 +156,7 @@ def test_elements_that_are_missing_are_missed_before_anything_runs(monkeypatch: 
     assert [record.status for record in run([0.0] * 3, entry="tensornet-matpes-pbe", samples=canary)] == ["ok"] * 3
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_matpes_has_every_element_of_the_crystals() -> None:
     formation_energy.matpes_elements.cache_clear()
@@ -167,6 +168,7 @@ def test_matpes_has_every_element_of_the_crystals() -> None:
     assert all(elements.keys() >= set(material.atoms.symbols) for material in found.values())
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_the_crystals_with_a_u_are_those_that_mp2020_corrects_for_it() -> None:
     """The metals' corrections are larger than any anion's, and no crystal without a U has one."""
@@ -205,6 +207,7 @@ def test_canaries_run_without_reference() -> None:
     assert scores["converged"].value == 1.0
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_archived_predictions_have_their_known_errors() -> None:
     pandas = pytest.importorskip("pandas")

@@ -75,6 +75,7 @@ def test_imaginary_modes_have_a_threshold_of_their_own_at_gamma(
     assert errors.is_imaginary(np.array(frequencies), **limits) is imaginary
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_the_references_modes_add_up_to_its_conductivity() -> None:
     try:
@@ -91,6 +92,7 @@ def test_the_references_modes_add_up_to_its_conductivity() -> None:
         )
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_the_solids_have_the_cells_that_the_protocol_needs() -> None:
     try:

@@ -28,6 +28,8 @@ THEIRS = {
 }
 
 
+@pytest.mark.data
+@pytest.mark.usefixtures("persons_mirror")
 def test_sevennet_comes_out_as_published() -> None:
     records = read_records(PUBLISHED / "kappa" / "sevennet-0@conservative.parquet")
     try:

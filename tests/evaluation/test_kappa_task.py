@@ -135,6 +135,7 @@ def test_a_model_that_does_not_know_the_element_is_a_record(tmp_path: Path) -> N
     assert (record.status, record.error) == ("unsupported", f"{UNSUPPORTED}Si")
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_subsets_are_nested_and_cheap_ones_come_first() -> None:
     try:

@@ -177,6 +177,8 @@ def test_orientations_are_upright_four_turned_and_four_inverted() -> None:
     assert np.einsum("nij,nkj->nik", rotations, rotations) == pytest.approx(np.array([np.eye(3)] * 9), abs=1e-12)
 
 
+@pytest.mark.data
+@pytest.mark.usefixtures("persons_mirror")
 def test_full_adds_solids_in_their_primitive_cells(persons_mirror: None) -> None:
     try:
         samples = TASK.samples("full")

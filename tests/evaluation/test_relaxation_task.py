@@ -194,6 +194,7 @@ def test_every_number_has_a_place_in_the_protocol() -> None:
     assert list(protocol.symprecs) == sorted(protocol.symprecs)
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_subsets_of_phonondb_are_nested_and_chosen_by_hash() -> None:
     try:

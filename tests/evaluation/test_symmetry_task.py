@@ -147,6 +147,7 @@ def test_the_strained_start_keeps_the_group() -> None:
     assert np.allclose(strained.get_scaled_positions(), reference.get_scaled_positions())
 
 
+@pytest.mark.data
 @pytest.mark.usefixtures("persons_mirror")
 def test_subsets_are_nested_and_hold_each_crystal_once() -> None:
     try:

@@ -47,7 +47,7 @@ def test_each_claim_is_judged_in_the_arithmetic_of_the_mode(records: list[Record
 
 def test_direct_forces_are_no_false_label(records: list[Record]) -> None:
     (*_, forces) = VIEW.judgements(TASK.table(records), toy.card(), Mode(forces="direct"))
-    assert (forces.status, forces.false_label, forces.claimed) == ("refuted", False, "the card does not say so")
+    assert (forces.status, forces.false_label, forces.said) == ("refuted", False, "the card does not say so")
 
 
 def test_a_panel_for_each_crystal(records: list[Record]) -> None:

@@ -14,7 +14,12 @@ from leaderboard.collect import Collection
 from leaderboard.essays.calibration import essay as calibration
 from leaderboard.essays.findings import essay
 from leaderboard.evidence import Evidence
-from leaderboard.findings import FINDINGS, averaging, calibrated, equations, relaxing, vibrating
+from leaderboard.findings import FINDINGS
+from leaderboard.findings.averaging import averaging
+from leaderboard.findings.calibrated import calibrated
+from leaderboard.findings.equations import equations
+from leaderboard.findings.relaxing import relaxing
+from leaderboard.findings.vibrating import vibrating
 from tests.leaderboard.entries import entry
 from zoo.mode import Mode
 
