@@ -78,7 +78,8 @@ def _sizes(entries: Sequence[Entry]) -> list[str]:
 
 
 def _turned(entries: Sequence[Entry]) -> list[str]:
-    learnt = [entry for entry in entries if entry.card.rotation == "learned" and entry.mode.averaging == "none"]
+    plain = [entry for entry in entries if (entry.mode.averaging, entry.mode.dtype) == ("none", "float32")]
+    learnt = [entry for entry in plain if entry.card.rotation == "learned"]
     values = sorted(_values(learnt, "rotation_force"), key=lambda each: each[1])
     if not values:
         return []
