@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 200
 """Samples in a table; the records that a page links have all of them."""
-MOST_EMPTY = 12
+MOST_EMPTY = 4
 """Panels without a picture that stand among the others; more are a list."""
 
 
