@@ -6,12 +6,15 @@ No colour stands in them: the page gives its own to both of its themes (`static/
 from __future__ import annotations
 
 from evaluation.metric import Metric
+from leaderboard.axis import log_axis
 from leaderboard.board import Board, Place
 from leaderboard.digits import figure, interval
 from leaderboard.views import Spec
 
 ROW_HEIGHT = 28
 """Pixels between two entries."""
+SPAN = 1e3
+"""Values farther apart than this factor take a logarithmic axis."""
 
 
 def dot_plot(board: Board) -> Spec | None:
@@ -28,11 +31,15 @@ def dot_plot(board: Board) -> Spec | None:
         alt.Y("entry:N").sort(None).title(None).axis(labelLimit=240, ticks=False, domain=False, grid=False),
         alt.Color("theory:N").scale(domain=theories).legend(None),
     )
-    scale = alt.Scale(zero=metric.best == 0)
+    sizes = [place.score(metric).value for place in drawn] + [place.score(metric).low for place in drawn]
+    spread = [size for size in sizes if size is not None]
+    logarithmic = min(spread) > 0 and max(spread) > SPAN * min(spread)
+    scale = alt.Scale(type="log", nice=False, padding=8) if logarithmic else alt.Scale(zero=metric.best == 0)
+    axis = log_axis(spread) if logarithmic else alt.Axis(tickCount=6)
     whiskers = base.transform_filter("datum.low != null").mark_rule(strokeWidth=2, opacity=0.55)
     dots = base.mark_point(filled=True, size=90, opacity=1)
     chart = alt.layer(
-        whiskers.encode(alt.X("low:Q").scale(scale).title(axis_title(metric)).axis(tickCount=6), alt.X2("high:Q")),
+        whiskers.encode(alt.X("low:Q").scale(scale).title(axis_title(metric)).axis(axis), alt.X2("high:Q")),
         dots.encode(
             alt.X("value:Q"),
             alt.Shape("theory:N").scale(domain=theories, range=["circle", "diamond"]).legend(None),
