@@ -116,6 +116,17 @@ def test_what_averaging_buys_is_compared_on_common_samples(after: list[float], v
     assert sentence.endswith(f"on 4 samples, {verdict}, at 42 times the cost.")
 
 
+def test_of_constraints_the_rotation_error_is_told() -> None:
+    alone = [{"sample": "Si", "status": "ok", "lambda": 0.2, "rotation_force": 30.0}]
+    averaged = [{"sample": "Si", "status": "ok", "lambda": 0.1, "rotation_force": 2.0}]
+    (part,) = averaging(
+        Evidence(
+            (entry("constraints", "toy", rows=alone), entry("constraints", "toy", rows=averaged, mode=AVERAGED)),
+        )
+    )
+    assert "rotation error of forces goes from 30 to 2 meV/Å on 1 samples" in part.sentences[0]
+
+
 def test_equations_of_state(collection: Collection) -> None:
     (part,) = equations(Evidence(collection.entries))
     assert part.sentences[0].startswith("Δ of 2 entries goes from 2.30 (SevenNet-0 (11Jul2024)) to 3.38 (CHGNet 0.3.0)")
