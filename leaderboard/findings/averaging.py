@@ -103,7 +103,7 @@ def _said(each: _Compared) -> str:
         verdict = "a difference that these samples do not settle"
     return (
         f"{each.averaged.name}, {each.averaged.task.title.lower()}: {each.metric.label} goes {numbers} on {each.n} "
-        f"samples, {verdict}{cost}."
+        f"{'sample' if each.n == 1 else 'samples'}, {verdict}{cost}."
     )
 
 

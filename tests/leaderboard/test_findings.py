@@ -124,7 +124,7 @@ def test_of_constraints_the_rotation_error_is_told() -> None:
             (entry("constraints", "toy", rows=alone), entry("constraints", "toy", rows=averaged, mode=AVERAGED)),
         )
     )
-    assert "rotation error of forces goes from 30 to 2 meV/Å on 1 samples" in part.sentences[0]
+    assert "rotation error of forces goes from 30 to 2 meV/Å on 1 sample," in part.sentences[0]
 
 
 def test_equations_of_state(collection: Collection) -> None:
