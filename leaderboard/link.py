@@ -5,18 +5,22 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evaluation.metric import Metric
+from evaluation.metrics.constraints import SIZES, verdicts
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
+from evaluation.tasks.constraints import TASK as CONSTRAINTS
 from leaderboard.board import Board, boards
 from leaderboard.collect import Entry
 from leaderboard.correlation import Coefficient, Correlation, correlate
 from zoo.files import json_text
 
-VIOLATIONS = "constraints"
+VIOLATIONS = CONSTRAINTS.name
 """The task whose metrics are violations."""
+FEWEST_BREAKING = 3
+"""Checkpoints that break a constraint, for its violation to have an order."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class Dot:
     entry: str
     card: str
     violation: float
+    """Zero where the entry keeps the constraint, as far as rounding in its arithmetic lets anybody see: what is left is
+    the rounding's size, which says nothing about constraints."""
+    measured: float
+    """As the constraints task has it."""
     figure: float
 
 
@@ -87,6 +95,7 @@ def _link(board: Board, violations: Board) -> Link:
     broken = {place.entry.name: place for place in violations.places}
     both = [place for place in board.places if place.entry.name in broken]
     same = [place for place in both if not place.entry.other_theory]
+    kept = {name: _kept(place.entry) for name, place in broken.items()}
     pairs = []
     for violation in violations.task.metrics:
         if (violation.better, violation.best) != ("lower", 0.0):
@@ -96,7 +105,9 @@ def _link(board: Board, violations: Board) -> Link:
             for place in sorted(same, key=lambda place: place.entry.name):
                 x, y = broken[place.entry.name].score(violation).value, place.score(metric).value
                 if x is not None and y is not None:
-                    dots.append(Dot(place.entry.name, place.entry.card.name, x, y))
+                    name = place.entry.name
+                    violated = 0.0 if violation.name in kept[name] else x
+                    dots.append(Dot(name, place.entry.card.name, violation=violated, measured=x, figure=y))
             pairs.append(Pair(violation, metric, tuple(dots), _correlation(dots, metric)))
     return Link(
         task=board.task,
@@ -107,9 +118,28 @@ def _link(board: Board, violations: Board) -> Link:
     )
 
 
+def _kept(entry: Entry) -> set[str]:
+    """Metrics of the constraints that an entry keeps within rounding at every crystal."""
+    limits = CONSTRAINTS.protocol.thresholds[entry.mode.dtype]
+    held = [
+        verdict.claim for verdict in verdicts(entry.rows, claims={}, limits=limits) if verdict.status == "confirmed"
+    ]
+    return {metric for claim in held for metric in SIZES[claim]}
+
+
 def _correlation(dots: Sequence[Dot], metric: Metric) -> Correlation:
     sign = 1 if metric.better == "lower" else -1
-    return correlate([dot.violation for dot in dots], [sign * dot.figure for dot in dots], [dot.card for dot in dots])
+    cards = [dot.card for dot in dots]
+    found = correlate([dot.violation for dot in dots], [sign * dot.figure for dot in dots], cards)
+    breaking = sorted({dot.card for dot in dots if dot.violation > 0})
+    if dots and not breaking:
+        return replace(found, reason="no entry breaks it beyond rounding")
+    if found.spearman is None or len(breaking) >= FEWEST_BREAKING:
+        return found
+    # against a crowd at zero one checkpoint is an anecdote; and resamples without it, which have no order, do not count
+    who = f"{', '.join(breaking)} alone {'breaks' if len(breaking) == 1 else 'break'} it beyond rounding"
+    reason = f"{who}; a correlation takes {FEWEST_BREAKING} checkpoints that do"
+    return replace(found, spearman=None, kendall=None, reason=reason)
 
 
 Cell = str | int | float | None
@@ -140,7 +170,10 @@ def flat(found: Sequence[Link]) -> list[dict[str, Cell]]:
 def to_json(found: Sequence[Link]) -> str:
     """All correlations with the entries' figures behind them."""
     dots = [
-        [{"entry": dot.entry, "violation": dot.violation, "figure": dot.figure} for dot in pair.dots]
+        [
+            {"entry": dot.entry, "violation": dot.violation, "measured": dot.measured, "figure": dot.figure}
+            for dot in pair.dots
+        ]
         for link in found
         for pair in link.pairs
     ]

@@ -185,6 +185,12 @@ DETECTORS: dict[str, tuple[str, ...]] = {
     "conservative": ("gradient_ratio", "lambda", "stress_ratio"),
 }
 """Claim → the figures that decide it. The first has to be there: without it the claim is untested."""
+SIZES: dict[str, tuple[str, ...]] = {
+    "rotation": (*DETECTORS["rotation"], "rotation_ratio"),
+    "inversion": DETECTORS["inversion"],
+    "conservative": ("lambda", "gradient_error", "gradient_ratio", "stress_error", "loop_work"),
+}
+"""Claim → the metrics that say how much it is broken."""
 
 
 def verdicts(

@@ -28,8 +28,11 @@ def essay(evidence: Evidence) -> Essay:
             "ρ is Spearman's rank correlation, τ Kendall's: +1 where more violation always comes with more error, 0 "
             "where the two have nothing to do with each other. Brackets are 95 % bootstrap intervals over entries; "
             "those of one checkpoint are drawn together, because they share their weights.",
-            f"There is no coefficient below {FEWEST_ENTRIES} entries or {FEWEST_CHECKPOINTS} checkpoints. An interval "
-            "that leaves out zero is no proof where many were looked at: of twenty, one does so by chance.",
+            "An entry that keeps a constraint, within what rounding does in its arithmetic, breaks it by nothing: what "
+            "is left is the size of the rounding, and would put models in an order that means nothing.",
+            f"There is no coefficient below {FEWEST_ENTRIES} entries or {FEWEST_CHECKPOINTS} checkpoints, nor where "
+            f"fewer than {links.FEWEST_BREAKING} checkpoints break the constraint. An interval that leaves out zero is "
+            "no proof where many were looked at: of twenty, one does so by chance.",
             "A correlation over models is no cause: models that keep constraints also differ in size, training data "
             "and age. What a violation alone does is on the page of the tolerance curves, where everything else stays.",
             "Entries of another level of theory than the reference's are left out: their error is the theory's too.",
@@ -53,8 +56,8 @@ def _part(link: Link) -> Part:
         title=link.task.title,
         sentences=_sentences(link, leading),
         pictures=[_picture(link, pair) for pair in drawn],
-        caption=f"{axis_title(link.task.metrics[0])}, against the violation, logarithmic. What is zero is drawn at the "
-        "left edge.",
+        caption=f"{axis_title(link.task.metrics[0])}, against the violation, logarithmic. What rounding explains is "
+        "drawn at the left edge.",
         table=_table(link, leading),
         command=None if drawn else f"mlip-zoo evaluate NAME --task {VIOLATIONS}",
     )
@@ -80,10 +83,21 @@ def _sentences(link: Link, leading: list[Pair]) -> list[str]:
         return [*said, f"No correlation is given: {'; '.join(map(str, reasons))}."] if reasons else said
     settled = [pair for pair in known if _settled(pair.correlation.spearman)]
     label = link.task.metrics[0].label
-    if not settled:
-        return [*said, f"Of {len(known)} violations, none goes with {label} in a way that these entries settle."]
-    told = "; ".join(f"{pair.violation.label}, ρ {_told(pair.correlation.spearman)}" for pair in settled)
-    return [*said, f"Of {len(known)} violations, {len(settled)} {_go(len(settled))} with {label}: {told}."]
+    if settled:
+        told = "; ".join(f"{pair.violation.label}, ρ {_told(pair.correlation.spearman)}" for pair in settled)
+        said.append(f"Of {len(known)} violations, {len(settled)} {_go(len(settled))} with {label}: {told}.")
+    else:
+        said.append(f"Of {len(known)} violations, none goes with {label} in a way that these entries settle.")
+    return [*said, *_without(leading)]
+
+
+def _without(leading: list[Pair]) -> list[str]:
+    """Which violations have no coefficient, by the reason."""
+    of: dict[str, list[str]] = {}
+    for pair in leading:
+        if pair.correlation.reason:
+            of.setdefault(pair.correlation.reason, []).append(pair.violation.label)
+    return [f"No coefficient for {', '.join(labels)}: {reason}." for reason, labels in of.items()]
 
 
 def _go(n: int) -> str:
@@ -105,7 +119,16 @@ def _table(link: Link, leading: list[Pair]) -> Table | None:
     label = link.task.metrics[0].label
     return Table(
         label=f"Violations and {label}",
-        columns=("Violation", "entries", "checkpoints", f"ρ with {label}", f"τ with {label}", "violation, from", "to"),
+        columns=(
+            "Violation",
+            "entries",
+            "checkpoints",
+            f"ρ with {label}",
+            f"τ with {label}",
+            "measured, from",
+            "to",
+            "broken by",
+        ),
         rows=[
             (
                 _named(pair.violation),
@@ -113,8 +136,9 @@ def _table(link: Link, leading: list[Pair]) -> Table | None:
                 str(pair.correlation.checkpoints),
                 _told(pair.correlation.spearman),
                 _told(pair.correlation.kendall),
-                short(min((dot.violation for dot in pair.dots), default=None)),
-                short(max((dot.violation for dot in pair.dots), default=None)),
+                short(min((dot.measured for dot in pair.dots), default=None)),
+                short(max((dot.measured for dot in pair.dots), default=None)),
+                str(sum(dot.violation > 0 for dot in pair.dots)),
             )
             for pair in leading
         ],
@@ -128,7 +152,7 @@ def _named(metric: Metric) -> str:
 def _picture(link: Link, pair: Pair) -> Picture:
     found = pair.correlation.spearman
     note = f"ρ {_told(found)}, n = {pair.correlation.n}" if found else f"n = {pair.correlation.n}"
-    told = "; ".join(f"{dot.entry} {short(dot.violation)}, {short(dot.figure)}" for dot in pair.dots)
+    told = "; ".join(f"{dot.entry} {short(dot.measured)}, {short(dot.figure)}" for dot in pair.dots)
     return Picture(
         key=f"{link.task.name}/{pair.violation.name}",
         title=f"{_named(pair.violation)}: {note}",
@@ -144,7 +168,7 @@ def _spec(pair: Pair) -> Spec:
     floor = min(positive, default=1.0) / 3
     across = [max(dot.violation, floor) for dot in pair.dots]
     rows = [
-        {"entry": dot.entry, "x": x, "y": dot.figure, "shown": short(dot.violation)}
+        {"entry": dot.entry, "x": x, "y": dot.figure, "shown": short(dot.measured)}
         for dot, x in zip(pair.dots, across, strict=True)
     ]
     x = alt.X("x:Q").title(None).scale(type="log", nice=False, padding=8)

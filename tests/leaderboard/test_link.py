@@ -37,8 +37,34 @@ def test_more_violation_with_more_error_is_one() -> None:
     assert delta.spearman.value == 1.0
     assert success.spearman.value == 1.0  # success is better when higher, and falls
     same = pairs["rotation_force", "delta"]
-    assert (same.spearman, same.reason) == (None, "one of the figures is the same for all entries")
+    assert (same.spearman, same.reason) == (None, "no entry breaks it beyond rounding")
     assert pairs["rotation_energy", "delta"].n == 0
+
+
+def test_what_rounding_explains_puts_nobody_in_order() -> None:
+    """Seven exact models whose rotation errors are the size of their rounding, and by chance in the order of Δ."""
+    made = []
+    for i in range(7):
+        values = {
+            "rotation_force": 1e-3 * (1 + i),
+            "rotation_energy": 0.0,
+            "rotation_stress": 0.0,
+            "rotation_ratio": 1e-6,
+        }
+        made += [entry("constraints", f"toy-{i}", values), entry("eos", f"toy-{i}", {"delta": 1.0 + i})]
+    (found,) = link.links(made)
+    (pair,) = [each for each in found.pairs if (each.violation.name, each.metric.name) == ("rotation_force", "delta")]
+    assert pair.correlation.reason == "no entry breaks it beyond rounding"
+    assert [dot.violation for dot in pair.dots] == [0.0] * 7
+    assert pair.dots[6].measured == 7e-3
+    made[0] = entry("constraints", "toy-0", {"rotation_force": 30.0})
+    (found,) = link.links(made)
+    (pair,) = [each for each in found.pairs if (each.violation.name, each.metric.name) == ("rotation_force", "delta")]
+    assert {dot.violation for dot in pair.dots} == {0.0, 30.0}
+    assert pair.correlation.spearman is None
+    assert pair.correlation.reason == (
+        "toy-0 alone breaks it beyond rounding; a correlation takes 3 checkpoints that do"
+    )
 
 
 def test_only_tasks_with_a_reference_are_properties() -> None:
