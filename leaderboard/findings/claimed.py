@@ -39,7 +39,9 @@ def claimed(evidence: Evidence) -> list[Part]:
         *_told(of["conservative"], "forces that are the gradient of the energy"),
         *_sizes(entries),
         *_told(of["rotation"], "answers that turn exactly with the crystal"),
-        *_turned(entries),
+        *_learned(entries, "rotation"),
+        *_told(of["inversion"], "answers that are mirrored exactly with the crystal"),
+        *_learned(entries, "inversion"),
     ]
     lambdas, turns = _values(entries, "lambda"), _values(entries, "rotation_force")
     pictures = [
@@ -77,14 +79,15 @@ def _sizes(entries: Sequence[Entry]) -> list[str]:
     return [f"{told}; of direct heads it is {short(min(direct))} or more." if direct else f"{told}."]
 
 
-def _turned(entries: Sequence[Entry]) -> list[str]:
+def _learned(entries: Sequence[Entry], claim: str) -> list[str]:
+    """How far forces are off where an operation was learned from data; once for each head of a checkpoint."""
     plain = [entry for entry in entries if (entry.mode.averaging, entry.mode.dtype) == ("none", "float32")]
-    learnt = [entry for entry in plain if entry.card.rotation == "learned"]
-    values = sorted(_values(learnt, "rotation_force"), key=lambda each: each[1])
+    learned = [entry for entry in plain if getattr(entry.card, claim) == "learned"]
+    values = sorted(_values(learned, f"{claim}_force"), key=lambda each: each[1])
     if not values:
         return []
     told = ", ".join(f"{short(value)} meV/Å with {entry.name}" for entry, value in values)
-    return [f"Where rotation was learnt from data, forces are off by {told}."]
+    return [f"Where {claim} was learned from data, forces are off by {told}."]
 
 
 def _values(entries: Sequence[Entry], metric: str) -> list[tuple[Entry, float]]:

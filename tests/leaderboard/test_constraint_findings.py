@@ -72,6 +72,8 @@ def test_claims_are_counted_and_a_false_one_is_named() -> None:
     assert "of direct heads it is 0.25 or more" in text
     assert "3 claim answers that turn exactly with the crystal: 3 are confirmed." in text
     assert "15 meV/Å with learnt@conservative, 27 meV/Å with learnt@direct" in text
+    assert "Where rotation was learned from data" in text
+    assert "inversion" not in text
     lambdas, turns = part.pictures
     assert lambdas.alt.startswith("λ of the forces: sound@conservative+float64 1e−9")
     assert {row["entry"] for row in turns.spec["data"]["values"]} == {"learnt@conservative", "learnt@direct"}  # type: ignore[index]
