@@ -51,7 +51,7 @@ def _nothing() -> Part:
 
 def _part(link: Link) -> Part:
     leading = [pair for pair in link.pairs if pair.metric is link.task.metrics[0]]
-    drawn = [pair for pair in leading if pair.violation.name in _drawn(link) and len(pair.dots) > 1]
+    drawn = [pair for pair in leading if pair.violation.name in _drawn(link) and _shows(pair)]
     return Part(
         title=link.task.title,
         sentences=_sentences(link, leading),
@@ -59,8 +59,13 @@ def _part(link: Link) -> Part:
         caption=f"{axis_title(link.task.metrics[0])}, against the violation, logarithmic. What rounding explains is "
         "drawn at the left edge.",
         table=_table(link, leading),
-        command=None if drawn else f"mlip-zoo evaluate NAME --task {VIOLATIONS}",
+        command=None if link.n > 1 else f"mlip-zoo evaluate NAME --task {VIOLATIONS}",
     )
+
+
+def _shows(pair: Pair) -> bool:
+    """Whether there is anything to see: two entries, and a violation."""
+    return len(pair.dots) > 1 and any(dot.violation > 0 for dot in pair.dots)
 
 
 def _drawn(link: Link) -> set[str]:
