@@ -57,7 +57,9 @@ def _part(link: Link) -> Part:
         sentences=_sentences(link, leading),
         pictures=[_picture(link, pair) for pair in drawn],
         caption=f"{axis_title(link.task.metrics[0])}, against the violation, logarithmic. What rounding explains is "
-        "drawn at the left edge.",
+        "drawn at the left edge."
+        if drawn
+        else "",
         table=_table(link, leading),
         command=None if link.n > 1 else f"mlip-zoo evaluate NAME --task {VIOLATIONS}",
     )

@@ -105,7 +105,9 @@ def test_below_the_minimum_the_page_says_n_and_no_coefficient() -> None:
 
 
 def test_the_page_says_what_is_settled_and_draws_every_entry() -> None:
-    page = essay(Evidence(tuple(models(7))))
+    made = models(7)
+    made[0] = entry("constraints", "toy-0", {"lambda": SIZES[0], "rotation_force": 30.0})
+    page = essay(Evidence(tuple(made)))
     (part,) = page.parts
     assert any("1 goes with Δ: λ, ρ 1.00 [1.00, 1.00]." in sentence for sentence in part.sentences)
     drawn = {picture.key: picture.spec for picture in part.pictures}
