@@ -60,10 +60,16 @@ def _told(judged: Judged, what: str) -> list[str]:
     tested = [(entry, judgement) for entry, judgement in claiming if judgement.status != "untested"]
     if not tested:
         return []
-    refuted = [entry.name for entry, judgement in tested if judgement.status == "refuted"]
+    refuted = [_named(entry, judgement) for entry, judgement in tested if judgement.status == "refuted"]
     right = len(tested) - len(refuted)
     told = f"{len(tested)} claim {what}: {right} {'is' if right == 1 else 'are'} confirmed"
     return [f"{told}, refuted {'is' if len(refuted) == 1 else 'are'} {', '.join(refuted)}." if refuted else f"{told}."]
+
+
+def _named(entry: Entry, judgement: Judgement) -> str:
+    """With what its card says that explains it."""
+    jumps = judgement.name == "conservative" and entry.card.cutoff_crossing == "jumps"
+    return f"{entry.name} (its energy jumps where atoms cross the cutoff)" if jumps else entry.name
 
 
 def _sizes(entries: Sequence[Entry]) -> list[str]:
