@@ -67,9 +67,9 @@ def _told(judged: Judged, what: str) -> list[str]:
 
 
 def _named(entry: Entry, judgement: Judgement) -> str:
-    """With what its card says that explains it."""
+    """With what its card says that may explain it: this task does not take jumps and gradients apart."""
     jumps = judgement.name == "conservative" and entry.card.cutoff_crossing == "jumps"
-    return f"{entry.name} (its energy jumps where atoms cross the cutoff)" if jumps else entry.name
+    return f"{entry.name} (by its card the energy jumps at the cutoff)" if jumps else entry.name
 
 
 def _sizes(entries: Sequence[Entry]) -> list[str]:

@@ -79,11 +79,11 @@ def test_claims_are_counted_and_a_false_one_is_named() -> None:
     assert {row["entry"] for row in turns.spec["data"]["values"]} == {"learnt@conservative", "learnt@direct"}  # type: ignore[index]
 
 
-def test_a_jump_at_the_cutoff_explains_a_gradient_that_is_none() -> None:
+def test_a_jump_at_the_cutoff_is_told_beside_a_gradient_that_is_none() -> None:
     made = measured("jumping", 0.02)
     jumping = replace(made, card=made.card.model_copy(update={"cutoff_crossing": "jumps"}))
     text = " ".join(only(claimed(Evidence((jumping,)))).sentences)
-    assert "refuted is jumping@conservative (its energy jumps where atoms cross the cutoff)." in text
+    assert "refuted is jumping@conservative (by its card the energy jumps at the cutoff)." in text
 
 
 def test_descents_are_counted_by_optimiser() -> None:
