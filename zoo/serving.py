@@ -15,6 +15,7 @@ model has
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib.metadata
 import importlib.util
@@ -163,11 +164,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory() -> None:
-    """Give back what a failed batch held."""
+    """Give back to the system what is no longer in use, so that others on this machine can have it."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+    # glibc keeps what is freed between two blocks in use: 15 of 18 GB, after 512 atoms in CHGNet
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(ctypes.c_size_t(0))
 
 
 def peak_memory_gb() -> float:

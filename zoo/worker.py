@@ -19,6 +19,7 @@ import contextlib
 import importlib.util
 import os
 import resource
+import select
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
 
 MEMORY_SHARE = 0.9
-"""Of the memory that is free when the model is loaded."""
+"""Of the memory that is free when a batch begins."""
+IDLE = 1.0
+"""Seconds without a request, after which memory goes back to the system."""
 
 
 def beside(name: str) -> Any:
@@ -49,12 +52,14 @@ def limit_memory() -> None:
     """Make an allocation beyond what is free an error here, instead of this process's end by the system's hand.
 
     An error can be answered with a smaller batch. It counts memory that is written to (RLIMIT_DATA), so that mapped
-    libraries are free. Where the system does not tell what is free, nothing is limited.
+    libraries are free; what this process holds already counts on top, since others have what they have. Where the
+    system does not tell what is free, nothing is limited.
     """
     with contextlib.suppress(OSError, ValueError, IndexError):
+        held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
-                limit = int(int(line.split()[1]) * 1024 * MEMORY_SHARE)
+                limit = held + int(int(line.split()[1]) * 1024 * MEMORY_SHARE)
                 resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
 
 
@@ -63,6 +68,8 @@ def main() -> int:
     frames, serving = beside("frames"), beside("serving")
     model: Any = None
     while True:
+        if not select.select([PIPE_IN], [], [], IDLE)[0]:
+            serving.free_memory()
         try:
             header, arrays = frames.read(PIPE_IN)
         except frames.Closed:  # the host is gone: so are we
@@ -73,13 +80,13 @@ def main() -> int:
             if header["op"] == "load":
                 files = {role: Path(path) for role, path in header["files"].items()}
                 model = serving.Served(Path(header["adapter"]), files, header["mode"])
-                if model.device == "cpu":
-                    limit_memory()
                 reply, out = {"op": "ready", **model.about()}, {}
             elif header["op"] == "export":
                 out, config = model.model.export()
                 reply = {"op": "done", "config": config}
             else:
+                if model.device == "cpu":
+                    limit_memory()
                 reply, out = model.compute(arrays)
         except BaseException as error:  # noqa: BLE001  # whatever went wrong is the host's to judge
             reply, out = serving.complaint(error), {}

@@ -7,7 +7,7 @@
 """A small sound potential that runs anywhere ASE does, and misbehaves on request: lanthanides are its dials.
 
 La raises, Ce kills the process, Pr hangs, Nd prints to the pipe, Sm runs out of memory beyond 8 atoms,
-Gd really takes a terabyte, Eu gives NaN.
+Gd really takes a terabyte, Tb frees 400 MB but for the last block, Eu gives NaN.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def load(files: dict[str, Any], *, device: str, dtype: str, forces: str, fidelit
 
 class Toy:
     def __init__(self, epsilon: np.ndarray, config: dict[str, Any]) -> None:
-        self.epsilon, self.config = epsilon, config
+        self.epsilon, self.config, self.kept = epsilon, config, bytearray()
         self.facts = {"parameters": [1, 1], "cutoff": 6.0, "elements": ["H"]}
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray | None]]:
@@ -62,6 +62,9 @@ class Toy:
             os.write(1, b"and writes to file descriptor one\n")
         if first == 64 and n_atoms > 1:
             np.ones(2**40 // 8)
+        if first == 65:
+            blocks = [bytearray(10**5) for _ in range(4000)]
+            self.kept = blocks[-1]
         if first == 62 and n_atoms > 8:
             raise MemoryError("samarium is large")
         atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)

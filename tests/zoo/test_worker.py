@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -153,6 +154,23 @@ def test_more_memory_than_there_is_is_an_error_and_not_a_death(potential: Potent
     potential.atoms_per_batch = 4
     assert potential.compute([metal("Gd")] * 4).errors == [None] * 4
     assert potential.atoms_per_batch == 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators keep little")
+def test_an_idle_worker_gives_its_memory_back(potential: Potential) -> None:
+    assert potential.compute([metal("Tb")]).errors == [None]
+    process = Path(f"/proc/{potential._backend._process._popen.pid}")  # type: ignore[attr-defined]
+
+    def held() -> int:
+        return int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    before = held()
+    assert before > 400e6
+    deadline = time.monotonic() + 30
+    while held() > before - 350e6:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert potential.compute([CU]).errors == [None]
 
 
 def test_an_adapter_that_cannot_load_says_why(tmp_path: Path) -> None:
