@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from evaluation.errors import DatasetUnavailable, UnknownDataset
 from zoo import checkpoint
-from zoo.card import PinnedFile, Sha256, UrlSource
+from zoo.card import PinnedFile, Sha256
 from zoo.download import Progress
 from zoo.errors import CheckpointNotFound, OfflineError
 from zoo.front_matter import read_yaml
@@ -44,8 +44,6 @@ class Dataset(BaseModel):
     """A page that a person can read."""
     files: dict[str, PinnedFile] = {}
     """By the name that tasks use for them."""
-    unpinned: dict[str, UrlSource] = {}
-    """Files that are known by nothing but their address; none is fetched until its hash stands under `files`."""
     package: str | None = None
     """Where the data ship inside a Python package instead."""
     sha256: Sha256 | None = None
@@ -79,12 +77,6 @@ def fetch(name: str, file: str, *, progress: Progress | None = None) -> Path:
     Raises DatasetUnavailable, which says where to get them; ChecksumMismatch when a source has other bytes.
     """
     dataset = load(name)
-    if place := dataset.unpinned.get(file):
-        raise DatasetUnavailable(
-            f"{file!r} of {dataset.title!r} has no pinned hash yet, and only bytes that are known by their hash are "
-            f"used. It is {place}. Who has it adds sha256 and bytes to evaluation/datasets/{name}.yaml, under files.",
-            dataset=name,
-        )
     pinned = dataset.files[file]
     if _here_only.get():
         if found := checkpoint.cached(pinned):

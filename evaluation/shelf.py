@@ -11,7 +11,7 @@ from evaluation import dataset
 from zoo import checkpoint
 from zoo.errors import ZooError
 
-Here = Literal["yes", "partly", "no", "with its package", "not pinned"]
+Here = Literal["yes", "partly", "no", "with its package"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,6 @@ def look(name: str) -> Shelved:
 def _here(found: dataset.Dataset) -> Here:
     if found.package:
         return "with its package"
-    if found.unpinned:
-        return "not pinned"
     present = sum(checkpoint.cached(file) is not None for file in found.files.values())
     return "yes" if present == len(found.files) else "partly" if present else "no"
 
@@ -63,7 +61,6 @@ def bring(names: Sequence[str], *, mirror: Path | None, say: Callable[[str], Non
     faults = []
     for name in names:
         found = dataset.load(name)
-        faults += [f"{name}: {file}: nobody has pinned its hash; it is {at}" for file, at in found.unpinned.items()]
         for label, file in found.files.items():
             say(f"{name}: {label}, {file.bytes / 1e6:.1f} MB")
             try:
@@ -72,5 +69,5 @@ def bring(names: Sequence[str], *, mirror: Path | None, say: Callable[[str], Non
                 else:
                     checkpoint.export(file, mirror, label=f"dataset {name}")
             except ZooError as error:
-                faults.append(f"{name}: {label}: {str(error).splitlines()[0]}")
+                faults.append(f"{name}: {label}: {error}")
     return faults

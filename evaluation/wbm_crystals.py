@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
@@ -60,18 +61,20 @@ def targets() -> dict[str, Target]:
     return found
 
 
-@cache
-def crystals() -> dict[str, Atoms]:
-    """Initial structures by id: an archive of one extended XYZ file per crystal. Raises DatasetUnavailable."""
+def crystals(names: Iterable[str]) -> dict[str, Atoms]:
+    """Initial structures by id, from an archive of one extended XYZ file per crystal, of which only these are read.
+
+    Raises DatasetUnavailable, and PredictionsError when the archive lacks one.
+    """
     from ase import Atoms
     from ase.io import read
 
     found = {}
     with zipfile.ZipFile(dataset.fetch(DATASET, "initial-atoms")) as archive:
-        for name in archive.namelist():
-            if not name.endswith(".extxyz"):
-                continue
-            image = cast("Atoms", read(io.StringIO(archive.read(name).decode()), format="extxyz"))
-            atoms = Atoms(numbers=image.numbers, positions=image.positions, cell=image.cell, pbc=True)
-            found[name.rpartition("/")[2].removesuffix(".extxyz")] = atoms
+        places = {place.rpartition("/")[2]: place for place in archive.namelist()}
+        for name in names:
+            if (place := places.get(f"{name}.extxyz")) is None:
+                raise PredictionsError(f"WBM's initial structures lack {name}")
+            image = cast("Atoms", read(io.StringIO(archive.read(place).decode()), format="extxyz"))
+            found[name] = Atoms(numbers=image.numbers, positions=image.positions, cell=image.cell, pbc=True)
     return found

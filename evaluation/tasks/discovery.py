@@ -122,9 +122,11 @@ class DiscoveryTask:
         found = canaries(self.protocol.canary)
         if subset == "canary":
             return found
-        targets, crystals = wbm_crystals.targets(), wbm_crystals.crystals()
+        targets = wbm_crystals.targets()
         ordered = sorted(targets, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-        for tier, name in tiers(ordered, fast=self.protocol.fast, subset=subset):
+        chosen = list(tiers(ordered, fast=self.protocol.fast, subset=subset))
+        crystals = wbm_crystals.crystals(name for _, name in chosen)
+        for tier, name in chosen:
             found.append(Sample(id=name, atoms=crystals[name], subset=tier, reference=targets[name].figures))
         return found
 

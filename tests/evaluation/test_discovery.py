@@ -122,8 +122,12 @@ def test_files_that_cannot_be_used_say_what_they_have(files: tuple[Path, Path], 
             read_predictions(path, known)
 
 
-def test_without_wbm_the_error_says_what_is_not_pinned(files: tuple[Path, Path]) -> None:
-    with pytest.raises(DatasetUnavailable, match="no pinned hash yet"):
+def test_without_wbm_the_error_says_what_is_missing(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("MLIP_ZOO_OFFLINE", "1")
+    with pytest.raises(DatasetUnavailable, match="'summary' could not be fetched"):
         score_discovery(files[1])
 
 

@@ -59,10 +59,8 @@ def wbm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, A
             archive.writestr(f"wbm-initial/{name}.extxyz", text.getvalue())
     monkeypatch.setattr(dataset, "fetch", lambda name, file: files[file])
     wbm_crystals.targets.cache_clear()
-    wbm_crystals.crystals.cache_clear()
     yield atoms
     wbm_crystals.targets.cache_clear()
-    wbm_crystals.crystals.cache_clear()
 
 
 def run(samples: list[Sample], energies: list[float], *, entry: str = "sevennet-0", **options: Any) -> list[Record]:
@@ -84,8 +82,10 @@ def test_the_canary_needs_no_data_and_enters_no_count(monkeypatch: pytest.Monkey
     assert all((score.value, score.n, score.n_missing) == (None, 0, 0) for score in scores.values())
 
 
-def test_without_wbm_the_error_says_what_is_missing() -> None:
-    with pytest.raises(DatasetUnavailable, match=r"no pinned hash yet.*datasets/wbm\.yaml"):
+def test_without_wbm_the_error_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path))
+    monkeypatch.setenv("MLIP_ZOO_OFFLINE", "1")
+    with pytest.raises(DatasetUnavailable, match="'summary' could not be fetched"):
         TASK.samples("fast")
 
 
@@ -107,6 +107,12 @@ def test_samples_are_those_of_the_files(wbm: dict[str, Atoms]) -> None:
 def test_a_table_of_another_kind_is_refused(wbm: dict[str, Atoms], tmp_path: Path) -> None:
     (tmp_path / "summary").write_bytes(gzip.compress(SUMMARY.replace("n_sites", "sites").encode()))
     with pytest.raises(PredictionsError, match="n_sites"):
+        TASK.samples("fast")
+
+
+def test_a_crystal_without_a_structure_is_told(wbm: dict[str, Atoms], tmp_path: Path) -> None:
+    (tmp_path / "summary").write_bytes(gzip.compress(SUMMARY.replace("wbm-1-3", "wbm-1-5").encode()))
+    with pytest.raises(PredictionsError, match="initial structures lack wbm-1-5"):
         TASK.samples("fast")
 
 

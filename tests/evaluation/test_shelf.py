@@ -20,7 +20,7 @@ BYTES = {"here": b"reference", "away": b"elsewhere"}
 
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Three data sets: one whose file a mirror has, one whose file nobody has, one that is not pinned."""
+    """Two data sets: one whose file a mirror has, one whose file nobody has."""
     folder, mirror = tmp_path / "datasets", tmp_path / "mirror"
     folder.mkdir()
     mirror.mkdir()
@@ -28,7 +28,6 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         sha256 = hashlib.sha256(content).hexdigest()
         text = HEAD.format(name) + f"files:\n  it: {{sha256: {sha256}, bytes: {len(content)}}}\n"
         (folder / f"{name}.yaml").write_text(text)
-    (folder / "someday.yaml").write_text(HEAD.format("someday") + 'unpinned:\n  it: {url: "https://example.org/it"}\n')
     (mirror / hashlib.sha256(BYTES["here"]).hexdigest()).write_bytes(BYTES["here"])
     monkeypatch.setattr(dataset, "FOLDER", folder)
     monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "cache"))
@@ -38,9 +37,9 @@ def mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_the_list_says_what_is_here(mirror: Path) -> None:
-    assert {name: look(name).here for name in dataset.names()} == {"away": "no", "here": "yes", "someday": "not pinned"}
+    assert {name: look(name).here for name in dataset.names()} == {"away": "no", "here": "yes"}
     done = CliRunner().invoke(app, ["datasets", "--json"])
-    assert [row["name"] for row in json.loads(done.stdout)] == ["away", "here", "someday"]
+    assert [row["name"] for row in json.loads(done.stdout)] == ["away", "here"]
     assert "CC0-1.0" in CliRunner().invoke(app, ["datasets", "here"]).stdout
 
 
@@ -49,7 +48,6 @@ def test_a_mirror_is_filled_and_what_is_missing_is_told(mirror: Path, tmp_path: 
     done = CliRunner().invoke(app, ["datasets", "--mirror", str(target)])
     assert isinstance(done.exception, EvaluationError)
     assert "away: it: " in str(done.exception)
-    assert "someday: it: nobody has pinned its hash; it is https://example.org/it" in str(done.exception)
     assert [path.read_bytes() for path in target.iterdir()] == [BYTES["here"]]
 
 
