@@ -14,6 +14,7 @@ import typer
 
 from evaluation.errors import EvaluationError, EvaluationFault
 from evaluation.subset import SUBSETS, Subset
+from zoo.console import print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -99,20 +100,17 @@ def status(
     if json:
         sys.stdout.write(json_.dumps([row.model_dump(mode="json") for row in rows], indent=1) + "\n")
         return
-    from rich.console import Console
     from rich.table import Table
 
     if not rows:
-        Console().print(f"No runs in {runs}. 'mlip-zoo evaluate NAME' makes one.")
+        typer.echo(f"No runs in {runs}. 'mlip-zoo evaluate NAME' makes one.")
         return
-    table = Table(
-        "task", "entry", "records", *SUBSETS, "failed", "running", "last record (UTC)", title=f"Runs in {runs}"
-    )
+    table = Table("task", "entry", *SUBSETS, "failed", "running", "last record (UTC)", title=f"Runs in {runs}")
     for row in rows:
-        tiers = [f"{row.stored[tier]}/{row.total[tier]}" for tier in SUBSETS]
+        tiers = [f"{row.stored[tier]}/{'?' if row.total[tier] is None else row.total[tier]}" for tier in SUBSETS]
         running = "yes" if row.running else "no"
-        table.add_row(row.task, row.entry, str(row.records), *tiers, str(row.failed), running, row.last or "-")
-    Console().print(table)
+        table.add_row(row.task, row.entry, *tiers, str(row.failed), running, row.last or "-")
+    print_table(table)
 
 
 @app.command()
@@ -128,19 +126,20 @@ def rescore(
     from evaluation.rescore import find_results
     from evaluation.rescore import rescore as score_again
 
-    faults = []
+    faults: dict[str, list[str]] = {}
     for path in find_results(results, task=task):
         try:
             done = score_again(path)
         except EvaluationError as error:
-            faults.append(str(error))
+            faults.setdefault(str(error), []).append(f"{path.parent.name}/{path.stem}")
             continue
         if done.changed and not dry_run:
             done.write()
         what = f"{'would change' if dry_run else 'changed'}: {', '.join(done.moved)}" if done.changed else "unchanged"
         typer.echo(f"{done.old.run.task}/{done.old.run.entry}: {what}")
     if faults:
-        raise EvaluationError("not scored again:\n" + "\n".join(faults))
+        told = (f"{', '.join(names)}: {fault}" for fault, names in faults.items())
+        raise EvaluationError("not scored again:\n" + "\n".join(told))
 
 
 @score_app.command("discovery")
@@ -169,7 +168,6 @@ def score_discovery(
         note = {"note": BIASED} if biased_sample else {}
         sys.stdout.write(json_.dumps(note | {name: asdict(scores) for name, scores in found.items()}, indent=1) + "\n")
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("", *found, title=f"Discovery, {predictions.name}")
@@ -178,7 +176,7 @@ def score_discovery(
         table.add_row(name, *("-" if number is None else f"{number:.6g}" for number in numbers))
     for name in ("n", "missing", "diverged", "prevalence"):
         table.add_row(name, *(f"{getattr(scores, name):.6g}" for scores in found.values()))
-    Console().print(table)
+    print_table(table)
 
 
 @export_app.command("matbench-discovery")
@@ -229,14 +227,13 @@ def datasets(
     if json:
         sys.stdout.write(json_.dumps([asdict(row) for row in rows], indent=1) + "\n")
     else:
-        from rich.console import Console
         from rich.table import Table
 
         table = Table("data set", "samples", "theory", "licence", "MB", "here", title="Reference data")
         for row in rows:
             size = f"{row.bytes / 1e6:.1f}" if row.bytes else "-"
             table.add_row(row.name, str(row.n), row.theory, row.licence, size, row.here)
-        Console().print(table)
+        print_table(table)
     if faults:
         raise EvaluationError("not brought here:\n" + "\n".join(faults))
 

@@ -87,7 +87,7 @@ def fetch(name: str, file: str, *, progress: Progress | None = None) -> Path:
             dataset=name,
         )
     try:
-        return checkpoint.fetch(pinned, label=f"dataset {name}", progress=progress)
+        return checkpoint.fetch(pinned, label=name, progress=progress, command="datasets")
     except (CheckpointNotFound, OfflineError) as reason:
         raise DatasetUnavailable(
             f"the reference data {dataset.title!r} are not on this machine, and {file!r} could not be fetched.\n"

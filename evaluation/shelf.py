@@ -65,9 +65,9 @@ def bring(names: Sequence[str], *, mirror: Path | None, say: Callable[[str], Non
             say(f"{name}: {label}, {file.bytes / 1e6:.1f} MB")
             try:
                 if mirror is None:
-                    checkpoint.fetch(file, label=f"dataset {name}")
+                    checkpoint.fetch(file, label=name, command="datasets")
                 else:
-                    checkpoint.export(file, mirror, label=f"dataset {name}")
+                    checkpoint.export(file, mirror, label=name, command="datasets")
             except ZooError as error:
-                faults.append(f"{name}: {label}: {error}")
+                faults.append(f"{label} of {error}")
     return faults

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from evaluation import dataset
+from evaluation.errors import DatasetUnavailable
 from evaluation.store import find_runs, read_records
 from evaluation.subset import SUBSETS, Subset
-from evaluation.task import load
+from evaluation.task import Task, load
 
 
 class RunStatus(BaseModel):
@@ -26,7 +28,8 @@ class RunStatus(BaseModel):
     failed: int
     stored: dict[Subset, int]
     """Samples that have a record, by the subset that brings them in (not cumulative)."""
-    total: dict[Subset, int]
+    total: dict[Subset, int | None]
+    """Samples that a subset brings in; None where reference data say how many, and are not on this machine."""
     running: bool
     last: str | None
     """When the newest shard was written, UTC."""
@@ -39,7 +42,6 @@ def read_status(runs: Path) -> list[RunStatus]:
 
 def _status(folder: Path) -> RunStatus:
     conditions = json.loads((folder / "conditions.json").read_text(encoding="utf-8"))
-    samples = Counter(sample.subset for sample in load(conditions["task"]).samples("full"))
     shards = sorted((folder / "records").glob("*.parquet"))
     stored: Counter[str] = Counter()
     failed = 0
@@ -55,10 +57,20 @@ def _status(folder: Path) -> RunStatus:
         records=sum(stored.values()),
         failed=failed,
         stored={subset: stored[subset] for subset in SUBSETS},
-        total={subset: samples[subset] for subset in SUBSETS},
+        total=_totals(load(conditions["task"])),
         running=_locked(folder / "lock"),
         last=datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%d %H:%M:%S") if newest else None,
     )
+
+
+def _totals(task: Task) -> dict[Subset, int | None]:
+    try:
+        with dataset.here_only():
+            count = Counter(sample.subset for sample in task.samples("full"))
+    except DatasetUnavailable:
+        canaries = len(task.samples("canary"))
+        return {subset: canaries if subset == "canary" else None for subset in SUBSETS}
+    return {subset: count[subset] for subset in SUBSETS}
 
 
 def _locked(path: Path) -> bool:

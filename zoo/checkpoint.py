@@ -46,10 +46,11 @@ def offline() -> bool:
     return _offline_by() is not None
 
 
-def fetch(file: PinnedFile, *, label: str, progress: Progress | None = None) -> Path:
+def fetch(file: PinnedFile, *, label: str, progress: Progress | None = None, command: str = "fetch") -> Path:
     """The file's verified bytes, in the cache, read-only.
 
-    `label` is the card's name, for messages. Safe to call from many threads and processes: one of them downloads.
+    `label` is the card's name, and `command` the one that brings its files, for messages. Safe to call from many
+    threads and processes: one of them downloads.
     Raises ChecksumMismatch, CheckpointNotFound or OfflineError; CheckpointError when the cache cannot be written.
     """
     report = progress or _silent
@@ -60,7 +61,7 @@ def fetch(file: PinnedFile, *, label: str, progress: Progress | None = None) -> 
                 if blob.exists():
                     log.warning("%s: %s in the cache has rotted; it is fetched again", label, _describe(file))
                     blob.unlink()
-                _bring(file, label, report)
+                _bring(file, label, report, command)
     report(file.bytes, file.bytes)
     return blob
 
@@ -85,9 +86,11 @@ def store(path: Path, file: PinnedFile) -> Path:
     return blob
 
 
-def export(file: PinnedFile, mirror: Path, *, label: str, progress: Progress | None = None) -> Path:
+def export(
+    file: PinnedFile, mirror: Path, *, label: str, progress: Progress | None = None, command: str = "fetch"
+) -> Path:
     """Fetch the file and put it into a mirror folder, as `<mirror>/<sha256>`. Raises what `fetch` raises."""
-    blob = fetch(file, label=label, progress=progress)
+    blob = fetch(file, label=label, progress=progress, command=command)
     target = mirror / file.sha256
     if not _sound(target, file):
         with files.whole(target) as temporary:
@@ -96,7 +99,7 @@ def export(file: PinnedFile, mirror: Path, *, label: str, progress: Progress | N
     return target
 
 
-def _bring(file: PinnedFile, label: str, progress: Progress) -> None:
+def _bring(file: PinnedFile, label: str, progress: Progress, command: str) -> None:
     """Ask the sources in their order, and keep what the first one that has the file brings."""
     tried: list[str] = []
     with _partial(file) as partial:
@@ -114,7 +117,7 @@ def _bring(file: PinnedFile, label: str, progress: Progress) -> None:
     if switch := _offline_by():
         raise OfflineError(
             f"{label}: {_describe(file)} is not on this machine, and {switch} switches the network off.\n{asked}\n"
-            f"On a connected machine run 'mlip-zoo fetch {label} --mirror DIR', bring DIR here and set "
+            f"On a connected machine run 'mlip-zoo {command} {label} --mirror DIR', bring DIR here and set "
             "MLIP_ZOO_MIRROR=DIR."
         )
     raise CheckpointNotFound(f"{label}: no source has {_describe(file)}:\n{asked}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from zoo import index
+from zoo.console import print_table
 from zoo.environment import families
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ def list_(*, json: Json = False) -> None:
     if json:
         _print_json([_summary(card) for card in cards])
         return
-    from rich.console import Console
-
-    Console().print(_list_table(cards))
+    print_table(_list_table(cards))
 
 
 @app.command()
@@ -63,8 +62,6 @@ def check(
     json: Json = False,
 ) -> None:
     """Check that a model keeps the contract: gradients, stress, symmetries, batches, its canary. Exit code 1 if not."""
-    from rich.console import Console
-
     from zoo.check import check as run_checks
     from zoo.check import table
     from zoo.loading import load
@@ -87,7 +84,7 @@ def check(
     if json:
         _print_json(report.to_json())
     else:
-        Console().print(table(report))
+        print_table(table(report))
     if not report.passed:
         raise typer.Exit(1)
 
@@ -228,7 +225,7 @@ def environments(
             figures = [_or_dash(report.get("packages")), *(_gb(report.get(key)) for key in ("bytes", "bytes_own"))]
             state = "failed" if name in faults else "yes" if env.ready else "no"
             table.add_row(name, state, *figures, _or_dash(report.get("seconds")), str(env.folder))
-        Console().print(table)
+        print_table(table)
         for told in faults.values():
             Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(told)
     if faults:

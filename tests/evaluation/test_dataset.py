@@ -34,6 +34,7 @@ def test_without_the_bytes_the_error_says_where_to_get_them(monkeypatch: pytest.
         dataset.fetch("phonondb103", "structures")
     assert dataset.load("phonondb103").files["structures"].sha256 in str(told.value)
     assert dataset.load("phonondb103").source in str(told.value)
+    assert "'mlip-zoo datasets phonondb103 --mirror DIR'" in str(told.value)
 
 
 def test_a_mirror_serves_by_hash_and_other_bytes_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

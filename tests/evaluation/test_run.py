@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from evaluation.cli import app
 from evaluation.errors import EvaluationFault, RunLocked, StoreError
 from evaluation.record import Record
 from evaluation.result import Cost, read_result
@@ -150,6 +152,19 @@ def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
                 this.run()
         this.run()
     assert [(row.records, row.running) for row in read_status(this.runs)] == [(3, False)]
+
+
+def test_status_needs_no_reference_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MLIP_ZOO_MIRROR", raising=False)
+    monkeypatch.setattr("zoo.checkpoint.bring", lambda *_, **__: pytest.fail("a source was asked"))
+    with Store(tmp_path, task="phonons", entry="toy@conservative", conditions={"task": "phonons", "entry": "toy"}):
+        pass
+    (row,) = read_status(tmp_path)
+    assert row.total == {"canary": 4, "fast": None, "full": None}
+    printed = CliRunner().invoke(app, ["status", "--runs", str(tmp_path)]).stdout
+    assert "phonons" in printed
+    assert "0/?" in printed
 
 
 def test_a_chunk_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_mirror_is_filled_and_what_is_missing_is_told(mirror: Path, tmp_path: 
     target = tmp_path / "target"
     done = CliRunner().invoke(app, ["datasets", "--mirror", str(target)])
     assert isinstance(done.exception, EvaluationError)
-    assert "away: it: " in str(done.exception)
+    assert "it of away: " in str(done.exception)
     assert [path.read_bytes() for path in target.iterdir()] == [BYTES["here"]]
 
 
