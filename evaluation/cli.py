@@ -229,10 +229,10 @@ def datasets(
     else:
         from rich.table import Table
 
-        table = Table("data set", "samples", "theory", "licence", "MB", "here", title="Reference data")
+        table = Table("data set", "here", "MB", "samples", "theory", "licence", title="Reference data")
         for row in rows:
             size = f"{row.bytes / 1e6:.1f}" if row.bytes else "-"
-            table.add_row(row.name, str(row.n), row.theory, row.licence, size, row.here)
+            table.add_row(row.name, row.here, size, str(row.n), row.theory, row.licence)
         print_table(table)
     if faults:
         raise EvaluationError("not brought here:\n" + "\n".join(faults))

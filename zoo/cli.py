@@ -6,7 +6,7 @@ import json as json_
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -245,8 +245,7 @@ def _list_table(cards: list[Card]) -> Table:
         box=box.SIMPLE_HEAD,
     )
     for heading in ("name", "status", "parameters", "trained on", "theory", "forces", "rotation"):
-        justify: Literal["right", "left"] = "right" if heading == "parameters" else "left"
-        table.add_column(heading, justify=justify, no_wrap=heading in ("name", "status"))
+        table.add_column(heading, justify="right" if heading == "parameters" else "left")
     for card in cards:
         table.add_row(
             card.name if not card.superseded_by else f"[dim]{card.name}[/]",

@@ -6,17 +6,40 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
+    from rich.table import Table
 
 PIPED_WIDTH = 200
 """Characters of a line that goes to a file or another program: enough to cut no table's cell."""
 
 
 def print_table(table: RenderableType) -> None:
-    """As wide as the terminal; where there is none, a table is not cut to the width of one."""
+    """As wide as the terminal; where there is none, a table is not cut to the width of one.
+
+    No word is cut: a terminal too narrow for the longest word of each column gets the first columns, and is told so.
+    """
     from rich.console import Console
+    from rich.table import Table
 
     console = Console()
     if not (console.is_terminal or console.is_jupyter or "COLUMNS" in os.environ):
         console = Console(width=PIPED_WIDTH)
+    left_out = _narrow(table, console) if isinstance(table, Table) else []
     console.print(table)
+    if left_out:
+        console.print(f"A wider terminal also shows: {', '.join(left_out)}.", style="dim", highlight=False)
+
+
+def _narrow(table: Table, console: Console) -> list[str]:
+    """Take the last columns away until the others fit; their headings, in order."""
+    from rich.measure import Measurement
+
+    unlimited = console.options.update(max_width=10_000)  # else the measure is cut to the terminal, and always fits
+    for column in table.columns:
+        cells = [Measurement.get(console, unlimited, cell) for cell in (column.header, *column.cells)]
+        if max(cell.minimum for cell in cells) == max(cell.maximum for cell in cells):
+            column.no_wrap = True  # nothing to wrap: rich would cut it rather than wrap another column more
+    left_out: list[str] = []
+    while len(table.columns) > 1 and Measurement.get(console, unlimited, table).minimum > console.width:
+        left_out.insert(0, str(table.columns.pop().header))
+    return left_out
