@@ -107,10 +107,16 @@ def status(
         return
     table = Table("task", "entry", *SUBSETS, "failed", "running", "last record (UTC)", title=f"Runs in {runs}")
     for row in rows:
-        tiers = [f"{row.stored[tier]}/{'?' if row.total[tier] is None else row.total[tier]}" for tier in SUBSETS]
+        tiers = [_so_far(row.stored[tier], row.total[tier]) for tier in SUBSETS]
         running = "yes" if row.running else "no"
         table.add_row(row.task, row.entry, *tiers, str(row.failed), running, row.last or "-")
     print_table(table)
+
+
+def _so_far(stored: int, total: int | None) -> str:
+    if total is None:
+        return f"{stored}/?" if stored else "-"
+    return f"{stored}/{total}"
 
 
 @app.command()

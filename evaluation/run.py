@@ -64,7 +64,7 @@ class Evaluation:
         plan = chunks(self.task.samples(self.subset), self.task.protocol.samples_per_chunk)
         with Store(self.runs, task=self.task.name, entry=self.potential.name, conditions=self.conditions()) as store:
             if not all(store.has(chunk) for chunk in plan):
-                store.begin_session(started=provenance.now(), commit=provenance.commit())
+                store.begin_session(plan, started=provenance.now(), commit=provenance.commit())
             faults = self._run_missing(plan, store, show)
             if faults:
                 raise EvaluationFault(

@@ -9,11 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from evaluation import dataset
-from evaluation.errors import DatasetUnavailable
-from evaluation.store import find_runs, read_records
+from evaluation.store import find_runs, read_sessions, read_statuses
 from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Task, load
 
 
 class RunStatus(BaseModel):
@@ -29,7 +26,7 @@ class RunStatus(BaseModel):
     stored: dict[Subset, int]
     """Samples that have a record, by the subset that brings them in (not cumulative)."""
     total: dict[Subset, int | None]
-    """Samples that a subset brings in; None where reference data say how many, and are not on this machine."""
+    """Samples that a subset brings in; None for a subset that nobody has asked for."""
     running: bool
     last: str | None
     """When the newest shard was written, UTC."""
@@ -46,9 +43,9 @@ def _status(folder: Path) -> RunStatus:
     stored: Counter[str] = Counter()
     failed = 0
     for shard in shards:
-        records = read_records(shard)
-        stored[shard.stem.partition("-")[0]] += len(records)
-        failed += sum(record.status == "failed" for record in records)
+        statuses = read_statuses(shard)
+        stored[shard.stem.partition("-")[0]] += len(statuses)
+        failed += statuses.count("failed")
     newest = max((shard.stat().st_mtime for shard in shards), default=None)
     return RunStatus(
         task=conditions["task"],
@@ -57,20 +54,18 @@ def _status(folder: Path) -> RunStatus:
         records=sum(stored.values()),
         failed=failed,
         stored={subset: stored[subset] for subset in SUBSETS},
-        total=_totals(load(conditions["task"])),
+        total=_totals(folder),
         running=_locked(folder / "lock"),
         last=datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%d %H:%M:%S") if newest else None,
     )
 
 
-def _totals(task: Task) -> dict[Subset, int | None]:
-    try:
-        with dataset.here_only():
-            count = Counter(sample.subset for sample in task.samples("full"))
-    except DatasetUnavailable:
-        canaries = len(task.samples("canary"))
-        return {subset: canaries if subset == "canary" else None for subset in SUBSETS}
-    return {subset: count[subset] for subset in SUBSETS}
+def _totals(folder: Path) -> dict[Subset, int | None]:
+    """As the processes planned that worked there: neither the task nor its reference data need be on this machine."""
+    planned: dict[Subset, int] = {}
+    for session in read_sessions(folder):
+        planned |= session.planned
+    return {subset: planned.get(subset) for subset in SUBSETS}
 
 
 def _locked(path: Path) -> bool:

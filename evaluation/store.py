@@ -16,14 +16,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import batched, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import ProtocolMismatch, RunLocked, StoreError
 from evaluation.record import Record
+from evaluation.subset import Subset
 from evaluation.task import Sample
 from zoo.files import json_text, whole, write_text
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 DEFAULT_RUNS = Path("mlip-zoo-runs")
 """Where `mlip-zoo evaluate` keeps its runs, in the working directory."""
+
+_SESSIONS = "sessions.json"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Session:
     started: str
     """UTC, ISO 8601."""
     commit: str | None
+    planned: dict[Subset, int] = field(default_factory=dict)
+    """Samples that it was to see stored, by the subset that brings them in (not cumulative)."""
 
 
 def chunks(samples: Sequence[Sample], size: int) -> list[Chunk]:
@@ -90,25 +96,20 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def begin_session(self, *, started: str, commit: str | None) -> None:
+    def begin_session(self, plan: Sequence[Chunk], *, started: str, commit: str | None) -> None:
         """Note that a process works on this run."""
-        sessions = [*self.sessions(), Session(started, commit)]
-        write_text(self._sessions, json_text([asdict(session) for session in sessions]))
+        planned = Counter(sample.subset for chunk in plan for sample in chunk.samples)
+        sessions = [*read_sessions(self.folder), Session(started, commit, dict(planned))]
+        write_text(self.folder / _SESSIONS, json_text([asdict(session) for session in sessions]))
 
     def sessions(self) -> list[Session]:
         """All processes that worked on this run, oldest first."""
-        if not self._sessions.exists():
-            return []
-        return [Session(**session) for session in json.loads(self._sessions.read_text(encoding="utf-8"))]
+        return read_sessions(self.folder)
 
     @property
     def work(self) -> Path:
         """Folder for what a task keeps between two processes."""
         return self.folder / "work"
-
-    @property
-    def _sessions(self) -> Path:
-        return self.folder / "sessions.json"
 
     @property
     def _shards(self) -> Path:
@@ -180,6 +181,26 @@ def _schema() -> pa.Schema:
 
 def _compact(outputs: dict[str, Any]) -> str:
     return json.dumps(outputs, sort_keys=True, allow_nan=False, separators=(",", ":"))
+
+
+def read_statuses(path: Path) -> list[str]:
+    """What became of each sample, without its outputs. Raises StoreError when the file is not one of ours."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            return list(file.read(columns=["status"]).column("status").to_pylist())
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise StoreError(f"{path} cannot be read as records: {error}") from error
+
+
+def read_sessions(folder: Path) -> list[Session]:
+    """All processes that worked on the run in this folder, oldest first."""
+    path = folder / _SESSIONS
+    if not path.exists():
+        return []
+    return [Session(**session) for session in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def find_runs(runs: Path) -> Iterator[Path]:

@@ -25,6 +25,7 @@ from evaluation.store import Store, chunks, read_records
 from evaluation.task import load
 from tests import toy
 from zoo.errors import WorkerDied
+from zoo.files import write_text
 from zoo.potential import Potential
 
 TASK = load("eos")
@@ -154,17 +155,32 @@ def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:
     assert [(row.records, row.running) for row in read_status(this.runs)] == [(3, False)]
 
 
-def test_status_needs_no_reference_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("MLIP_ZOO_MIRROR", raising=False)
-    monkeypatch.setattr("zoo.checkpoint.bring", lambda *_, **__: pytest.fail("a source was asked"))
-    with Store(tmp_path, task="phonons", entry="toy@conservative", conditions={"task": "phonons", "entry": "toy"}):
-        pass
+def test_status_tells_what_is_stored_of_what_was_asked_for(tmp_path: Path) -> None:
+    plan = chunks(TASK.samples("fast"), 8)
+    with Store(tmp_path, task="eos", entry=ENTRY, conditions={"task": "eos", "entry": ENTRY}) as store:
+        store.begin_session(plan, started="2026-01-01T00:00:00Z", commit=None)
+        names = [sample.id for sample in plan[1].samples]
+        store.write(plan[1], [Record(sample=name, status="failed" if name == names[0] else "ok") for name in names])
+        store.begin_session(plan[:1], started="2026-01-02T00:00:00Z", commit=None)
     (row,) = read_status(tmp_path)
-    assert row.total == {"canary": 4, "fast": None, "full": None}
+    assert row.stored == {"canary": 0, "fast": 8, "full": 0}
+    assert row.total == {"canary": 3, "fast": 24, "full": None}
+    assert (row.records, row.failed) == (8, 1)
     printed = CliRunner().invoke(app, ["status", "--runs", str(tmp_path)]).stdout
-    assert "phonons" in printed
-    assert "0/?" in printed
+    assert "0/3" in printed
+    assert "8/24" in printed
+
+
+def test_status_needs_neither_the_task_nor_what_was_asked_for(tmp_path: Path) -> None:
+    """A folder of an older version notes no plan; one from elsewhere may be of a task that this version lacks."""
+    conditions = {"task": "of-another-version", "entry": ENTRY}
+    with Store(tmp_path, task="of-another-version", entry=ENTRY, conditions=conditions) as store:
+        write_text(store.folder / "sessions.json", '[{"started": "2026-01-01T00:00:00Z", "commit": null}]')
+        (chunk, *_) = chunks(TASK.samples("canary"), 8)
+        store.write(chunk, [Record(sample=sample.id, status="ok") for sample in chunk.samples])
+    (row,) = read_status(tmp_path)
+    assert row.total == {"canary": None, "fast": None, "full": None}
+    assert "3/?" in CliRunner().invoke(app, ["status", "--runs", str(tmp_path)]).stdout
 
 
 def test_a_chunk_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
