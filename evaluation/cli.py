@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evaluation.errors import EvaluationError, EvaluationFault
+from evaluation.errors import DatasetUnavailable, EvaluationError, EvaluationFault
 from evaluation.subset import SUBSETS, Subset
 from zoo.console import print_table
 from zoo.errors import ZooError
@@ -169,7 +169,13 @@ def score_discovery(
 
     if biased_sample:
         typer.echo(BIASED, err=True)
-    found = score(predictions, labels=labels, column=column, biased_sample=biased_sample)
+    try:
+        found = score(predictions, labels=labels, column=column, biased_sample=biased_sample)
+    except DatasetUnavailable as error:
+        if biased_sample:
+            raise
+        told = f"{error}\n'--labels FILE' reads WBM's summary table from wherever you have it."
+        raise DatasetUnavailable(told, dataset=error.dataset) from error
     if json:
         note = {"note": BIASED} if biased_sample else {}
         sys.stdout.write(json_.dumps(note | {name: asdict(scores) for name, scores in found.items()}, indent=1) + "\n")

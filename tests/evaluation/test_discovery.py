@@ -129,6 +129,8 @@ def test_without_wbm_the_error_says_what_is_missing(
     monkeypatch.setenv("MLIP_ZOO_OFFLINE", "1")
     with pytest.raises(DatasetUnavailable, match="'summary' could not be fetched"):
         score_discovery(files[1])
+    done = CliRunner().invoke(app, ["score", "discovery", "--predictions", str(files[1])])
+    assert "'--labels FILE'" in str(done.exception)
 
 
 @slow
