@@ -17,6 +17,7 @@ def print_table(table: RenderableType) -> None:
     """As wide as the terminal; where there is none, a table is not cut to the width of one.
 
     No word is cut: a terminal too narrow for the longest word of each column gets the first columns, and is told so.
+    Every command that prints one has `--json`. (The board's columns give way in an order of their own.)
     """
     from rich.console import Console
     from rich.table import Table
@@ -27,7 +28,7 @@ def print_table(table: RenderableType) -> None:
     left_out = _narrow(table, console) if isinstance(table, Table) else []
     console.print(table)
     if left_out:
-        console.print(f"A wider terminal also shows: {', '.join(left_out)}.", style="dim", highlight=False)
+        console.print(f"Too narrow here for: {', '.join(left_out)}. '--json' has everything.", style="dim", highlight=False)
 
 
 def _narrow(table: Table, console: Console) -> list[str]:
