@@ -28,7 +28,9 @@ def print_table(table: RenderableType) -> None:
     left_out = _narrow(table, console) if isinstance(table, Table) else []
     console.print(table)
     if left_out:
-        console.print(f"Too narrow here for: {', '.join(left_out)}. '--json' has everything.", style="dim", highlight=False)
+        console.print(
+            f"Too narrow here for: {', '.join(left_out)}. '--json' has everything.", style="dim", highlight=False
+        )
 
 
 def _narrow(table: Table, console: Console) -> list[str]:
