@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 FMAX, STEPS, ROUNDS = 0.02, 500, 3
 COPIES = {"cpu": 4, "cuda": 64}
 """Rattled copies of each crystal: enough to fill a batch of the device."""
+ALONE = {"cpu": 4, "cuda": 1}
+"""Copies of each that ASE relaxes: one by one, more of them change no rate."""
 
 
 def main() -> None:
@@ -59,7 +61,8 @@ def measure(name: str, *, device: str) -> dict[str, list[float]]:
     from evaluation.physics.relax import Relaxation, relax
     from zoo import crystals
 
-    starts = [crystals.distorted(known, seed=seed) for known in crystals.names() for seed in range(COPIES[device])]
+    starts = [crystals.distorted(known, seed=seed) for seed in range(COPIES[device]) for known in crystals.names()]
+    alone = starts[: ALONE[device] * len(crystals.names())]
     settings = Relaxation(fmax=FMAX, steps=STEPS)
     found: dict[str, list[float]] = {}
     with (
@@ -68,9 +71,9 @@ def measure(name: str, *, device: str) -> dict[str, list[float]]:
     ):
         for turn in range(ROUNDS + 1):
             took = {
-                "batched": clocked(lambda: relax(isolated, starts, settings)),
-                "ASE, isolated": clocked(lambda: one_by_one(isolated, starts)),
-                "torch-sim, in process": clocked(lambda: in_torch_sim(inside, starts, device)),
+                "batched": clocked(lambda: relax(isolated, starts, settings), len(starts)),
+                "ASE, isolated": clocked(lambda: one_by_one(isolated, alone), len(alone)),
+                "torch-sim, in process": clocked(lambda: in_torch_sim(inside, starts, device), len(starts)),
             }
             print(turn, took, file=sys.stderr, flush=True)
             if not turn:  # the first one warms up
@@ -117,16 +120,16 @@ def in_torch_sim(potential: Any, starts: Sequence[Atoms], device: str) -> None:
 
 
 class Took(NamedTuple):
-    """Seconds."""
+    """Seconds per structure."""
 
     wall: float
     cpu: float
 
 
-def clocked(work: Callable[[], object]) -> Took:
+def clocked(work: Callable[[], object], structures: int) -> Took:
     wall, cpu = time.perf_counter(), cpu_seconds()
     work()
-    return Took(time.perf_counter() - wall, cpu_seconds() - cpu)
+    return Took((time.perf_counter() - wall) / structures, (cpu_seconds() - cpu) / structures)
 
 
 def cpu_seconds() -> float:
