@@ -50,6 +50,7 @@ CHECKS: tuple[Callable[[Bench], Finding], ...] = (
     invariances.permutation,
     invariances.extensivity,
     invariances.periodicity,
+    invariances.choice_of_cell,
     contract.batch_equals_single,
     contract.large_system,
     contract.empty_list,

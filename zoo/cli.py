@@ -82,7 +82,7 @@ def check(
             progress=say,
         )
     if json:
-        _print_json(report.to_json())
+        _print_json(report.model_dump(mode="json"))
     else:
         print_table(table(report))
     if not report.passed:

@@ -115,6 +115,12 @@ def stress_order(*order: int) -> Alter:
     return alter
 
 
+def signed_volume(atoms: Sequence[Atoms], batch: Batch) -> Batch:
+    """The stress is divided by a triple product, which is negative in a left-handed cell."""
+    signs = np.array([np.sign(np.linalg.det(each.cell.array)) for each in atoms])
+    return replace(batch, stresses=stresses(batch) * signs[:, None, None])
+
+
 def shear_doubled(atoms: Sequence[Atoms], batch: Batch) -> Batch:
     return replace(batch, stresses=stresses(batch) * (2 - np.eye(3)))
 

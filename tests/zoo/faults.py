@@ -129,6 +129,11 @@ FAULTS: dict[str, Fault] = {
         lambda: broken.Answers(broken.noise_on_repeat()), "determinism", "noise on repeat", dtype="float32"
     ),
     "ignores pbc": Fault(lambda: broken.Sees(broken.without_pbc), "periodicity", "looks like pbc is ignored", ONE_CELL),
+    "signed volume": Fault(
+        lambda: broken.Answers(broken.signed_volume),
+        "choice of cell",
+        "the stress of a left-handed cell has the wrong sign",
+    ),
     "NaN above 50 atoms": Fault(
         lambda: broken.Answers(broken.nan_above_50_atoms), "large system", "128 atoms): energy and forces not finite"
     ),

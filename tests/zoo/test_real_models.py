@@ -12,11 +12,13 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.units import GPa
+from typer.testing import CliRunner
 
 import zoo
 from zoo import Batch, checkpoint, crystals, environment, index
 from zoo.card import Card, PinnedFile, WheelSource
-from zoo.check import check
+from zoo.check import Conformance, check
+from zoo.cli import app
 from zoo.convert import convert, prepare
 from zoo.errors import WorkerStartError
 from zoo.rotation import random_rotation, turned
@@ -96,6 +98,12 @@ def test_conformance(name: str) -> None:
         assert card.inversion is not None
         report = check(potential, card=card, rotation=card.rotation, inversion=card.inversion)
     assert report.passed, [check for check in report.checks if check.status == "failed"]
+
+
+def test_the_command_prints_the_report_as_json() -> None:
+    done = CliRunner().invoke(app, ["check", "pet-tiny", "--json"])
+    assert done.exit_code == 0
+    assert Conformance.model_validate_json(done.stdout).potential == "pet-tiny"
 
 
 @pytest.mark.slow

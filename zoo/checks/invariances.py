@@ -110,6 +110,28 @@ def periodicity(bench: Bench) -> Finding:
     )
 
 
+def choice_of_cell(bench: Bench) -> Finding:
+    """It doesn't matter which vectors span the lattice: two of them exchanged (a left-handed cell), or one sheared."""
+    bases = np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]]), np.array([[1, 0, 0], [1, 1, 0], [0, -1, 1]])
+    others = [_spanned(atoms, basis) for basis in bases for atoms in bench.structures]
+    found = bench.answer(others)
+    measures = difference(found, _joined([bench.reference] * len(bases)), bounds=bench.bounds)
+    diagnosis = "the answer depends on which vectors span the lattice"
+    exchanged = slice(len(bench.structures))
+    if found.stresses is not None and bench.reference.stresses is not None:
+        off = [abs(found.stresses[exchanged] - sign * bench.reference.stresses).max() for sign in (1, -1)]
+        if off[1] < off[0] / 10:
+            diagnosis += ": the stress of a left-handed cell has the wrong sign"
+    return Finding(measures, diagnosis=diagnosis)
+
+
+def _spanned(atoms: Atoms, basis: Array) -> Atoms:
+    """The same crystal, in a cell whose vectors are integer combinations of its own."""
+    spanned: Atoms = atoms.copy()
+    spanned.set_cell(basis @ atoms.cell.array)
+    return spanned
+
+
 def _moved(atoms: Atoms, vector: Array) -> Atoms:
     moved: Atoms = atoms.copy()
     moved.positions += vector
