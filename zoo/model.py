@@ -16,8 +16,7 @@ from zoo.request import Raw, Request
 if TYPE_CHECKING:
     from ase import Atoms
 
-# A CPU gains nothing from batches of more atoms than this (and CHGNet takes 14 GB for 512 atoms of rattled MgO);
-# an accelerator is filled until it says no.
+# A CPU gains nothing from batches of more atoms than this; an accelerator is filled until it says no.
 ATOMS_PER_BATCH_CPU = 128
 ATOMS_PER_BATCH_ACCELERATOR = 32_768
 

@@ -169,7 +169,7 @@ def free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
-    # glibc keeps what is freed between two blocks in use: 15 of 18 GB, after 512 atoms in CHGNet
+    # glibc keeps what is freed between two blocks in use: once 15 of 18 GB
     if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(ctypes.c_size_t(0))
 
