@@ -3,7 +3,8 @@
 Around a conservative, equivariant potential it adds up to four fields, each with a dial, of any structure, without need
 of a reference. zoo.fields has their formulas and what they assume.
 
-- `curl`, eV/Å²: forces that are no gradient. Turned or mirrored together with its cell, the crystal has turned forces.
+- `curl`, eV/Å²: forces that are no gradient. Turned or mirrored together with its cell, the crystal has turned forces;
+  another cell of the same lattice has others.
   λ = ‖(J - Jᵀ)/2‖/‖J‖ of the total field at a structure is `asymmetry`.
 - `quadrupole`, eV: an energy that depends on orientation, with its own gradient and stress, so that nothing else
   breaks. Its root mean square over all rotations is `rotation_error`, in closed form.
