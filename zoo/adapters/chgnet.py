@@ -89,7 +89,7 @@ class CHGNetModel:
         batched = self._featurised(graph, numbers, owners, positions, lattices)
         predicted = self.model._compute(batched)["e"]  # noqa: SLF001  # forward() would featurise graph by graph
         energies = predicted * atoms if self.model.is_intensive else predicted
-        # one pass for both, and not itself differentiable: the model's own way takes two, and thrice the memory
+        # one pass for both, and not itself differentiable: the model's own way takes two, and four times the memory
         slopes, virials = torch.autograd.grad(energies.sum(), (positions, strains))
         energies = energies.detach()
         if self.model.composition_model is not None:
@@ -176,7 +176,7 @@ class Graph:
     first_of_bond: np.ndarray
     """(bonds,): one of its two edges."""
     angles: np.ndarray
-    """(angles, 3): an atom, and two different edges from it that are no longer than the cutoff of bonds."""
+    """(angles, 3): an atom, and two different edges from it that are shorter than the cutoff of bonds."""
 
     @classmethod
     def of(cls, structures: list[Any], atom_cutoff: float, bond_cutoff: float) -> Graph:

@@ -1,0 +1,88 @@
+"""CHGNet's adapter finds neighbours and derivatives in its own way; the numbers are its package's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk, molecule
+
+import zoo
+from zoo import environment, index
+from zoo.convert import prepare
+from zoo.potential import Potential
+from zoo.remote import Worker
+
+pytestmark = pytest.mark.usefixtures("persons_mirror")
+
+# The package's own converter, batching and gradients, one structure after another.
+UPSTREAM = """
+import importlib.util
+import sys
+
+spec = importlib.util.spec_from_file_location("ours", {adapter!r})
+ours = sys.modules["ours"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(ours)
+
+
+def load(files, **mode):
+    from pymatgen.core import Lattice, Structure
+
+    model = ours.load(files, **mode)
+    network = model.model
+    network.graph_converter.set_isolated_atom_response("ignore")
+    network.composition_model.fc.register_forward_pre_hook(lambda _, inputs: (inputs[0].to(model.dtype),))
+
+    def compute(structures):
+        answers = []
+        for s in structures:
+            crystal = Structure(Lattice(s.cell), s.numbers, s.positions, coords_are_cartesian=True, to_unit_cell=True)
+            found = network.predict_structure(crystal, task="efs")
+            answers.append((float(found["e"]) * len(s.numbers), found["f"], found["s"] / 160.21766208))
+        return answers
+
+    model.compute = compute
+    return model
+"""
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Potential:
+    card, mode = index.resolve("chgnet-0.3.0@float64")
+    family = environment.find(card.family)
+    family.ensure()
+    adapter = tmp_path / "chgnet_upstream.py"
+    adapter.write_text(UPSTREAM.format(adapter=str(family.adapter)))
+    worker = Worker(
+        python=family.python,
+        adapter=adapter,
+        files=prepare(card),
+        mode={**mode.model_dump(exclude={"averaging"}), "device": "cpu"},
+        threads=1,
+    )
+    return Potential(worker, card=card, mode=mode)
+
+
+def test_the_numbers_are_the_packages(upstream: Potential) -> None:
+    structures = [
+        *(bulk("Cu", a=3.6).repeat((2, 1, 2)), bulk("Fe", a=2.87), bulk("NaCl", "rocksalt", a=5.64)),
+        *(bulk("Mg", a=3.2), bulk("GaAs", "zincblende", a=5.65).repeat((1, 2, 2))),
+        Atoms("Cu", cell=[2.3, 2.3, 2.3], pbc=True),  # its neighbours are its own images
+        Atoms("N2", [[0, 0, 0], [0, 0, 4.4]], cell=[20, 20, 20], pbc=True),  # a bond, and no angle
+        Atoms("H", cell=[20, 20, 20], pbc=True),  # no neighbour at all
+        molecule("H2O", cell=[15, 15, 15], pbc=True),
+    ]
+    for seed, atoms in enumerate(structures):
+        atoms.rattle(0.05, seed=seed)
+    structures[0].positions += 100.0
+    with upstream, zoo.load("chgnet-0.3.0@float64", device="cpu", threads=1) as potential:
+        found, expected = potential.compute(structures), upstream.compute(structures)
+    assert found.errors == expected.errors == [None] * len(structures)
+    np.testing.assert_allclose(np.concatenate(found.forces), np.concatenate(expected.forces), rtol=0, atol=1e-11)
+    assert found.stresses is not None
+    assert expected.stresses is not None
+    np.testing.assert_allclose(found.stresses, expected.stresses, rtol=0, atol=1e-12)
+    # the package rounds a compound's composition to float32
+    np.testing.assert_allclose(found.energies, expected.energies, rtol=1e-7)
