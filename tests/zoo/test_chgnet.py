@@ -10,10 +10,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 import zoo
-from zoo import environment, index
-from zoo.convert import prepare
-from zoo.potential import Potential
-from zoo.remote import Worker
+from tests.zoo.altered import altered
 
 pytestmark = pytest.mark.usefixtures("persons_mirror")
 
@@ -48,24 +45,7 @@ def load(files, **mode):
 """
 
 
-@pytest.fixture
-def upstream(tmp_path: Path) -> Potential:
-    card, mode = index.resolve("chgnet-0.3.0@float64")
-    family = environment.find(card.family)
-    family.ensure()
-    adapter = tmp_path / "chgnet_upstream.py"
-    adapter.write_text(UPSTREAM.format(adapter=str(family.adapter)))
-    worker = Worker(
-        python=family.python,
-        adapter=adapter,
-        files=prepare(card),
-        mode={**mode.model_dump(exclude={"averaging"}), "device": "cpu"},
-        threads=1,
-    )
-    return Potential(worker, card=card, mode=mode)
-
-
-def test_the_numbers_are_the_packages(upstream: Potential) -> None:
+def test_the_numbers_are_the_packages(tmp_path: Path) -> None:
     structures = [
         *(bulk("Cu", a=3.6).repeat((2, 1, 2)), bulk("Fe", a=2.87), bulk("NaCl", "rocksalt", a=5.64)),
         *(bulk("Mg", a=3.2), bulk("GaAs", "zincblende", a=5.65).repeat((1, 2, 2))),
@@ -77,7 +57,8 @@ def test_the_numbers_are_the_packages(upstream: Potential) -> None:
     for seed, atoms in enumerate(structures):
         atoms.rattle(0.05, seed=seed)
     structures[0].positions += 100.0
-    with upstream, zoo.load("chgnet-0.3.0@float64", device="cpu", threads=1) as potential:
+    entry = "chgnet-0.3.0@float64"
+    with altered(entry, UPSTREAM, tmp_path) as upstream, zoo.load(entry, device="cpu", threads=1) as potential:
         found, expected = potential.compute(structures), upstream.compute(structures)
     assert found.errors == expected.errors == [None] * len(structures)
     np.testing.assert_allclose(np.concatenate(found.forces), np.concatenate(expected.forces), rtol=0, atol=1e-11)

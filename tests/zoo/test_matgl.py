@@ -9,12 +9,10 @@ import pytest
 from ase.build import bulk
 
 import zoo
+from tests.zoo.altered import altered
 from tests.zoo.test_real_models import at_hand
-from zoo import environment
 from zoo.check import check
-from zoo.convert import prepare
 from zoo.potential import Potential
-from zoo.remote import Worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("persons_mirror")]
 
@@ -40,20 +38,8 @@ def load(files, **mode):
 
 @pytest.fixture
 def faulty(tmp_path: Path) -> Potential:
-    card = at_hand(NAME)
-    family = environment.find(card.family)
-    family.ensure()
-    adapter = tmp_path / "matgl_faulty.py"
-    adapter.write_text(FAULTY.format(adapter=str(family.adapter)))
-    mode = card.default_mode
-    worker = Worker(
-        python=family.python,
-        adapter=adapter,
-        files=prepare(card),
-        mode={**mode.model_dump(exclude={"averaging"}), "device": "cpu"},
-        threads=1,
-    )
-    return Potential(worker, card=card, mode=mode)
+    at_hand(NAME)
+    return altered(NAME, FAULTY, tmp_path)
 
 
 def test_a_compound_canary_sees_the_fault_and_an_elemental_one_would_not(faulty: Potential) -> None:
