@@ -163,8 +163,10 @@ class Graph:
 
     atoms_per_structure: np.ndarray
     lattices: np.ndarray
+    """(structures, 3, 3), Å: a vector in each row."""
     numbers: np.ndarray
     fractional: np.ndarray
+    """(atoms, 3): positions within their cells, in lattice vectors."""
     owners: np.ndarray
     """(atoms,): each atom's structure."""
     edges: np.ndarray
@@ -180,6 +182,7 @@ class Graph:
 
     @classmethod
     def of(cls, structures: list[Any], atom_cutoff: float, bond_cutoff: float) -> Graph:
+        """Cutoffs in Å: of edges, and of those edges that form angles."""
         from pymatgen.optimization.neighbors import find_points_in_spheres
 
         periodic = np.ones(3, dtype=np.int64)
