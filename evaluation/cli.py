@@ -20,8 +20,8 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
+    from evaluation.harness.run import Progress
     from evaluation.result import Result
-    from evaluation.run import Progress
 
 app = typer.Typer()
 export_app = typer.Typer(no_args_is_help=True, help="Stored records in the layout of other people's leaderboards.")
@@ -49,9 +49,9 @@ def evaluate(
     if subset not in SUBSETS:
         raise typer.BadParameter(f"{subset!r} is not one of {', '.join(SUBSETS)}", param_hint="--subset")
     chosen: Subset = subset
-    from evaluation.run import Evaluation
+    from evaluation.harness.run import Evaluation
     from evaluation.task import load as load_task
-    from zoo import index
+    from zoo.cards import index
     from zoo.loading import load
 
     work = load_task(task)
@@ -94,7 +94,7 @@ def status(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show what has run, how far it is, and whether something is running now."""
-    from evaluation.status import read_status
+    from evaluation.harness.status import read_status
 
     rows = read_status(runs)
     if json:
@@ -129,8 +129,8 @@ def rescore(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
 ) -> None:
     """Compute scores from stored records once more, with no model, and write those that changed."""
-    from evaluation.rescore import find_results
-    from evaluation.rescore import rescore as score_again
+    from evaluation.harness.rescore import find_results
+    from evaluation.harness.rescore import rescore as score_again
 
     faults: dict[str, list[str]] = {}
     for path in find_results(results, task=task):
@@ -164,8 +164,8 @@ def score_discovery(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Find the stable crystals of WBM, as Matbench Discovery counts: F1, DAF and the rest."""
-    from evaluation.scoring import BIASED
-    from evaluation.scoring import score_discovery as score
+    from evaluation.exchange.matbench_scoring import BIASED
+    from evaluation.exchange.matbench_scoring import score_discovery as score
 
     if biased_sample:
         typer.echo(BIASED, err=True)
@@ -204,8 +204,8 @@ def export_matbench_discovery(
     ] = False,
 ) -> None:
     """Write a model's predictions and its YAML as Matbench Discovery takes them."""
-    from evaluation.submission import BY_HAND, export
-    from zoo import index
+    from evaluation.exchange.matbench_export import BY_HAND, export
+    from zoo.cards import index
 
     card, mode = index.resolve(name)
     inner = results / "results"
@@ -228,8 +228,8 @@ def datasets(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List reference data: licence, theory, size, and whether they are on this machine."""
-    from evaluation import dataset
-    from evaluation.shelf import bring, look
+    from evaluation.reference import dataset
+    from evaluation.reference.inventory import bring, look
 
     chosen = names or dataset.names()
     for name in chosen:  # a typo in the last name should not be found after downloads

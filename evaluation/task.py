@@ -17,8 +17,8 @@ from evaluation.errors import UnknownTask
 from evaluation.metric import Metric, Score
 from evaluation.record import Record
 from evaluation.subset import Subset
+from zoo.cards.front_matter import read_yaml
 from zoo.files import json_text
-from zoo.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -52,7 +52,7 @@ class Sample:
     dataset: str | None = None
     """The dataset that it is a frame of, where models may have been trained on that."""
     held_out: bool = False
-    """Whether training on `dataset` leaves it out (`evaluation.holdout`)."""
+    """Whether training on `dataset` leaves it out (`evaluation.reference.holdout`)."""
 
 
 class Task(Protocol):

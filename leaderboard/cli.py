@@ -102,7 +102,7 @@ def pictures(
     task: Annotated[str | None, typer.Option(help="Only this task.", show_default=False)] = None,
 ) -> None:
     """Draw the samples of results as one SVG each, beside their records: bands, curves, traces, parity."""
-    from zoo import index
+    from zoo.cards import index
 
     wanted = {index.entry_name(*index.resolve(name)) for name in names or ()}
     inner = results / "results"
@@ -192,7 +192,7 @@ def push(
 ) -> None:
     """Publish a model's safetensors, card and results on the Hugging Face Hub, in one commit."""
     from leaderboard.publish import push as publish
-    from zoo import index
+    from zoo.cards import index
     from zoo.progress import status
 
     card = index.card(name)

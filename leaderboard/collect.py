@@ -18,20 +18,20 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from evaluation import dataset
 from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable, EvaluationError
 from evaluation.metric import Score, alike
 from evaluation.record import Record
+from evaluation.reference import dataset
 from evaluation.result import Result, read_result
 from evaluation.subset import Subset
 from evaluation.task import Row, Task, protocol_sha256
 from leaderboard.errors import NoResults, ResultFault
-from zoo import index
-from zoo.card import Card
+from zoo.cards import index
+from zoo.cards.card import Card
+from zoo.cards.mode import Mode
 from zoo.errors import ZooError
 from zoo.files import json_text
-from zoo.mode import Mode
 
 PUBLISHED = Path(__file__).parent / "results"
 """Results that ship with this package."""
@@ -129,7 +129,7 @@ class Collection:
 
 def default_folders() -> list[Path]:
     """The published results, and those that `mlip-zoo evaluate` left in the working directory."""
-    from evaluation.store import DEFAULT_RUNS
+    from evaluation.harness.store import DEFAULT_RUNS
 
     return [folder for folder in (PUBLISHED, DEFAULT_RUNS / "results") if folder.is_dir()]
 
@@ -226,7 +226,7 @@ def _differences(result: Result, card: Card, task: Task) -> Iterator[str]:
 
 
 def _records(path: Path, result: Result) -> tuple[Record, ...]:
-    from evaluation.store import read_records
+    from evaluation.harness.store import read_records
 
     if not path.is_file():
         raise ResultFault(f"{path}: missing; a result is shown with the records that its scores come from")

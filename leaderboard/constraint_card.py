@@ -11,9 +11,9 @@ from evaluation.task import Row, Task
 from leaderboard import views
 from leaderboard.collect import Entry
 from leaderboard.views import Check, Judgement
-from zoo import index
-from zoo.card import Card
-from zoo.mode import Mode
+from zoo.cards import index
+from zoo.cards.card import Card
+from zoo.cards.mode import Mode
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from evaluation.calibration import Calibration, read_calibration
-from evaluation.curves import Curves, read_curves
+from evaluation.studies.calibration import Calibration, read_calibration
+from evaluation.studies.tolerance_data import Curves, read_curves
 from leaderboard.collect import Collection, Entry
 
 

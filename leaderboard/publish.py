@@ -11,8 +11,8 @@ from evaluation.result import Result
 from evaluation.task import load as load_task
 from leaderboard.digits import NOTHING, decimals, figure, interval
 from leaderboard.errors import PublishError
-from zoo.card import Card, HubSource
-from zoo.convert import CONFIG, WEIGHTS, prepare
+from zoo.cards.card import Card, HubSource
+from zoo.checkpoints.convert import CONFIG, WEIGHTS, prepare
 from zoo.files import json_text
 from zoo.progress import Say
 

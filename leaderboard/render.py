@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from leaderboard import digits, figures
 from leaderboard.collect import Entry
-from zoo.card import Card
-from zoo.environment import families
+from zoo.cards.card import Card
+from zoo.runtime.environment import families
 
 if TYPE_CHECKING:
     from jinja2 import Environment

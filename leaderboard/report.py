@@ -22,9 +22,9 @@ from leaderboard.constraint_card import ConstraintCard, constraint_cards
 from leaderboard.errors import NoResults
 from leaderboard.render import Renderer
 from leaderboard.sections import Charts, Section, sections, spec_key
-from zoo import index
-from zoo.card import Card, training_sets
-from zoo.mode import Mode
+from zoo.cards import index
+from zoo.cards.card import Card, training_sets
+from zoo.cards.mode import Mode
 
 if TYPE_CHECKING:
     from leaderboard.views import Datasets, Spec

@@ -23,8 +23,8 @@ from leaderboard.errors import ResultFault, SiteError
 from leaderboard.evidence import gather
 from leaderboard.render import Renderer, data_path
 from leaderboard.sections import sections
-from zoo import index
-from zoo.card import Card, training_sets
+from zoo.cards import index
+from zoo.cards.card import Card, training_sets
 from zoo.errors import CardError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from evaluation.curves import Curves, Dial, Point
+from evaluation.studies.tolerance_data import Curves, Dial, Point
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,12 @@ from tests import toy
 from tests.faulty_server import Site, serve
 from tests.hub_server import serve_hub
 from tests.pinned import pinned
-from zoo import checkpoint, environment, index
-from zoo import worker as worker_program
+from zoo.cards import index
+from zoo.checkpoints import cache
 from zoo.errors import WorkerStartError
 from zoo.files import json_text, sha256, write_bytes, write_text
+from zoo.runtime import environment
+from zoo.runtime import worker as worker_program
 
 PLAIN = 'json.loads(files["upstream"].read_text())'
 UNPICKLED = '__import__("pickle").loads(files["upstream"].read_bytes())'
@@ -198,7 +200,7 @@ def test_publishing_neither_opens_it_nor_sends_it(converted: Planted, monkeypatc
 
 def test_the_cache_keeps_it_as_it_came_and_nobody_can_start_it(planted: Planted) -> None:
     run("fetch", "toy")
-    kept = checkpoint.cached(pinned(planted.data))
+    kept = cache.cached(pinned(planted.data))
     assert kept is not None
     assert kept.read_bytes() == planted.data
     assert not kept.stat().st_mode & 0o111

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.store import read_records
+from evaluation.harness.store import read_records
 from evaluation.task import load
-from zoo import index
+from zoo.cards import index
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

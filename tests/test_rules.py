@@ -22,7 +22,9 @@ PLACES = re.compile(
 
 
 def test_the_project_is_all_there(project_files: tuple[str, ...]) -> None:
-    assert {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "requirements.lock", "zoo/card.py"} <= {*project_files}
+    assert {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "requirements.lock", "zoo/cards/card.py"} <= {
+        *project_files
+    }
 
 
 def test_nothing_names_a_registry_or_a_place_on_one_machine(project_files: tuple[str, ...]) -> None:

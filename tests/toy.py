@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from zoo.card import Card, parse_card
+from zoo.cards.card import Card, parse_card
 from zoo.files import write_text
 from zoo.potential import Potential
-from zoo.remote import Worker
+from zoo.runtime.remote import Worker
 
 ADAPTER = Path(__file__).parent / "adapters" / "toy.py"
 

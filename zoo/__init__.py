@@ -15,27 +15,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zoo import errors
     from zoo.batch import Batch
-    from zoo.card import Card
-    from zoo.index import card as get_card
-    from zoo.index import names
+    from zoo.cards.card import Card
+    from zoo.cards.index import card as get_card
+    from zoo.cards.index import names
+    from zoo.cards.mode import Mode
     from zoo.loading import load
-    from zoo.mode import Mode
     from zoo.potential import Potential
 
     __version__: str
 
 __all__ = ["Batch", "Card", "Mode", "Potential", "errors", "get_card", "load", "names"]
 
-# Public name → module and its name there. No public name may be a submodule's: importing `zoo.card` sets the attribute
-# `card` of this package, so a function of that name would turn into a module halfway through a session.
+# Public name → module and its name there. No public name may be a submodule's: importing `zoo.loading` sets the
+# attribute `loading` of this package, so a function of that name would turn into a module halfway through a session.
 _WHERE = {
     "Batch": ("zoo.batch", "Batch"),
-    "Card": ("zoo.card", "Card"),
-    "Mode": ("zoo.mode", "Mode"),
+    "Card": ("zoo.cards.card", "Card"),
+    "Mode": ("zoo.cards.mode", "Mode"),
     "Potential": ("zoo.potential", "Potential"),
-    "get_card": ("zoo.index", "card"),
+    "get_card": ("zoo.cards.index", "card"),
     "load": ("zoo.loading", "load"),
-    "names": ("zoo.index", "names"),
+    "names": ("zoo.cards.index", "names"),
 }
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zoo import index
+from zoo.cards import index
 from zoo.console import print_table
-from zoo.environment import families
+from zoo.runtime.environment import families
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from zoo.card import Card, PinnedFile
-    from zoo.convert import Conversion
+    from zoo.cards.card import Card, PinnedFile
+    from zoo.checkpoints.convert import Conversion
 
 app = typer.Typer()
 
@@ -62,8 +62,8 @@ def check(
     json: Json = False,
 ) -> None:
     """Check that a model keeps the contract: gradients, stress, symmetries, batches, its canary. Exit code 1 if not."""
-    from zoo.check import check as run_checks
-    from zoo.check import table
+    from zoo.checks.suite import check as run_checks
+    from zoo.checks.suite import table
     from zoo.loading import load
     from zoo.progress import status
 
@@ -101,9 +101,9 @@ def convert(
 
     from rich.console import Console
 
-    from zoo.convert import convert as run_conversion
-    from zoo.environment import find
+    from zoo.checkpoints.convert import convert as run_conversion
     from zoo.progress import status
+    from zoo.runtime.environment import find
 
     card = index.card(name)
     card.require_pinned()
@@ -136,10 +136,10 @@ def fetch(
     """Bring a model's checkpoint to this machine, verified, so that loading needs no network."""
     from rich.console import Console
 
-    from zoo import checkpoint
-    from zoo.convert import prepare
-    from zoo.environment import find
+    from zoo.checkpoints import cache
+    from zoo.checkpoints.convert import prepare
     from zoo.progress import status
+    from zoo.runtime.environment import find
 
     card = index.card(name)
     card.require_pinned()
@@ -151,7 +151,7 @@ def fetch(
         if mirror is not None:
             upstream = (card.checkpoint.upstream, _pinned(card.checkpoint.upstream_config))
             wanted = (pinned.weights, pinned.config) if pinned else upstream
-            copies = [checkpoint.export(file, mirror, label=card.name) for file in wanted if file is not None]
+            copies = [cache.export(file, mirror, label=card.name) for file in wanted if file is not None]
     console = Console(highlight=False, soft_wrap=True)
     for path in [*files.values(), *copies]:
         console.print(str(path))
@@ -171,7 +171,7 @@ def pin(
     """Bring revision and hash of a checkpoint that its card names without them, and print what to put into the card."""
     from rich.console import Console
 
-    from zoo import pin as pinning
+    from zoo.checkpoints import pin as pinning
     from zoo.progress import status
 
     card = index.card(name)
@@ -202,9 +202,9 @@ def environments(
     from rich.console import Console
     from rich.table import Table
 
-    from zoo import environment
     from zoo.errors import EnvironmentFault
     from zoo.progress import status
+    from zoo.runtime import environment
 
     faults: dict[str, str] = {}
     for family in environment.families() if build and "all" in build else build or []:
@@ -337,7 +337,7 @@ def _default_entry(card: Card) -> str:
 
 def _pinned(described: object) -> PinnedFile | None:
     """A description of the architecture that is a file; one that the card spells out needs none."""
-    from zoo.card import PinnedFile
+    from zoo.cards.card import PinnedFile
 
     return described if isinstance(described, PinnedFile) else None
 

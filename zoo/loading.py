@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from zoo import environment, index
-from zoo.convert import prepare
-from zoo.local import Local
-from zoo.mode import Averaging, Dtype, Forces, Mode, Runtime
+from zoo.cards import index
+from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
+from zoo.checkpoints.convert import prepare
 from zoo.model import Backend
 from zoo.potential import Potential
 from zoo.progress import Say, status
-from zoo.remote import BATCH_TIME_LIMIT, Worker
+from zoo.runtime import environment
+from zoo.runtime.local import Local
+from zoo.runtime.remote import BATCH_TIME_LIMIT, Worker
 
 
 def load(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from zoo.batch import UNSUPPORTED, Batch
-from zoo.card import Card
+from zoo.cards.card import Card
 from zoo.errors import WorkerOutOfMemory
-from zoo.request import Raw, Request
+from zoo.runtime.request import Raw, Request
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -10,10 +10,10 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from zoo.batch import Batch, Computes
-from zoo.card import Card
+from zoo.cards.card import Card
+from zoo.cards.index import entry_name
+from zoo.cards.mode import Dtype, Mode
 from zoo.errors import StructureError
-from zoo.index import entry_name
-from zoo.mode import Dtype, Mode
 from zoo.model import Backend, Model
 from zoo.wrappers import averaged
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch_sim.state import SimState
 
     from zoo.batch import Computes
-    from zoo.mode import Dtype
+    from zoo.cards.mode import Dtype
 
 
 class TorchSimModel(ModelInterface):

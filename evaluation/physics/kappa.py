@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from evaluation.metrics.kappa import average, is_imaginary, lowest_frequencies, mode_kappa
-from evaluation.solver import SolverError
+from evaluation.solvers.client import SolverError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from evaluation.kept import Arrays, Kept
-    from evaluation.solver import Solver
+    from evaluation.solvers.array_cache import Arrays, Kept
+    from evaluation.solvers.client import Solver
     from zoo.batch import Computes
 
 Array = NDArray[np.float64]

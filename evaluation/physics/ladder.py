@@ -20,7 +20,7 @@ from evaluation.physics import phonons
 from evaluation.physics.force_constants import Projector, Residuals, residuals
 from evaluation.physics.phonons import Array, Crystal, Displacements, NoPrimitiveCell
 from evaluation.physics.relax import Relaxation, Relaxed, relax
-from zoo.mode import Averaging, Mode
+from zoo.cards.mode import Averaging, Mode
 from zoo.wrappers import averaged
 
 if TYPE_CHECKING:

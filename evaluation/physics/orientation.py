@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from evaluation.physics import phonons
 from evaluation.physics.relax import Relaxation, Relaxed, relax
-from zoo.rotation import turned
+from zoo.wrappers.rotation import turned
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from zoo.batch import Computes
-    from zoo.mode import Dtype, Mode
+    from zoo.cards.mode import Dtype, Mode
 
 
 @runtime_checkable

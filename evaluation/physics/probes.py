@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from zoo import jacobian
 from zoo.batch import Batch
 from zoo.checks import work
-from zoo.rotation import turned
+from zoo.wrappers import jacobian
+from zoo.wrappers.rotation import turned
 
 if TYPE_CHECKING:
     from ase import Atoms

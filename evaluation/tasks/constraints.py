@@ -32,17 +32,17 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from evaluation import dataset, phonondb
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.constraints import FIGURES, figures
 from evaluation.physics.constraints import Measured, Settings, measure
 from evaluation.physics.probes import PathLength
 from evaluation.record import Record, Status
+from evaluation.reference import dataset, phonondb
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
-from zoo import crystals
+from zoo import example_crystals
 from zoo.batch import UNSUPPORTED
-from zoo.rotation import from_quaternion
+from zoo.wrappers.rotation import from_quaternion
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -180,7 +180,9 @@ class Constraints:
         """The crystal as it is measured: distorted."""
         built = name in self.protocol.canary + self.protocol.fast
         perfect = _built(name) if built else phonondb.solids()[name].atoms
-        return crystals.distort(perfect, seed=_seed(name), rattle=self.protocol.rattle, strain=self.protocol.strain)
+        return example_crystals.distort(
+            perfect, seed=_seed(name), rattle=self.protocol.rattle, strain=self.protocol.strain
+        )
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         found = measure(
@@ -234,7 +236,7 @@ def _built(name: str) -> Atoms:
 
     if name not in _ELEMENTS:
         formula, _, prototype = name.partition("-")
-        return crystals.conventional(f"{formula.lower()}-{prototype}")
+        return example_crystals.conventional(f"{formula.lower()}-{prototype}")
     structure, a, c = _ELEMENTS[name]
     shape = {"c": c} if c else {"cubic": True}
     atoms: Atoms = bulk(name, structure, a=a, **shape)

@@ -31,18 +31,18 @@ import numpy as np
 from ase.units import GPa
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from evaluation import dataset, phonondb
-from evaluation.crystal_set import CrystalSet
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import descent
 from evaluation.physics.descent import ENERGY_DIFFERENCES, NOT_DIRECT, Descents, Gradient, descend
 from evaluation.physics.relax import Relaxation, Relaxed
 from evaluation.record import Record, Status
+from evaluation.reference import dataset, phonondb
+from evaluation.reference.crystal_set import CrystalSet
 from evaluation.subset import Subset
 from evaluation.task import Row, Sample, TaskProtocol
-from zoo import crystals
+from zoo import example_crystals
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
+from zoo.cards.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -143,7 +143,7 @@ class Descent:
         return [
             Sample(
                 id=name,
-                atoms=crystals.distort(atoms, seed=_seed(name), rattle=protocol.rattle, strain=protocol.strain),
+                atoms=example_crystals.distort(atoms, seed=_seed(name), rattle=protocol.rattle, strain=protocol.strain),
                 subset=tier,
             )
             for name, tier, atoms in protocol.crystals.crystals(subset)

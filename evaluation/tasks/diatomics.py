@@ -26,14 +26,14 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydantic import JsonValue
 
-from evaluation import dataset
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.smoothness import Well, conservation_deviation, sign_flips, tortuosity, turns, well
 from evaluation.record import Record
+from evaluation.reference import dataset
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 from zoo.batch import UNSUPPORTED
-from zoo.elements import SYMBOLS
+from zoo.cards.elements import SYMBOLS
 
 if TYPE_CHECKING:
     from ase import Atoms

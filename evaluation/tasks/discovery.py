@@ -28,12 +28,14 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from evaluation import dataset, formation_energy, formula, relaxed, wbm_crystals
-from evaluation.canary import CanaryCrystal, canaries
+from evaluation import formula
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.discovery import above_hull, discovery, most_stable
+from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
 from evaluation.record import Record
+from evaluation.reference import dataset, formation_energy, wbm
+from evaluation.reference.canary import CanaryCrystal, canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 
@@ -86,7 +88,7 @@ def _metrics() -> Iterator[Metric]:
         doc="Absolute error of the formation energy, and so of the energy above the hull. A crystal without a "
         "prediction leaves the mean and is counted as missing.",
     )
-    yield relaxed.CONVERGED
+    yield relaxation.CONVERGED
 
 
 class DiscoveryProtocol(TaskProtocol):
@@ -115,17 +117,17 @@ class DiscoveryTask:
 
     @property
     def dataset_sha256(self) -> str:
-        return dataset.load(wbm_crystals.DATASET).identity
+        return dataset.load(wbm.DATASET).identity
 
     def samples(self, subset: Subset) -> list[Sample]:
         """Canary in the protocol's order, the crystals of a tier by the hash of their ids."""
         found = canaries(self.protocol.canary)
         if subset == "canary":
             return found
-        targets = wbm_crystals.targets()
+        targets = wbm.targets()
         ordered = sorted(targets, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
         chosen = list(tiers(ordered, fast=self.protocol.fast, subset=subset))
-        crystals = wbm_crystals.crystals(name for _, name in chosen)
+        crystals = wbm.crystals(name for _, name in chosen)
         for tier, name in chosen:
             found.append(Sample(id=name, atoms=crystals[name], subset=tier, reference=targets[name].figures))
         return found
@@ -137,7 +139,7 @@ class DiscoveryTask:
         records = []
         for sample, one in zip(samples, found, strict=True):
             figures = {**said, **sample.reference}
-            record = relaxed.relaxed_record(sample.id, one, reference=sample.atoms, **figures)
+            record = relaxation.relaxed_record(sample.id, one, reference=sample.atoms, **figures)
             # of one that failed as well: it is an unstable crystal among the counts
             records.append(record if record.outputs else record.model_copy(update={"outputs": figures}))
         return records
@@ -155,9 +157,9 @@ class DiscoveryTask:
             **formation_energy.row(record, diverged=self.protocol.diverged),
         }
         if record.status == "ok":
-            row["formula"] = formula.reduced(relaxed.reference(record).numbers)
+            row["formula"] = formula.reduced(relaxation.reference(record).numbers)
             row["converged"] = bool(record.outputs["converged"])
-            row["steps"] = len(relaxed.energies(record)) - 1
+            row["steps"] = len(relaxation.energies(record)) - 1
         if row["e_form_ref"] is None:  # a canary
             return row
         reference = cast(float, record.outputs["e_hull_ref"])

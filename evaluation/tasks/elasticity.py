@@ -37,13 +37,14 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from evaluation import dataset, formula
-from evaluation.canary import CanaryCrystal, canaries
+from evaluation import formula
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import elastic
 from evaluation.physics.elastic import Response, one_by_one, respond
 from evaluation.physics.relax import Relaxation
 from evaluation.record import Record
+from evaluation.reference import dataset
+from evaluation.reference.canary import CanaryCrystal, canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 from zoo.batch import UNSUPPORTED

@@ -40,11 +40,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydantic import JsonValue
 
-from evaluation import dataset
-from evaluation.holdout import held_out_frame, reduced_formula
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.forces import cosine, mean_absolute_error, root_mean_square_error, shifted_residuals
 from evaluation.record import Record
+from evaluation.reference import dataset
+from evaluation.reference.holdout import held_out_frame, reduced_formula
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 from zoo.batch import UNSUPPORTED
@@ -169,7 +169,7 @@ class Forces:
         return found
 
     def _canary(self) -> Iterator[Sample]:
-        from zoo.crystals import distorted
+        from zoo.example_crystals import distorted
 
         for i, name in enumerate(self.protocol.canary):
             atoms = distorted(name)

@@ -29,12 +29,14 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
-from evaluation import dataset, formation_energy, formula, relaxed
-from evaluation.canary import CanaryCrystal, canaries
+from evaluation import formula
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
+from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
 from evaluation.record import Record
+from evaluation.reference import dataset, formation_energy
+from evaluation.reference.canary import CanaryCrystal, canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
 
@@ -64,9 +66,9 @@ METRICS = (
         best=0.0,
         doc="Size of the mean signed error: how much of the error every crystal shares.",
     ),
-    relaxed.VOLUME_ERROR,
-    relaxed.RMSD,
-    relaxed.CONVERGED,
+    relaxation.VOLUME_ERROR,
+    relaxation.RMSD,
+    relaxation.CONVERGED,
 )
 
 
@@ -118,7 +120,7 @@ class Formation:
         said = formation_energy.energies_are(potential, samples)
         found = relax(potential, [sample.atoms for sample in samples], settings)
         return [
-            relaxed.relaxed_record(
+            relaxation.relaxed_record(
                 sample.id,
                 each,
                 reference=sample.atoms,
@@ -141,7 +143,7 @@ class Formation:
         }
         if record.status != "ok":
             return row
-        predicted, reference = relaxed.predicted(record), relaxed.reference(record)
+        predicted, reference = relaxation.predicted(record), relaxation.reference(record)
         return {
             **row,
             "formula": formula.reduced(reference.numbers),
@@ -149,7 +151,7 @@ class Formation:
             "volume_error": geometry.volume_error(predicted, reference),
             "rmsd": geometry.rmsd(predicted, reference),
             "converged": bool(record.outputs["converged"]),
-            "steps": len(relaxed.energies(record)) - 1,
+            "steps": len(relaxation.energies(record)) - 1,
         }
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:

@@ -32,15 +32,15 @@ from typing import Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from evaluation import dataset, phonondb
-from evaluation.kept import Arrays, Kept
 from evaluation.metric import Score
 from evaluation.metrics import kappa as errors
 from evaluation.metrics.kappa_scores import METRICS, SHARES, scores
 from evaluation.physics.kappa import Crystal, Modes, Outcome, Settings, conductivities
 from evaluation.physics.relax import Relaxation, Relaxed, relax
 from evaluation.record import Record, Status
-from evaluation.solver import Solver
+from evaluation.reference import dataset, phonondb
+from evaluation.solvers.array_cache import Arrays, Kept
+from evaluation.solvers.client import Solver
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 from zoo.batch import UNSUPPORTED, Computes

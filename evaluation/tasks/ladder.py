@@ -47,20 +47,21 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from evaluation import climbed, dataset, phonondb
-from evaluation.canary import CanaryCrystal
 from evaluation.metric import Score
 from evaluation.metrics import phonon
 from evaluation.metrics.ladder import HONEST, METRICS, RESIDUALS, SHOWN, GoodEnough, column, recommended, scores
-from evaluation.packed import unpack
+from evaluation.outputs import mitigation
+from evaluation.outputs.quantized_array import unpack
 from evaluation.physics import ladder, phonons
 from evaluation.physics.relax import Relaxation
 from evaluation.record import Record, Status
+from evaluation.reference import dataset, phonondb
+from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
-from zoo.mode import Averaging
+from zoo.cards.front_matter import read_yaml
+from zoo.cards.mode import Averaging
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -220,7 +221,7 @@ class Ladder:
         return [self._record(sample.id, climb) for sample, climb in zip(samples, found, strict=True)]
 
     def _record(self, name: str, climb: ladder.Climb) -> Record:
-        outputs = climbed.raw_outputs(climb)
+        outputs = mitigation.raw_outputs(climb)
         reached = self._rungs(name, outputs)
         status: Status = "ok"
         error = None
@@ -232,13 +233,13 @@ class Ladder:
             status=status,
             error=error,
             outputs={} if error else {**outputs, "rungs": reached},
-            **climbed.spent(climb),  # type: ignore[arg-type]
+            **mitigation.spent(climb),  # type: ignore[arg-type]
         )
 
     def _rungs(self, name: str, outputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         qpoints, _ = self._mesh(name)
         analysis = ladder.Analysis(self._crystal(name), qpoints=qpoints)
-        return climbed.rungs(outputs, analysis, symprec=self.protocol.symprec)
+        return mitigation.rungs(outputs, analysis, symprec=self.protocol.symprec)
 
     def analysed(self, record: Record) -> dict[str, JsonValue]:
         """The rungs of an ok record anew, from its stored forces: seconds per crystal, no model."""
@@ -246,7 +247,7 @@ class Ladder:
 
     def table(self, records: Sequence[Record]) -> list[Row]:
         ordered = sorted(records, key=lambda record: record.sample)
-        weight = climbed.other_head_time(ordered)
+        weight = mitigation.other_head_time(ordered)
         rows = [self._row(record, weight) for record in ordered]
         limits = GoodEnough(**self.protocol.good_enough.model_dump())
         chosen = recommended([row for row in rows if row["has_reference"]], [*LABELS], limits)
@@ -287,7 +288,7 @@ class Ladder:
                     for when in ("before", "after")
                     for name in RESIDUALS
                 },
-                **climbed.price(rung, outputs, other=weight),
+                **mitigation.price(rung, outputs, other=weight),
             }
             if ref is not None:
                 figures |= _errors(pred, ref)
@@ -297,7 +298,7 @@ class Ladder:
         row |= {name: row[column(HONEST, f"{name}_before")] for name in RESIDUALS}
         row |= {f"{name}_shown": row[column(SHOWN, f"{name}_before")] for name in RESIDUALS}
         row |= {"own_best": best, "other_head_time": weight if "head" in spectra else None}
-        return row | climbed.symmetry(outputs)
+        return row | mitigation.symmetry(outputs)
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         return scores(rows)

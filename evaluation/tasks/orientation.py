@@ -38,23 +38,23 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from evaluation import dataset, phonondb
-from evaluation.controls import Control, Expected
 from evaluation.metric import Score
 from evaluation.metrics import orientation, phonon
 from evaluation.metrics.geometry import Crystal, space_group
 from evaluation.metrics.orientation import Ran
 from evaluation.metrics.orientation_scores import METRICS, scores
-from evaluation.packed import pack, unpack
+from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.physics.orientation import Case, Outcome, Settings, workflows
 from evaluation.physics.phonons import commensurate
 from evaluation.record import Record
+from evaluation.reference import dataset, phonondb
+from evaluation.reference.controls import Control, Expected
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol
-from zoo import crystals
+from zoo import example_crystals
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
-from zoo.rotation import from_quaternion
+from zoo.cards.front_matter import read_yaml
+from zoo.wrappers.rotation import from_quaternion
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -173,7 +173,7 @@ class Orientation:
         repeats = self.protocol.supercell * np.linalg.inv(primitive_matrix)
         return Case(
             atoms=atoms,
-            distorted=crystals.distort(
+            distorted=example_crystals.distort(
                 atoms,
                 seed=int(hashlib.sha256(name.encode()).hexdigest()[:8], 16),
                 rattle=self.protocol.rattle,

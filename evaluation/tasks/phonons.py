@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from evaluation import dataset, phonondb
-from evaluation.canary import CanaryCrystal
 from evaluation.metric import Score
 from evaluation.metrics import phonon
 from evaluation.metrics.phonon_scores import METRICS, scores
-from evaluation.packed import pack, unpack
+from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.physics import phonons
 from evaluation.physics.relax import Relaxation, Relaxed, relax
 from evaluation.record import Record
+from evaluation.reference import dataset, phonondb
+from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 from zoo.batch import UNSUPPORTED

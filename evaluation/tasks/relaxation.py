@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
-from evaluation import dataset, phonondb, relaxed
-from evaluation.canary import CanaryCrystal
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
+from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
 from evaluation.record import Record
+from evaluation.reference import dataset, phonondb
+from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from zoo.batch import Computes
 
 METRICS = (
-    relaxed.RMSD,
-    relaxed.VOLUME_ERROR,
+    relaxation.RMSD,
+    relaxation.VOLUME_ERROR,
     Metric(
         name="lattice_error",
         label="cell length error",
@@ -85,7 +86,7 @@ METRICS = (
         worst=1.0,
         doc="Fraction of relaxed crystals that have another space group with as many or more operations at 1e-2 Å.",
     ),
-    relaxed.CONVERGED,
+    relaxation.CONVERGED,
     Metric(
         name="steps",
         label="steps",
@@ -185,7 +186,7 @@ class RelaxationTask:
         settings = Relaxation(fmax=protocol.fmax, steps=protocol.steps, optimizer=protocol.optimizer)
         found = relax(potential, [sample.atoms for sample in samples], settings)
         return [
-            relaxed.relaxed_record(sample.id, each, reference=self._reference(sample.id))
+            relaxation.relaxed_record(sample.id, each, reference=self._reference(sample.id))
             for sample, each in zip(samples, found, strict=True)
         ]
 
@@ -206,8 +207,8 @@ class RelaxationTask:
         }
         if record.status != "ok":
             return row
-        trace = relaxed.forces(record)
-        predicted, reference = relaxed.predicted(record), relaxed.reference(record)
+        trace = relaxation.forces(record)
+        predicted, reference = relaxation.predicted(record), relaxation.reference(record)
         return {
             **row,
             "rmsd": geometry.rmsd(predicted, reference),
@@ -217,8 +218,8 @@ class RelaxationTask:
             "converged": bool(record.outputs["converged"]),
             "steps": len(trace) - 1,
             "floor": min(trace),
-            "uphill": relaxed.uphill(record) * 1000,
-            "limit_cycle": relaxed.is_limit_cycle(record, steps=self.protocol.cycle_steps),
+            "uphill": relaxation.uphill(record) * 1000,
+            "limit_cycle": relaxation.is_limit_cycle(record, steps=self.protocol.cycle_steps),
         }
 
     def _symmetry(self, predicted: geometry.Crystal, reference: geometry.Crystal) -> Row:

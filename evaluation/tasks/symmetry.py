@@ -27,8 +27,6 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from evaluation import dataset, phonondb
-from evaluation.crystal_set import CrystalSet
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import survival
 from evaluation.metrics.geometry import Crystal
@@ -36,10 +34,12 @@ from evaluation.physics import symmetry
 from evaluation.physics.other_mode import dtype_beside, mode_of
 from evaluation.physics.relax import Relaxation, Relaxed
 from evaluation.record import Record, Status
+from evaluation.reference import dataset, phonondb
+from evaluation.reference.crystal_set import CrystalSet
 from evaluation.subset import Subset
 from evaluation.task import Row, Sample, TaskProtocol
 from zoo.batch import UNSUPPORTED
-from zoo.front_matter import read_yaml
+from zoo.cards.front_matter import read_yaml
 
 if TYPE_CHECKING:
     from ase import Atoms

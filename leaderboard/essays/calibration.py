@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evaluation.calibration import COMMAND, Calibration, Reading
+from evaluation.studies.calibration import COMMAND, Calibration, Reading
 from evaluation.task import load, protocol_sha256
 from leaderboard.axis import log_axis
 from leaderboard.digits import short

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from evaluation.curves import COMMAND, Curves, Dial, Point
+from evaluation.studies.tolerance_data import COMMAND, Curves, Dial, Point
 from leaderboard.axis import log_axis
 from leaderboard.digits import duration, short
 from leaderboard.essay import Essay, Part, Picture, Table

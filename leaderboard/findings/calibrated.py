@@ -14,7 +14,7 @@ from leaderboard.essays import calibration as detectors
 from leaderboard.evidence import Evidence
 
 if TYPE_CHECKING:
-    from evaluation.calibration import Calibration
+    from evaluation.studies.calibration import Calibration
     from leaderboard.views import Spec
 
 

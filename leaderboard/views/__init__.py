@@ -15,8 +15,8 @@ from evaluation.record import Record
 from leaderboard.grades import grade
 
 if TYPE_CHECKING:
-    from zoo.card import Card
-    from zoo.mode import Mode
+    from zoo.cards.card import Card
+    from zoo.cards.mode import Mode
 
 Spec = dict[str, object]
 """A Vega-Lite specification."""

@@ -12,8 +12,8 @@ from evaluation.tasks.constraints import TASK
 from leaderboard.views import Check, Column, Datasets, Judgement, Panel, Spec
 
 if TYPE_CHECKING:
-    from zoo.card import Card
-    from zoo.mode import Mode
+    from zoo.cards.card import Card
+    from zoo.cards.mode import Mode
 
 _CLAIMS = {
     "rotation": "Turned crystals have turned answers",

@@ -7,8 +7,8 @@ from typing import cast
 
 import numpy as np
 
-from evaluation.phonondb import STRUCTURES, references
 from evaluation.record import Record
+from evaluation.reference.phonondb import STRUCTURES, references
 from evaluation.tasks.kappa import TASK, modes_of
 from leaderboard.digits import figure
 from leaderboard.parity import parity

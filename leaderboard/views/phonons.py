@@ -15,7 +15,7 @@ from leaderboard.digits import figure
 from leaderboard.views import Column, Datasets, Panel, Spec
 
 if TYPE_CHECKING:
-    from evaluation.phonondb import Spectrum
+    from evaluation.reference.phonondb import Spectrum
 
 _DOS_POINTS = 48
 _DOS_LEFT, _DOS_WIDTH = 1.1, 0.6

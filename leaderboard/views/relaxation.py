@@ -7,8 +7,8 @@ from typing import cast
 
 import numpy as np
 
+from evaluation.outputs.relaxation import forces
 from evaluation.record import Record
-from evaluation.relaxed import forces
 from evaluation.tasks.relaxation import TASK, symmetry_column
 from leaderboard.digits import figure
 from leaderboard.views import Column, Datasets, Panel, Spec

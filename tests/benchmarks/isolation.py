@@ -45,8 +45,9 @@ def run_inside(
     """Run a benchmark's `measure` in an environment that has everything."""
     import uv
 
-    from zoo import environment, index
-    from zoo.remote import KEEP_PAGES, THREADS
+    from zoo.cards import index
+    from zoo.runtime import environment
+    from zoo.runtime.remote import KEEP_PAGES, THREADS
 
     family = environment.find(index.card(name).family)
     folder = ROOT / "build" / f"benchmark-{extra}{family.folder.name}"
@@ -82,11 +83,11 @@ def run_inside(
 def measure(name: str) -> dict[str, tuple[float, float, float, float]]:
     """(lower quartile, median, upper quartile) of the overhead, and the call's milliseconds, per case."""
     import zoo
-    from zoo import crystals
+    from zoo import example_crystals
 
     cells = {
-        "64 atoms": [crystals.distorted("mgo-rocksalt").repeat((4, 4, 2))],
-        "256x8 atoms": [crystals.distorted("mgo-rocksalt", seed=s).repeat((2, 2, 1)) for s in range(256)],
+        "64 atoms": [example_crystals.distorted("mgo-rocksalt").repeat((4, 4, 2))],
+        "256x8 atoms": [example_crystals.distorted("mgo-rocksalt", seed=s).repeat((2, 2, 1)) for s in range(256)],
     }
     found = {}
     with (

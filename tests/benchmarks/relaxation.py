@@ -59,10 +59,14 @@ def measure(name: str, *, device: str) -> dict[str, list[float]]:
     """Structures per second of the batched relaxation over those of the other way, per round, each way in turn."""
     import zoo
     from evaluation.physics.relax import Relaxation, relax
-    from zoo import crystals
+    from zoo import example_crystals
 
-    starts = [crystals.distorted(known, seed=seed) for seed in range(COPIES[device]) for known in crystals.names()]
-    alone = starts[: ALONE[device] * len(crystals.names())]
+    starts = [
+        example_crystals.distorted(known, seed=seed)
+        for seed in range(COPIES[device])
+        for known in example_crystals.names()
+    ]
+    alone = starts[: ALONE[device] * len(example_crystals.names())]
     settings = Relaxation(fmax=FMAX, steps=STEPS)
     found: dict[str, list[float]] = {}
     with (

@@ -9,7 +9,7 @@ from ase import Atoms
 
 from tests.evaluation.morse_crystal import DIAMOND, ROCKSALT, MorseCrystal
 from zoo.batch import UNSUPPORTED, Batch
-from zoo.fields import Pairs
+from zoo.wrappers.synthetic_errors import Pairs
 
 FCC = (1 / np.sqrt(2), 1.0)
 

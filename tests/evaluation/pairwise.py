@@ -9,7 +9,7 @@ from ase import Atoms
 
 from tests.evaluation.springs import SHELLS
 from zoo.batch import UNSUPPORTED, Batch
-from zoo.fields import Pairs
+from zoo.wrappers.synthetic_errors import Pairs
 
 LENGTH, DECAY, DEPTH, CUTOFF = 2.85, 2.2, 0.4, 4.6
 """Å, 1/Å, eV and Å. Pairs as narrow as this (decay times length is 6.3) make close-packed crystals; in bcc C′ < 0."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from evaluation.phonondb import STRUCTURES, Solid
 from evaluation.physics.phonons import Crystal
+from evaluation.reference.phonondb import STRUCTURES, Solid
 
 GROUPS = {name: number for number, name in STRUCTURES.items()}
 

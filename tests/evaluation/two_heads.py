@@ -10,7 +10,7 @@ from ase import Atoms
 
 from tests.evaluation.springs import Springs
 from zoo.batch import Batch, Computes
-from zoo.mode import Mode
+from zoo.cards.mode import Mode
 from zoo.wrappers.surrogate import Surrogate
 
 

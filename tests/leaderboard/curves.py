@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from evaluation.curves import PROTOCOL, Curves, Dial, Point, Residuals, Retained, Spectrum, ToleranceProtocol
-from zoo.front_matter import read_yaml
+from evaluation.studies.tolerance_data import (
+    PROTOCOL,
+    Curves,
+    Dial,
+    Point,
+    Residuals,
+    Retained,
+    Spectrum,
+    ToleranceProtocol,
+)
+from zoo.cards.front_matter import read_yaml
 
 NOTHING = Residuals(
     fc_asymmetry=0.0,

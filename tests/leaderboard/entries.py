@@ -12,7 +12,7 @@ from evaluation.subset import Subset
 from leaderboard.collect import Entry
 from tests import toy
 from tests.leaderboard.specimens import MODELS, result
-from zoo.mode import Mode
+from zoo.cards.mode import Mode
 
 
 def entry(

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from evaluation import task as tasks
+from evaluation.harness.store import write_records
 from evaluation.record import Record
 from evaluation.result import Cost, Counts, Hardware, Result, Run
-from evaluation.store import write_records
 from evaluation.subset import Subset
 from evaluation.task import protocol_sha256
 from evaluation.tasks.eos import reference_curve

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from evaluation.errors import UnknownTask
+from evaluation.harness.store import read_records, write_records
 from evaluation.metric import Score
-from evaluation.store import read_records, write_records
 from leaderboard import collect as collecting
 from leaderboard.board import boards
 from leaderboard.collect import collect, read_entry

@@ -23,7 +23,7 @@ from leaderboard.findings.tolerating import tolerating
 from leaderboard.findings.turning import turning
 from tests.leaderboard.curves import curves
 from tests.leaderboard.entries import entry
-from zoo.mode import Mode
+from zoo.cards.mode import Mode
 
 DIRECT, DOUBLE = Mode(forces="direct"), Mode(dtype="float64")
 

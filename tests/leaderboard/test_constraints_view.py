@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.harness.store import write_records
 from evaluation.record import Record
 from evaluation.result import Result
-from evaluation.store import write_records
 from evaluation.task import load, protocol_sha256
 from evaluation.tasks.constraints import TASK, Constraints
 from leaderboard.collect import collect
@@ -21,7 +21,7 @@ from tests import toy
 from tests.leaderboard.specimens import MODELS, result
 from tests.zoo.broken import Answers, forces_times
 from tests.zoo.sound import Float32
-from zoo.mode import Mode
+from zoo.cards.mode import Mode
 
 
 @pytest.fixture(scope="module")

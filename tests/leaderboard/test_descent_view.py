@@ -14,7 +14,7 @@ from evaluation.tasks.descent import Descent
 from leaderboard.views import Panel, View, view
 from tests.evaluation.morse_crystals import MorseCrystals
 from zoo.batch import Computes
-from zoo.mode import Mode
+from zoo.cards.mode import Mode
 from zoo.wrappers.surrogate import Surrogate
 
 TASK = Descent()

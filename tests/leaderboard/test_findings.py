@@ -8,7 +8,7 @@ from typing import Any
 import altair
 import pytest
 
-from evaluation.calibration import Calibration, Reading
+from evaluation.studies.calibration import Calibration, Reading
 from evaluation.task import load, protocol_sha256
 from leaderboard.collect import Collection
 from leaderboard.essays.calibration import essay as calibration
@@ -21,7 +21,7 @@ from leaderboard.findings.equations import equations
 from leaderboard.findings.relaxing import relaxing
 from leaderboard.findings.vibrating import vibrating
 from tests.leaderboard.entries import entry
-from zoo.mode import Mode
+from zoo.cards.mode import Mode
 
 DIRECT, AVERAGED = Mode(forces="direct"), Mode(averaging="o3-3")
 
@@ -169,5 +169,5 @@ def test_the_page_of_the_calibration_tells_readings_and_floors() -> None:
     assert floors.table.rows == [("λ", "", "2e−10")]
     altair.LayerChart.from_dict(against.pictures[0].spec)
     assert calibration(Evidence(())).parts[0].command == (
-        "python -m evaluation.calibration leaderboard/results/calibration"
+        "python -m evaluation.studies.calibration leaderboard/results/calibration"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import vl_convert
 
-from evaluation.packed import pack, unpack
+from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.record import Record
 from evaluation.tasks.orientation import TASK
 from leaderboard import views

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from evaluation import phonondb
 from evaluation.record import Record
+from evaluation.reference import phonondb
 from evaluation.tasks.phonons import FACE_CENTRED, TASK, spectrum
 from leaderboard.views.phonons import VIEW, path
 from tests.evaluation.solids import solid

@@ -13,9 +13,10 @@ from evaluation.result import read_result
 from leaderboard.errors import PublishError
 from leaderboard.publish import Published, hub_card, push
 from tests.hub_server import Hub, serve_hub
-from zoo import checkpoint, index
-from zoo.card import Card, Safetensors
-from zoo.convert import prepare
+from zoo.cards import index
+from zoo.cards.card import Card, Safetensors
+from zoo.checkpoints import cache
+from zoo.checkpoints.convert import prepare
 from zoo.errors import UnpinnedCheckpoint
 from zoo.files import json_text
 
@@ -73,7 +74,7 @@ def test_what_was_pushed_loads_on_an_empty_cache(
     pinned = card.checkpoint.safetensors
     assert pinned is not None
     assert files["weights"].name == pinned.weights.sha256
-    assert checkpoint.cached(pinned.config) == files["config"]
+    assert cache.cached(pinned.config) == files["config"]
 
 
 def test_the_hubs_card_says_what_a_person_and_the_hub_need(hub: Hub, published: Published, tmp_path: Path) -> None:

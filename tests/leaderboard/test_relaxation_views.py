@@ -15,7 +15,7 @@ from evaluation.tasks import discovery, formation, relaxation
 from leaderboard import views
 from leaderboard.views import Panel, View
 from tests.evaluation.known import Known
-from zoo import index
+from zoo.cards import index
 
 
 def drawn(view: View, panel: Panel) -> str:

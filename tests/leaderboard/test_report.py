@@ -25,7 +25,7 @@ from leaderboard.site import pages
 from leaderboard.views import Check
 from tests.leaderboard.specimens import HOSTILE, write_card, write_result
 from tests.leaderboard.test_site import Page
-from zoo import index
+from zoo.cards import index
 from zoo.errors import UnknownModel
 
 NAME = "sevennet-0@conservative"

@@ -7,7 +7,7 @@ from pathlib import Path
 import altair
 import pytest
 
-from evaluation.curves import Curves
+from evaluation.studies.tolerance_data import Curves
 from leaderboard.collect import Collection
 from leaderboard.essays.tolerance import essay
 from leaderboard.evidence import Evidence, gather
@@ -83,7 +83,7 @@ def test_measured_entries_beyond_what_is_harmless_are_named(curves: Curves) -> N
 
 def test_without_curves_there_is_a_command() -> None:
     (part,) = essay(Evidence(())).parts
-    assert part.command == "python -m evaluation.tolerance leaderboard/results/tolerance"
+    assert part.command == "python -m evaluation.studies.tolerance leaderboard/results/tolerance"
 
 
 def test_curves_are_found_in_the_folders_and_the_later_one_counts(curves: Curves, tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo import environment, index
-from zoo.convert import prepare
+from zoo.cards import index
+from zoo.checkpoints.convert import prepare
 from zoo.potential import Potential
-from zoo.remote import Worker
+from zoo.runtime import environment
+from zoo.runtime.remote import Worker
 
 
 def altered(entry: str, source: str, folder: Path) -> Potential:

@@ -11,7 +11,7 @@ from ase.calculators.calculator import PropertyNotImplementedError
 
 from tests.zoo import broken
 from tests.zoo.sound import Float32, Sound
-from zoo.mode import Dtype
+from zoo.cards.mode import Dtype
 
 
 @dataclass(frozen=True)

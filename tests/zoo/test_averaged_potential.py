@@ -14,8 +14,8 @@ from ase.optimize import BFGS
 
 from tests import toy
 from zoo.batch import UNSUPPORTED
+from zoo.cards.mode import Mode
 from zoo.errors import StructureError
-from zoo.mode import Mode
 from zoo.potential import Potential
 
 

@@ -10,12 +10,12 @@ import pytest
 
 import zoo
 from evaluation.physics.relax import Relaxation, relax
-from zoo import crystals
-from zoo.mode import Dtype
+from zoo import example_crystals
+from zoo.cards.mode import Dtype
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("cuda", "persons_mirror")]
 
-SAMPLE = [crystals.distorted(name) for name in crystals.names()]
+SAMPLE = [example_crystals.distorted(name) for name in example_crystals.names()]
 CLOSE = {"float32": (1e-5, 1e-3, 1e-5), "float64": (1e-9, 1e-8, 1e-10)}
 """eV/atom, eV/Å, eV/Å³: other kernels add in another order."""
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests import toy
-from zoo.card import Card
-from zoo.mode import Mode
+from zoo.cards.card import Card
+from zoo.cards.mode import Mode
 from zoo.potential import Potential
 
 

@@ -15,13 +15,16 @@ from ase.units import GPa
 from typer.testing import CliRunner
 
 import zoo
-from zoo import Batch, checkpoint, crystals, environment, index
-from zoo.card import Card, PinnedFile, WheelSource
-from zoo.check import Conformance, check
+from zoo import Batch, example_crystals
+from zoo.cards import index
+from zoo.cards.card import Card, PinnedFile, WheelSource
+from zoo.checkpoints import cache
+from zoo.checkpoints.convert import convert, prepare
+from zoo.checks.suite import Conformance, check
 from zoo.cli import app
-from zoo.convert import convert, prepare
 from zoo.errors import WorkerStartError
-from zoo.rotation import random_rotation, turned
+from zoo.runtime import environment
+from zoo.wrappers.rotation import random_rotation, turned
 
 # One of each family by default: the others run the same code.
 ONE_OF_EACH = ["chgnet-0.3.0", "sevennet-0", "pet-tiny"]
@@ -39,7 +42,7 @@ LATTICE_CONSTANTS = {
     "nequix-mp-1": (3.624, 5.504, 5.713),
 }
 
-SAMPLE = [crystals.distorted(name) for name in crystals.names()]
+SAMPLE = [example_crystals.distorted(name) for name in example_crystals.names()]
 
 
 pytestmark = pytest.mark.usefixtures("persons_mirror")
@@ -53,7 +56,7 @@ def at_hand(name: str) -> Card:
     for file in (card.checkpoint.upstream, card.checkpoint.upstream_config):
         if not isinstance(file, PinnedFile) or any(isinstance(source, WheelSource) for source in file.sources):
             continue
-        if checkpoint.cached(file) is None:
+        if cache.cached(file) is None:
             pytest.skip(f"{name} is in no package; MLIP_ZOO_MIRROR can name a folder that has it")
     return card
 
@@ -65,7 +68,7 @@ def test_what_loads_is_what_the_card_says(name: str) -> None:
     assert card.elements is not None
     with zoo.load(name, device="cpu", threads=1) as potential:
         facts = potential.info["facts"]
-        batch = potential.compute([crystals.distorted(card.canary.crystal)])
+        batch = potential.compute([example_crystals.distorted(card.canary.crystal)])
     assert card.parameters in facts["parameters"]
     assert facts["cutoff"] == card.cutoff
     assert set(facts["elements"]) >= set(card.elements)  # a table of types may have rows that nothing was learnt for
@@ -134,7 +137,7 @@ def test_float64_is_double_precision_throughout(name: str) -> None:
 
 
 def test_what_a_model_has_learnt_of_rotations_is_averaged_away() -> None:
-    atoms = crystals.distorted("mgo-rocksalt")
+    atoms = example_crystals.distorted("mgo-rocksalt")
     turns = [(-1) ** seed * random_rotation(np.random.default_rng(seed)) for seed in range(8)]
     for head in ("conservative", "direct"):
         plain, averaged = (_rotation_error(f"pet-tiny@{head}{mode}", atoms, turns) for mode in ("", "+o3-3"))
@@ -148,7 +151,7 @@ def test_without_isolation_the_packages_must_be_here() -> None:
 
 
 def test_averaging_changes_an_equivariant_model_by_rounding_alone() -> None:
-    atoms = crystals.distorted("mgo-rocksalt")
+    atoms = example_crystals.distorted("mgo-rocksalt")
     with zoo.load("chgnet-0.3.0@o3-3", device="cpu", threads=1) as potential:
         averaged, plain = potential.compute([atoms]), potential._model.compute([atoms])
     assert (averaged.calls.tolist(), plain.calls.tolist()) == ([42], [1])

@@ -1,1 +1,1 @@
-"""The checks of `zoo.check`: one function for each thing a potential must do, with the number behind its verdict."""
+"""Checks: one function for each thing a potential must do, with the number behind its verdict; `suite` runs them."""

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.batch import Array, Batch, Computes
-from zoo.card import Card
+from zoo.cards.card import Card
+from zoo.cards.mode import Averaging, Dtype, Forces
 from zoo.checks.bounds import BOUNDS, SLOPE_NOISE
 from zoo.checks.caller import Caller
 from zoo.checks.continuity import ForceWork, force_work
 from zoo.checks.finding import Fault, Symmetry
 from zoo.checks.work import VOIGT, Strain, mean_slopes
-from zoo.mode import Averaging, Dtype, Forces
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zoo.batch import Array
-from zoo.mode import Dtype
+from zoo.cards.mode import Dtype
 
 SLOPE_NOISE = 4.0
 """Roundings of the total energy that a difference of two may carry (CHGNet, SevenNet: standard deviation ≤ 1.1)."""

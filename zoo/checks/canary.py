@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import crystals
+from zoo import example_crystals
 from zoo.checks.bench import Bench
 from zoo.checks.finding import Finding, Measure, Skipped
 
@@ -32,7 +32,7 @@ def canary(bench: Bench) -> Finding:
     known = card.canary
     if known is None:
         raise Skipped("the card has no canary yet")
-    batch = bench.answer([crystals.distorted(known.crystal)])
+    batch = bench.answer([example_crystals.distorted(known.crystal)])
     forces = batch.forces[0]
     energy = float(batch.energies[0]) / len(forces)
     largest = float(np.linalg.norm(forces, axis=1).max())

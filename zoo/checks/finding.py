@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from zoo.cards.mode import Dtype, Forces
 from zoo.files import json_text
-from zoo.mode import Dtype, Forces
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -101,7 +101,7 @@ class Conformance(_Frozen):
     inversion: Symmetry
     dtype: Dtype
     crystals: tuple[str, ...]
-    """The structures that were used, names of `zoo.crystals`."""
+    """The structures that were used, names of `zoo.example_crystals`."""
     checks: tuple[Check, ...]
     calls: int
     """Calls of the potential."""

@@ -11,7 +11,7 @@ from zoo.batch import Array, Batch
 from zoo.checks.bench import Bench
 from zoo.checks.difference import difference
 from zoo.checks.finding import Finding
-from zoo.rotation import turned
+from zoo.wrappers.rotation import turned
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -7,7 +7,7 @@ are put around a potential by hand: `NetForce(zoo.load("…"))`. Each has `compu
 from __future__ import annotations
 
 from zoo.batch import Computes
-from zoo.mode import Averaging
+from zoo.cards.mode import Averaging
 
 
 def averaged(model: Computes, averaging: Averaging) -> Computes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.batch import Array, Computes
-from zoo.wrapper import Answer, Answers, Wrapper
+from zoo.wrappers.base import Answer, Answers, Wrapper
 
 if TYPE_CHECKING:
     from ase import Atoms

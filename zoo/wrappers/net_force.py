@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo.wrapper import Answer, Answers, Wrapper
+from zoo.wrappers.base import Answer, Answers, Wrapper
 
 if TYPE_CHECKING:
     from ase import Atoms

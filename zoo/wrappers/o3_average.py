@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.batch import Array, Computes
-from zoo.rotation import turned
-from zoo.wrapper import Answer, Answers, Deviation, Wrapper
+from zoo.wrappers.base import Answer, Answers, Deviation, Wrapper
+from zoo.wrappers.rotation import turned
 
 if TYPE_CHECKING:
     from ase import Atoms

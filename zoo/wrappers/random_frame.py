@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo.batch import Array, Computes
-from zoo.content import generator
-from zoo.rotation import random_rotation, turned
-from zoo.wrapper import Answer, Answers, Wrapper
+from zoo.wrappers.base import Answer, Answers, Wrapper
+from zoo.wrappers.rotation import random_rotation, turned
+from zoo.wrappers.structure_seed import generator
 
 if TYPE_CHECKING:
     from ase import Atoms

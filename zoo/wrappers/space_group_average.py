@@ -25,7 +25,7 @@ import numpy as np
 
 from zoo.batch import Array, Computes, Counts
 from zoo.errors import ModeError, StructureError
-from zoo.wrapper import Answer, Answers, Deviation, Wrapper
+from zoo.wrappers.base import Answer, Answers, Deviation, Wrapper
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -1,7 +1,7 @@
 """Surrogate: a sound potential with broken constraints of known size, the ground truth for what detects them.
 
 Around a conservative, equivariant potential it adds up to four fields, each with a dial, of any structure, without need
-of a reference. zoo.fields has their formulas and what they assume.
+of a reference. zoo.wrappers.synthetic_errors has their formulas and what they assume.
 
 - `curl`, eV/Å²: forces that are no gradient. Turned or mirrored together with its cell, the crystal has turned forces;
   another cell of the same lattice has others.
@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from zoo import fields
 from zoo.batch import Array, Computes
-from zoo.content import generator
-from zoo.jacobian import jacobian
-from zoo.wrapper import Answer, Answers, Wrapper
+from zoo.wrappers import synthetic_errors
+from zoo.wrappers.base import Answer, Answers, Wrapper
+from zoo.wrappers.jacobian import jacobian
+from zoo.wrappers.structure_seed import generator
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -106,18 +106,18 @@ class Surrogate(Wrapper):
     def combine(self, atoms: Atoms, answers: Answers) -> Answer:
         energy, forces = float(answers.energies[0]), answers.forces[0].copy()
         stress = None if answers.stresses is None else answers.stresses[0].copy()
-        pairs = fields.Pairs.of(atoms)
+        pairs = synthetic_errors.Pairs.of(atoms)
         if self.quadrupole:
-            field = fields.Quadrupole.of(atoms, pairs)
-            energy += self.quadrupole * float(field.energy(fields.AXIS))
-            forces += self.quadrupole * field.forces(fields.AXIS)
+            field = synthetic_errors.Quadrupole.of(atoms, pairs)
+            energy += self.quadrupole * float(field.energy(synthetic_errors.AXIS))
+            forces += self.quadrupole * field.forces(synthetic_errors.AXIS)
             if stress is not None:
-                stress += self.quadrupole * field.stress(fields.AXIS)
+                stress += self.quadrupole * field.stress(synthetic_errors.AXIS)
         if self.curl:
-            forces += self.curl * fields.curl_forces(atoms, pairs)
+            forces += self.curl * synthetic_errors.curl_forces(atoms, pairs)
         if self.smooth:
-            forces += self.smooth * fields.smooth_noise(
-                atoms.numbers, fields.centres(atoms, pairs), length=self.length, seed=self.seed
+            forces += self.smooth * synthetic_errors.smooth_noise(
+                atoms.numbers, synthetic_errors.centres(atoms, pairs), length=self.length, seed=self.seed
             )
         if self.rough:
             forces += self.rough * generator(atoms, seed=self.seed).normal(size=forces.shape)
@@ -134,7 +134,7 @@ class Surrogate(Wrapper):
 
     def rotation_error(self, atoms: Atoms) -> RotationError:
         """How far answers lie apart when the crystal is turned, without noise: closed form."""
-        field = fields.Quadrupole.of(atoms, fields.Pairs.of(atoms))
+        field = synthetic_errors.Quadrupole.of(atoms, synthetic_errors.Pairs.of(atoms))
         return RotationError(
             energy_per_atom=abs(self.quadrupole) * float(field.energy_rms) / len(atoms),
             force=abs(self.quadrupole) * float(np.sqrt((field.forces_rms**2).mean())),
@@ -149,7 +149,7 @@ class Surrogate(Wrapper):
 
 
 def _curl_jacobian(atoms: Atoms) -> Array:
-    return fields.curl_jacobian(atoms, fields.Pairs.of(atoms))
+    return synthetic_errors.curl_jacobian(atoms, synthetic_errors.Pairs.of(atoms))
 
 
 def _strength(gradient: Array, curl: Array, asymmetry: float) -> float:

@@ -9,11 +9,12 @@ from collections import Counter
 from pathlib import Path
 
 from evaluation.recipes.pet_tiny.frames import Recipe, frames, save
-from zoo import checkpoint, environment
-from zoo.card import Card, Checkpoint, PinnedFile
-from zoo.convert import Conversion, convert
+from zoo.cards.card import Card, Checkpoint, PinnedFile
+from zoo.cards.front_matter import read_yaml
+from zoo.checkpoints import cache
+from zoo.checkpoints.convert import Conversion, convert
 from zoo.files import json_text, sha256, write_text
-from zoo.front_matter import read_yaml
+from zoo.runtime import environment
 
 HERE = Path(__file__).parent
 FAMILY = "pet"
@@ -49,7 +50,7 @@ def main(folder: Path) -> None:
 def without_pickle(upstream: Path, elements: tuple[str, ...], folder: Path) -> Conversion:
     """The trained checkpoint as safetensors, compared with what it was made from."""
     file = PinnedFile(sha256=sha256(upstream), bytes=upstream.stat().st_size)
-    checkpoint.store(upstream, file)
+    cache.store(upstream, file)
     card = Card(
         name="pet-tiny",
         title="PET-tiny, as it comes from training",

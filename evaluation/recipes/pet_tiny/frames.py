@@ -20,8 +20,8 @@ from ase.io import read
 from ase.units import GPa
 from pydantic import BaseModel, ConfigDict
 
-from evaluation import dataset
-from evaluation.holdout import held_out_frame, reduced_formula
+from evaluation.reference import dataset
+from evaluation.reference.holdout import held_out_frame, reduced_formula
 
 Part = Literal["train", "validation", "test"]
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.zoo.sound import Sound
-from zoo import crystals
+from zoo import example_crystals
 from zoo.batch import Batch
 from zoo.wrappers.net_force import NetForce
 
-ATOMS = crystals.distorted("zns-zincblende").repeat((2, 1, 1))
+ATOMS = example_crystals.distorted("zns-zincblende").repeat((2, 1, 1))
 PUSH = st.floats(-1e3, 1e3)
 
 

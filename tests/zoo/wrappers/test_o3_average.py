@@ -12,14 +12,14 @@ from scipy.integrate import lebedev_rule
 
 from tests.zoo.sound import Sound
 from tests.zoo.wrappers.oriented import Oriented
-from zoo import crystals
+from zoo import example_crystals
 from zoo.batch import Batch
-from zoo.mode import Averaging, Mode
+from zoo.cards.mode import Averaging, Mode
 from zoo.wrappers import averaged
 from zoo.wrappers.o3_average import O3Average, quadrature
 
 # atoms all around, or their positions would tell the rotation to fewer digits
-ATOMS = crystals.distorted("mgo-rocksalt").repeat((2, 2, 2))
+ATOMS = example_crystals.distorted("mgo-rocksalt").repeat((2, 2, 2))
 
 
 def fault_left(model: Oriented, wrapper: O3Average) -> float:
@@ -76,7 +76,7 @@ def test_the_spread_is_the_standard_deviation_over_rotations(degree: int) -> Non
 
 @pytest.mark.parametrize("averaging", ["o3-3", "o3-7-inversion"])
 def test_an_equivariant_potential_stays_what_it_is(averaging: Averaging) -> None:
-    structures = [crystals.distorted(name) for name in crystals.names()[:3]]
+    structures = [example_crystals.distorted(name) for name in example_crystals.names()[:3]]
     plain, batch = Sound().compute(structures), averaged(Sound(), averaging).compute(structures)
     assert abs(batch.energies - plain.energies).max() < 1e-12
     assert max(abs(a - b).max() for a, b in zip(batch.forces, plain.forces, strict=True)) < 1e-12
@@ -89,7 +89,7 @@ def test_an_equivariant_potential_stays_what_it_is(averaging: Averaging) -> None
 
 @pytest.mark.parametrize("averaging", [a for a in get_args(Averaging) if a.startswith("o3-")])
 def test_the_mode_knows_the_cost(averaging: Averaging) -> None:
-    batch: Batch = averaged(Sound(), averaging).compute([crystals.ideal("mgo-rocksalt")])
+    batch: Batch = averaged(Sound(), averaging).compute([example_crystals.ideal("mgo-rocksalt")])
     assert batch.calls.tolist() == [Mode(averaging=averaging).cost_force_calls]
 
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from tests.zoo.sound import Sound
 from tests.zoo.wrappers.oriented import Oriented
-from zoo import crystals
-from zoo.content import generator
-from zoo.rotation import random_rotation
+from zoo import example_crystals
 from zoo.wrappers.random_frame import RandomFrame
+from zoo.wrappers.rotation import random_rotation
+from zoo.wrappers.structure_seed import generator
 
 # atoms all around, or their positions would tell the rotation to fewer digits
-ATOMS = crystals.distorted("mgo-rocksalt").repeat((2, 2, 2))
+ATOMS = example_crystals.distorted("mgo-rocksalt").repeat((2, 2, 2))
 
 
 def test_an_equivariant_potential_stays_what_it_is() -> None:

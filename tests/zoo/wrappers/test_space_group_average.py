@@ -14,11 +14,11 @@ from ase.spacegroup import crystal
 
 from tests.zoo.sound import Sound
 from tests.zoo.wrappers.needs import needs_moyopy
-from zoo import crystals
+from zoo import example_crystals
 from zoo.batch import UNSUPPORTED, Batch
-from zoo.mode import Mode
-from zoo.rotation import turned
+from zoo.cards.mode import Mode
 from zoo.wrappers import averaged, space_group_average
+from zoo.wrappers.rotation import turned
 from zoo.wrappers.space_group_average import Group, SpaceGroupAverage
 from zoo.wrappers.surrogate import Surrogate
 
@@ -30,7 +30,7 @@ CORUNDUM = crystal(
     ["Al", "O"], [(0, 0, 0.35), (0.31, 0, 0.25)], spacegroup=167, cellpar=[4.76, 4.76, 12.99, 90, 90, 120]
 )
 CRYSTALS = {
-    "rocksalt": crystals.ideal("mgo-rocksalt"),
+    "rocksalt": example_crystals.ideal("mgo-rocksalt"),
     "diamond, cubic cell": bulk("Si", cubic=True),
     "rutile": RUTILE,
     "corundum": CORUNDUM,
@@ -137,7 +137,7 @@ def test_the_group_is_the_one_in_the_tables(name: str, rotations: int, translati
 
 
 def test_a_crystal_without_symmetry_is_left_alone() -> None:
-    atoms = crystals.distorted("mgo-rocksalt").repeat((2, 1, 1))
+    atoms = example_crystals.distorted("mgo-rocksalt").repeat((2, 1, 1))
     atoms.rattle(0.05, seed=1)
     raw, batch = Lopsided().compute([atoms]), SpaceGroupAverage(Lopsided()).compute([atoms])
     assert batch.forces[0] == pytest.approx(raw.forces[0], abs=1e-14)

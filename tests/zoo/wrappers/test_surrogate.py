@@ -11,13 +11,14 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 from tests.zoo.sound import Sound
-from zoo import crystals, fields
+from zoo import example_crystals
 from zoo.batch import Array, Batch
-from zoo.check import check
-from zoo.jacobian import jacobian
-from zoo.rotation import random_rotation, turned
+from zoo.checks.suite import check
+from zoo.wrappers import synthetic_errors
 from zoo.wrappers.energy_only import EnergyOnly
+from zoo.wrappers.jacobian import jacobian
 from zoo.wrappers.o3_average import O3Average
+from zoo.wrappers.rotation import random_rotation, turned
 from zoo.wrappers.surrogate import Surrogate
 
 
@@ -27,8 +28,8 @@ def rattled(atoms: Atoms, repeat: tuple[int, int, int] = (2, 1, 1)) -> Atoms:
     return cell
 
 
-MGO = rattled(crystals.distorted("mgo-rocksalt"))
-GAAS = rattled(crystals.distorted("gaas-zincblende"))
+MGO = rattled(example_crystals.distorted("mgo-rocksalt"))
+GAAS = rattled(example_crystals.distorted("gaas-zincblende"))
 CU = rattled(bulk("Cu", a=3.6))
 STRUCTURES = [pytest.param(MGO, id="MgO"), pytest.param(GAAS, id="GaAs"), pytest.param(CU, id="Cu")]
 
@@ -47,11 +48,11 @@ def measured_asymmetry(model: Surrogate, atoms: Atoms, step: float = 5e-3) -> fl
 
 
 def curl_forces(atoms: Atoms) -> Array:
-    return fields.curl_forces(atoms, fields.Pairs.of(atoms))
+    return synthetic_errors.curl_forces(atoms, synthetic_errors.Pairs.of(atoms))
 
 
 def curl_jacobian(atoms: Atoms) -> Array:
-    return fields.curl_jacobian(atoms, fields.Pairs.of(atoms))
+    return synthetic_errors.curl_jacobian(atoms, synthetic_errors.Pairs.of(atoms))
 
 
 # --- the curl -------------------------------------------------------------------------------------------------------
@@ -110,8 +111,8 @@ def test_the_curl_turns_with_the_crystal() -> None:
 
 def test_the_curl_pushes_nothing_as_a_whole_and_no_perfect_crystal_at_all() -> None:
     assert abs(curl_forces(GAAS).sum(axis=0)).max() < 1e-12
-    for name in crystals.names():
-        assert abs(curl_forces(crystals.ideal(name))).max() < 1e-12
+    for name in example_crystals.names():
+        assert abs(curl_forces(example_crystals.ideal(name))).max() < 1e-12
 
 
 # --- the quadrupole -------------------------------------------------------------------------------------------------
@@ -179,13 +180,16 @@ def test_rough_noise_shows_in_the_asymmetry_as_its_size_over_the_step() -> None:
 
 def test_smooth_noise_has_its_standard_deviation_and_its_length() -> None:
     # atom 0 of perfect MgO has moved, in a cell so large that its own images have not come along
-    ideal = crystals.ideal("mgo-rocksalt").repeat((3, 3, 3))
+    ideal = example_crystals.ideal("mgo-rocksalt").repeat((3, 3, 3))
     moved, step, length = ideal.copy(), np.array([0.1, -0.05, 0.08]), 0.15
     moved.positions[0] += step
-    centres = np.array([fields.centres(each, fields.Pairs.of(each)) for each in (ideal, moved)])
+    centres = np.array([synthetic_errors.centres(each, synthetic_errors.Pairs.of(each)) for each in (ideal, moved)])
     assert centres[1, 0] - centres[0, 0] == pytest.approx(step, rel=0.1)
     draws = np.array(
-        [[fields.smooth_noise(ideal.numbers, c, length=length, seed=seed) for c in centres] for seed in range(3000)]
+        [
+            [synthetic_errors.smooth_noise(ideal.numbers, c, length=length, seed=seed) for c in centres]
+            for seed in range(3000)
+        ]
     )[:, :, :2]  # one atom of each species: in the perfect crystal the others feel the same
     assert draws.std() == pytest.approx(1, rel=0.02)
     assert abs(draws.mean()) < 0.03
@@ -196,8 +200,10 @@ def test_smooth_noise_has_its_standard_deviation_and_its_length() -> None:
 
 def test_the_smooth_dial_is_its_size() -> None:
     found = Surrogate(Nothing(), smooth=0.03, length=0.15, seed=5).compute([MGO]).forces[0]
-    centres = fields.centres(MGO, fields.Pairs.of(MGO))
-    assert found == pytest.approx(0.03 * fields.smooth_noise(MGO.numbers, centres, length=0.15, seed=5), rel=1e-12)
+    centres = synthetic_errors.centres(MGO, synthetic_errors.Pairs.of(MGO))
+    assert found == pytest.approx(
+        0.03 * synthetic_errors.smooth_noise(MGO.numbers, centres, length=0.15, seed=5), rel=1e-12
+    )
 
 
 def test_pairs_are_all_neighbours_within_the_cutoff() -> None:
@@ -208,8 +214,8 @@ def test_pairs_are_all_neighbours_within_the_cutoff() -> None:
     half = skewed.copy()
     half.pbc = (True, False, False)
     for atoms in (MGO, skewed, half, bulk("Cu"), molecule("H2O")):
-        distances = np.sort(neighbor_list("d", atoms, fields.CUTOFF))
-        assert np.sort(fields.Pairs.of(atoms).distances) == pytest.approx(distances, abs=1e-10)
+        distances = np.sort(neighbor_list("d", atoms, synthetic_errors.CUTOFF))
+        assert np.sort(synthetic_errors.Pairs.of(atoms).distances) == pytest.approx(distances, abs=1e-10)
 
 
 def test_smooth_noise_is_smooth_and_rough_noise_is_not() -> None:
@@ -264,7 +270,7 @@ def test_what_cannot_be_tuned_says_why() -> None:
     with pytest.raises(ValueError, match="out of reach"):  # one atom is all its own images: it feels nothing
         Surrogate.tuned(Sound(), bulk("Cu"), asymmetry=0.01)
     with pytest.raises(ValueError, match="rattle it"):
-        Surrogate.tuned(Sound(), crystals.ideal("mgo-rocksalt"), rotation_error=0.01)
+        Surrogate.tuned(Sound(), example_crystals.ideal("mgo-rocksalt"), rotation_error=0.01)
 
 
 def test_a_curl_needs_a_cell() -> None:

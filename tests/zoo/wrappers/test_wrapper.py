@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from tests.zoo.sound import Sound
-from zoo import crystals
+from zoo import example_crystals
 from zoo.batch import UNSUPPORTED, Batch, Computes
 from zoo.wrappers.energy_only import EnergyOnly
 from zoo.wrappers.net_force import NetForce
@@ -29,7 +29,7 @@ WRAPPERS: dict[str, Callable[[Computes], Computes]] = {
 }
 CALLS = {"energy only": lambda n: 6 * n + 13, "o3": lambda _: 42, "two of them": lambda _: 42}
 
-MGO, SIC = crystals.distorted("mgo-rocksalt"), crystals.distorted("sic-zincblende").repeat((2, 1, 1))
+MGO, SIC = example_crystals.distorted("mgo-rocksalt"), example_crystals.distorted("sic-zincblende").repeat((2, 1, 1))
 POLONIUM = bulk("Po", "sc", a=3.4)
 
 

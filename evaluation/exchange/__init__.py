@@ -1,0 +1,1 @@
+"""Exchange: predictions and results in the layouts of other boards."""

@@ -1,0 +1,169 @@
+"""Run: one entry through one task, chunk by chunk, resumable. The one place where a failure becomes a record."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.errors import EvaluationFault, SolverFault
+from evaluation.harness import provenance
+from evaluation.harness.store import Chunk, Session, Store, chunks, write_records
+from evaluation.record import Record
+from evaluation.result import Cost, Counts, Result, Run
+from evaluation.subset import Subset
+from evaluation.task import KeepsWork, Sample, Task, protocol_sha256
+from zoo.batch import UNSUPPORTED
+from zoo.checkpoints.convert import loaded_sha256
+from zoo.errors import WorkerError
+from zoo.potential import Potential
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; `seconds` is what this process has spent on it."""
+
+    done: int
+    total: int
+    resumed: int
+    """Samples that were there before this process began."""
+    seconds: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate from this process's own pace; None before its first chunk."""
+        fresh = self.done - self.resumed
+        return self.seconds / fresh * (self.total - self.done) if fresh else None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One entry through one task: run what is missing, then score all of it."""
+
+    potential: Potential
+    task: Task
+    subset: Subset
+    threads: int
+    """CPU threads that the potential runs with."""
+    runs: Path
+    """Folder of the records."""
+    results: Path
+    """Folder that gets `<task>/<entry>.json` and `.parquet`."""
+
+    def run(self, show: Callable[[Progress], None] = lambda _: None) -> Result:
+        """Run, score, write the Result with its records beside it, and return it.
+
+        A chunk whose worker fails for reasons that are not the sample's makes no record; the others still run, then
+        EvaluationFault says what is missing. Running again continues there.
+        """
+        plan = chunks(self.task.samples(self.subset), self.task.protocol.samples_per_chunk)
+        with Store(self.runs, task=self.task.name, entry=self.potential.name, conditions=self.conditions()) as store:
+            if not all(store.has(chunk) for chunk in plan):
+                store.begin_session(plan, started=provenance.now(), commit=provenance.commit())
+            faults = self._run_missing(plan, store, show)
+            if faults:
+                raise EvaluationFault(
+                    f"{self.potential.name} on {self.task.name}: {len(faults)} of {len(plan)} chunks did not run; run "
+                    "the same command again to continue. Reasons:\n  " + "\n  ".join(faults)
+                )
+            records = store.records(plan)
+            manifest = self._manifest(records, store.sessions())
+        result = Result(run=manifest, scores=self.task.score(self.task.table(records)))
+        beside = self.results / self.task.name / result.records_name
+        write_records(beside, sorted(records, key=lambda record: record.sample))
+        result.write(self.results)
+        return result
+
+    def conditions(self) -> dict[str, Any]:
+        """What stored records depend on: change any of it, and the old records are not continued."""
+        info = self.potential.info
+        trained = sorted(self.potential.card.trained_datasets)
+        return {
+            # only where there are some: the folders of all other runs keep their names
+            **({"trained_datasets": trained} if trained else {}),
+            "entry": self.potential.name,
+            "checkpoint_sha256": loaded_sha256(self.potential.card.checkpoint),
+            "task": self.task.name,
+            "protocol_sha256": protocol_sha256(self.task),
+            "dataset_sha256": self.task.dataset_sha256,
+            "device": info["device"],
+            "accelerator": info["accelerator"],
+            "threads": self.threads,
+            "model_packages": info["packages"],
+        }
+
+    def _run_missing(self, plan: Sequence[Chunk], store: Store, show: Callable[[Progress], None]) -> list[str]:
+        clock = time.monotonic()
+        total = sum(len(chunk.samples) for chunk in plan)
+        resumed = done = sum(len(chunk.samples) for chunk in plan if store.has(chunk))
+        show(Progress(done, total, resumed, 0.0))
+        faults = []
+        for chunk in plan:
+            if store.has(chunk):
+                continue
+            try:
+                store.write(chunk, self._records(chunk, store))
+            except (WorkerError, SolverFault) as fault:
+                log.warning("chunk %s did not run: %s", chunk.name, fault)
+                faults.append(f"{chunk.name}: {str(fault).splitlines()[0]}")
+                continue
+            done += len(chunk.samples)
+            show(Progress(done, total, resumed, time.monotonic() - clock))
+        return faults
+
+    def _records(self, chunk: Chunk, store: Store) -> list[Record]:
+        """One record per sample, in order; what the model was trained on does not run."""
+        seen = {sample.id: _trained_on(sample) for sample in chunk.samples if self._saw(sample)}
+        unseen = [sample for sample in chunk.samples if sample.id not in seen]
+        ran = iter(self._ran(unseen, store) if unseen else ())
+        return [seen[sample.id] if sample.id in seen else next(ran) for sample in chunk.samples]
+
+    def _ran(self, samples: Sequence[Sample], store: Store) -> list[Record]:
+        if isinstance(self.task, KeepsWork):
+            return self.task.run_in(store.work, samples, self.potential)
+        return self.task.run(samples, self.potential)
+
+    def _saw(self, sample: Sample) -> bool:
+        return not sample.held_out and sample.dataset in self.potential.card.trained_datasets
+
+    def _manifest(self, records: Sequence[Record], sessions: Sequence[Session]) -> Run:
+        info = self.potential.info
+        return Run(
+            entry=self.potential.name,
+            card=self.potential.card.name,
+            checkpoint_sha256=loaded_sha256(self.potential.card.checkpoint),
+            task=self.task.name,
+            protocol_version=self.task.protocol.version,
+            protocol_sha256=protocol_sha256(self.task),
+            dataset_sha256=self.task.dataset_sha256,
+            subset=self.subset,
+            device=info["device"],
+            threads=self.threads,
+            hardware=provenance.hardware(info["accelerator"]),
+            python=info["python"],
+            packages=provenance.packages(),
+            model_packages=dict(sorted(info["packages"].items())),
+            version=provenance.version(),
+            commits=tuple(dict.fromkeys(session.commit for session in sessions)),
+            started=sessions[0].started,
+            finished=provenance.now(),
+            counts=Counts.of(records),
+            cost=Cost.of(
+                records,
+                calls_per_answer=self.potential.mode.cost_force_calls,
+                peak_memory_gb=self.potential.memory_gb,
+            ),
+        )
+
+
+def _trained_on(sample: Sample) -> Record:
+    return Record(
+        sample=sample.id,
+        status="unsupported",
+        error=f"{UNSUPPORTED}the model was trained on this frame of {sample.dataset}; only held-out frames are scored",
+    )

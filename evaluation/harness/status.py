@@ -1,0 +1,82 @@
+"""Status: what the folders of runs say about how far everything is."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from evaluation.harness.store import find_runs, read_sessions, read_statuses
+from evaluation.subset import SUBSETS, Subset
+
+
+class RunStatus(BaseModel):
+    """One run's folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    entry: str
+    folder: str
+    records: int
+    failed: int
+    stored: dict[Subset, int]
+    """Samples that have a record, by the subset that brings them in (not cumulative)."""
+    total: dict[Subset, int | None]
+    """Samples that a subset brings in; None for a subset that nobody has asked for."""
+    running: bool
+    last: str | None
+    """When the newest shard was written, UTC."""
+
+
+def read_status(runs: Path) -> list[RunStatus]:
+    """Status of every run below `runs`. Raises StoreError when a shard cannot be read."""
+    return [_status(folder) for folder in find_runs(runs)]
+
+
+def _status(folder: Path) -> RunStatus:
+    conditions = json.loads((folder / "conditions.json").read_text(encoding="utf-8"))
+    shards = sorted((folder / "records").glob("*.parquet"))
+    stored: Counter[str] = Counter()
+    failed = 0
+    for shard in shards:
+        statuses = read_statuses(shard)
+        stored[shard.stem.partition("-")[0]] += len(statuses)
+        failed += statuses.count("failed")
+    newest = max((shard.stat().st_mtime for shard in shards), default=None)
+    return RunStatus(
+        task=conditions["task"],
+        entry=conditions["entry"],
+        folder=str(folder),
+        records=sum(stored.values()),
+        failed=failed,
+        stored={subset: stored[subset] for subset in SUBSETS},
+        total=_totals(folder),
+        running=_locked(folder / "lock"),
+        last=datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%d %H:%M:%S") if newest else None,
+    )
+
+
+def _totals(folder: Path) -> dict[Subset, int | None]:
+    """As the processes planned that worked there: neither the task nor its reference data need be on this machine."""
+    planned: dict[Subset, int] = {}
+    for session in read_sessions(folder):
+        planned |= session.planned
+    return {subset: planned.get(subset) for subset in SUBSETS}
+
+
+def _locked(path: Path) -> bool:
+    from filelock import FileLock, Timeout
+
+    if not path.exists():
+        return False
+    lock = FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    lock.release()
+    return False

@@ -1,0 +1,1 @@
+"""Outputs: what tasks store with a record, and how it is read back."""

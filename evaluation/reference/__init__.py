@@ -1,0 +1,1 @@
+"""Reference: data sets by hash, and the crystals and figures that tasks take from them."""

@@ -1,0 +1,141 @@
+"""The forces task on frames made here: its figures, its samples, and frames that a model was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from evaluation.harness.run import Evaluation
+from evaluation.harness.store import read_records
+from evaluation.record import Record
+from evaluation.reference.holdout import held_out
+from evaluation.task import load
+from evaluation.tasks import forces as module
+from evaluation.tasks.forces import TASK
+from tests import toy
+from zoo.batch import UNSUPPORTED, Batch
+from zoo.cards import card
+from zoo.potential import Potential
+
+SALTS = [f"{metal}{halogen}" for metal in ("Li", "Na", "K", "Rb", "Cs") for halogen in ("F", "Cl", "Br", "I")]
+
+
+def frame(number: int, formula: str) -> tuple[str, Atoms]:
+    rng = np.random.default_rng(number)
+    atoms = bulk(formula, "rocksalt", a=5.6).repeat((2, 1, 1))
+    stress = rng.normal(0, 0.01, 6)
+    atoms.calc = SinglePointCalculator(atoms, energy=-3.0 * len(atoms), forces=rng.normal(size=(4, 3)), stress=stress)
+    return f"{formula}-{number}", atoms
+
+
+@pytest.fixture(autouse=True)
+def frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {key: tuple(frame(n, SALTS[n % 20]) for n in range(300)) for key in module.SETS}
+    monkeypatch.setattr(module, "_frames", lambda key: made[key])
+
+
+class Reference:
+    """A potential that knows the reference, up to a known error of everything."""
+
+    def __init__(self, *, unknown: str = "-", stress: bool = True) -> None:
+        self.unknown, self.stress = unknown, stress
+
+    def compute(self, atoms: Sequence[Atoms]) -> Batch:
+        known = [a if a.calc else frame(0, "NaCl")[1] for a in atoms]
+        shift = {"Li": 0.3, "Na": -2.0, "F": 1.0}
+        return Batch(
+            energies=np.array([k.get_potential_energy() + sum(shift.get(s, 0.0) for s in k.symbols) for k in known]),
+            forces=[np.resize(k.get_forces(), (len(a), 3)) + 0.05 for a, k in zip(atoms, known, strict=True)],
+            stresses=np.array([k.get_stress(voigt=False) + 0.001 for k in known]) if self.stress else None,
+            errors=[f"{UNSUPPORTED}not {self.unknown}" if self.unknown in a.symbols else None for a in atoms],
+            seconds=1.0,
+        )
+
+
+def records(subset: str, **options: object) -> list[Record]:
+    return TASK.run(TASK.samples(subset), Reference(**options))  # type: ignore[arg-type]
+
+
+def test_subsets_are_nested_and_sets_stay_apart() -> None:
+    ids = {subset: [sample.id for sample in TASK.samples(subset)] for subset in ("canary", "fast", "full")}
+    assert ids["canary"] == ["canary/0000-MgO", "canary/0001-GaAs", "canary/0002-NaCl"]
+    assert len(ids["fast"]) == 253
+    assert ids["full"][:253] == ids["fast"]
+    assert ids["fast"][:3] == ids["canary"]
+    assert len(set(ids["full"])) == len(ids["full"])
+    sizes = {key: sum(name.startswith(f"{key}/") for name in ids["full"]) for key in module.SETS}
+    # mlearn: 30 of each of five "elements" (the frames' first symbols)
+    assert sizes == dict.fromkeys(module.SETS, 300) | {"mlearn": 150}
+
+
+def test_known_errors_are_measured_and_element_shifts_are_none() -> None:
+    from ase.units import GPa
+
+    scores = TASK.score(TASK.table(records("fast")))
+    assert scores["force_mae"].value == pytest.approx(50.0, abs=0.05)
+    assert scores["force_rmse"].value == pytest.approx(50.0, abs=0.05)
+    assert scores["energy_mae"].value == pytest.approx(0.0, abs=1e-6)
+    assert scores["stress_mae"].value == pytest.approx(0.001 / GPa)
+    assert scores["force_cosine"].value is not None
+    assert 0.98 < scores["force_cosine"].value < 1.0
+    assert scores["force_mae_mptrj_random"] == scores["force_mae"]
+    assert (scores["force_mae"].n, scores["force_mae"].n_missing) == (250, 0)
+    assert scores["force_mae_mpf_tp"].value is None
+    assert set(scores) == {metric.name for metric in TASK.metrics}
+
+
+def test_the_canary_runs_without_data_or_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_frames", None)
+    scores = TASK.score(TASK.table(records("canary")))
+    assert scores["success"].value == 1.0
+    assert (scores["force_mae"].value, scores["force_mae"].n, scores["force_mae"].n_missing) == (None, 0, 0)
+
+
+def test_scoring_needs_records_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = records("full")
+    monkeypatch.setattr(module, "_frames", None)
+    rows = TASK.table(found)
+    assert {row["set"] for row in rows} == {"canary", *module.SETS}
+    assert TASK.score(rows)["force_mae_mlearn"].value == pytest.approx(50.0, abs=0.05)
+
+
+def test_a_model_without_stress_has_no_stress_error_and_a_refusal_is_counted() -> None:
+    scores = TASK.score(TASK.table(records("fast", stress=False, unknown="Cs")))
+    assert (scores["stress_mae"].value, scores["stress_mae"].n) == (None, 0)
+    refused = scores["force_mae"].n_missing
+    assert 30 <= refused <= 60
+    assert scores["success"].value == pytest.approx(1 - refused / 253)
+
+
+@pytest.fixture
+def trained_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Potential]:
+    """The toy, as if it had been trained on MatterSim's sets."""
+    sets = card.training_sets()
+    monkeypatch.setattr(
+        card,
+        "training_sets",
+        lambda: sets | {"mptrj": sets["mptrj"].model_copy(update={"datasets": ("mattersim-bench",)})},
+    )
+    with toy.potential(tmp_path) as potential:
+        yield potential
+
+
+def test_frames_of_its_own_training_are_not_scored(trained_here: Potential, tmp_path: Path) -> None:
+    job = Evaluation(
+        trained_here, load("forces"), subset="fast", threads=1, runs=tmp_path / "runs", results=tmp_path / "results"
+    )
+    result = job.run()
+    found = read_records(tmp_path / "results" / "forces" / "toy@conservative.parquet")
+    ran = {row["formula"] for row in TASK.table(found) if row["status"] == "ok" and row["set"] != "canary"}
+    assert ran == {formula for formula in SALTS if held_out(formula)} != set()
+    refused = [record for record in found if record.status == "unsupported"]
+    assert all("was trained on this frame of mattersim-bench" in str(record.error) for record in refused)
+    assert result.run.counts.unsupported == len(refused) > 200
+    assert result.run.cost.force_calls == 253 - len(refused)
+    assert job.conditions()["trained_datasets"] == ["mattersim-bench"]

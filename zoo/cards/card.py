@@ -1,0 +1,411 @@
+"""Card: everything a person wrote down about one checkpoint; strict, frozen, cheap to read (no ase, no torch)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from zoo.cards import front_matter
+from zoo.cards.elements import SYMBOLS, expand
+from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
+from zoo.errors import CardError, ModeError, UnpinnedCheckpoint
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$", max_length=60)]
+RepositoryId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=193)
+]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f<>]*$")]
+Element = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
+Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+# Lengths stand beside the patterns: a bounded repetition takes long to compile, and `mlip-zoo list` should start soon.
+# A link is printable ASCII without quotes and angle brackets. Which host it leads to is its author's business, the
+# scheme is ours: a page shows these links.
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https://[!#-&(-;=?-~]+$", max_length=300)]
+# Loopback is for tests and for people who serve their own files.
+FileAddress = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:[0-9]+)?/)[!#-&(-;=?-~]+$",
+        max_length=500,
+    ),
+]
+
+
+class _Frozen(BaseModel):
+    # of these models only Card is ever validated by itself
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+
+
+def _relative(path: str) -> str:
+    parts = path.split("/")
+    if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise ValueError("must be a plain relative path, without '..'")
+    return path
+
+
+def _expanded(elements: object) -> object:
+    if isinstance(elements, str):
+        return expand(elements)
+    return tuple(elements) if isinstance(elements, list) else elements
+
+
+class HubSource(_Frozen):
+    """A file of a Hugging Face Hub repository at one commit."""
+
+    hub: RepositoryId
+    """`organisation/repository`."""
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+    """The full 40-digit commit: a branch or tag can move."""
+    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+    _plain = field_validator("file")(_relative)
+
+    def __str__(self) -> str:
+        return f"Hugging Face Hub {self.hub}@{self.revision[:10]}:{self.file}"
+
+
+class WheelSource(_Frozen):
+    """A file that ships inside a Python package."""
+
+    wheel: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*==[0-9][0-9A-Za-z.+!-]*$")]
+    """`distribution==version`, exact."""
+    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+    _plain = field_validator("file")(_relative)
+
+    def __str__(self) -> str:
+        return f"package {self.wheel}:{self.file}"
+
+
+class UrlSource(_Frozen):
+    """A file behind an address."""
+
+    url: FileAddress
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class BundledSource(_Frozen):
+    """A file that ships with this package, in `zoo/weights`: a model that we trained ourselves."""
+
+    bundled: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
+
+    def __str__(self) -> str:
+        return f"this package's own {self.bundled}"
+
+
+Source = HubSource | WheelSource | UrlSource | BundledSource
+
+
+class PinnedFile(_Frozen):
+    """Bytes, known by their hash, and where they can be had. The hash is the identity; the sources are hints."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(gt=0)]
+    sources: tuple[Source, ...] = ()
+
+
+class Safetensors(_Frozen):
+    """The checkpoint as `mlip-zoo convert` makes it: weights without code, and what builds the model around them."""
+
+    weights: PinnedFile
+    config: PinnedFile
+
+
+class HubFile(_Frozen):
+    """A file of a Hugging Face Hub repository, at whatever commit a branch or tag now has."""
+
+    hub: RepositoryId
+    revision: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "main"
+    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+    _plain = field_validator("file")(_relative)
+
+    def __str__(self) -> str:
+        at = "" if self.revision == "main" else f"@{self.revision}"
+        return f"Hugging Face Hub {self.hub}{at}:{self.file}"
+
+
+class WebPage(_Frozen):
+    """A page where people find the file: behind a form, or in a list."""
+
+    page: WebAddress
+
+    def __str__(self) -> str:
+        return f"somewhere on {self.page}"
+
+
+Place = HubFile | WheelSource | UrlSource | WebPage
+"""Where a checkpoint is, known by nothing but its address: what lies there can change any day."""
+
+
+class Checkpoint(_Frozen):
+    """One set of weights in the forms it exists in, or the place of one whose bytes nobody has pinned yet."""
+
+    upstream: PinnedFile | None = None
+    """The file that the authors published; opened only inside a worker."""
+    upstream_format: Literal["torch-pickle", "torch-package", "torchscript", "tensorflow-archive", "nqx"] | None = None
+    """All but `nqx`, a line of JSON and plain arrays, run code when they are opened."""
+    upstream_config: PinnedFile | dict[str, str | int | float | bool] | None = None
+    """The description of the architecture, where the authors' file holds tensors alone: another file of theirs, or,
+    where it stands in their code and nowhere else, the arguments themselves."""
+    safetensors: Safetensors | None = None
+    """What loading uses. Made from `upstream` on first use where no source has it."""
+    unpinned: Place | None = None
+    """Instead of the others: where the file is, until `mlip-zoo pin` brings revision and hash."""
+
+    @model_validator(mode="after")
+    def _some_form(self) -> Self:
+        pinned = self.upstream is not None or self.safetensors is not None
+        if pinned == (self.unpinned is not None):
+            raise ValueError("give upstream, safetensors, or both; or unpinned alone")
+        if self.unpinned is None and (self.upstream is None) != (self.upstream_format is None):
+            raise ValueError("upstream and upstream_format go together")
+        if self.upstream_config is not None and self.upstream is None:
+            raise ValueError("upstream_config describes an upstream file; there is none")
+        return self
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the bytes are known by their hash."""
+        return self.unpinned is None
+
+
+class Canary(_Frozen):
+    """A known answer for one distorted crystal, so that a model which loads but computes something else is noticed.
+
+    The figures come from the authors' own calculator, in the card's default mode. A
+    compound, never an element: a fault in how species are embedded leaves elements right.
+    """
+
+    crystal: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+    """A name in `zoo.example_crystals`."""
+    energy_ev_per_atom: float
+    max_force_ev_per_angstrom: float
+    pressure_gpa: float
+    """-trace(stress)/3."""
+
+
+class Licence(_Frozen):
+    code: Line | None = None
+    weights: Line | None = None
+
+
+class TrainingSet(_Frozen):
+    """An entry of training_sets.yaml."""
+
+    title: Line
+    structures: Annotated[int, Field(gt=0)] | None = None
+    theory: Line
+    theory_detail: Line
+    licence: Line | None = None
+    source: WebAddress
+    settings: Literal["mp", "matpes"] | None = None
+    """Whose DFT settings and pseudopotentials: total energies, and those of the elements, compare only within one.
+
+    `mp`: the Materials Project's PBE and PBE+U, which WBM and Alexandria share. `matpes`: no Hubbard U, and newer
+    pseudopotentials. None: others, or no one scale.
+    """
+    datasets: tuple[Name, ...] = ()
+    """Of `evaluation/datasets`, where it was made from them: all of their frames but those that
+    `evaluation.reference.holdout` holds out. No frame but those is scored for a model that was trained on it."""
+
+
+class Card(_Frozen):
+    """One checkpoint. The file's name is the card's name; everything measured lives in results, never here.
+
+    A card grows in three steps: *unpinned* (where the checkpoint is), *pinned* (its hash; it can be loaded), *verified*
+    (its canary: somebody has compared it with the authors' own calculator). Until it is verified, a fact that could
+    not be checked is None, never a guess; a verified card has them all.
+    """
+
+    name: Name
+    title: Line
+    family: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    """The adapter: `zoo/adapters/<family>.py`. There may be none yet; then the card can be read and not loaded."""
+    released: Date | None = None
+    parameters: Annotated[int, Field(gt=0)] | None = None
+    cutoff: Annotated[float, Field(gt=0)] | None = None
+    """Radius of one message-passing step, Å."""
+    elements: Annotated[tuple[Element, ...] | None, BeforeValidator(_expanded)] = None
+    """Chemical symbols the checkpoint was made for, written as ranges (`H-Bi, Ac-Pu`); others are `unsupported`."""
+    training_sets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """What the weights were last trained on; the level of theory follows from it."""
+    pretraining_sets: tuple[Name, ...] = ()
+    """What they had been trained on before, where that was something else."""
+    energies: Literal["dft", "mp2020-corrected"] | None = None
+    """What the energies stand for: raw DFT totals, or totals with the Materials Project 2020 corrections."""
+    forces: Annotated[tuple[Forces, ...], Field(min_length=1)]
+    """Force heads, the default first."""
+    rotation: Literal["exact", "learned"] | None = None
+    """Whether equivariance under proper rotations is built in. A claim: the harness measures it."""
+    inversion: Literal["exact", "learned"] | None = None
+    """The same for inversion, and so for reflections: a network may be built on SO(3) alone."""
+    cutoff_crossing: Literal["smooth", "jumps"] = "smooth"
+    """What the energy does when a neighbour crosses the cutoff. A network whose messages do not fade out there has
+    forces that are a gradient between its jumps alone. A claim: `mlip-zoo check` measures it."""
+    fidelities: dict[str, Name] = {}
+    """Levels of theory of a multi-fidelity checkpoint → the training set each one speaks for; the default first."""
+    dtypes: tuple[Dtype, ...] = ("float32", "float64")
+    runtimes: tuple[Runtime, ...] = ("eager",)
+    licence: Licence = Licence()
+    paper: WebAddress | None = None
+    """None where nothing has been published."""
+    code: WebAddress
+    checkpoint: Checkpoint
+    canary: Canary | None = None
+    superseded_by: Name | None = None
+    prose: str = ""
+    """The Markdown below the front matter."""
+
+    @field_validator("elements")
+    @classmethod
+    def _elements(cls, symbols: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if symbols is None:
+            return None
+        unknown = [symbol for symbol in symbols if symbol not in SYMBOLS]
+        if unknown:
+            raise ValueError(f"no such element: {', '.join(unknown)}")
+        if len(set(symbols)) != len(symbols):
+            raise ValueError("an element stands twice")
+        return symbols
+
+    @field_validator("training_sets", "pretraining_sets")
+    @classmethod
+    def _training_sets(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in training_sets()]
+        if unknown:
+            raise ValueError(f"not in training_sets.yaml: {', '.join(unknown)}")
+        return names
+
+    @model_validator(mode="after")
+    def _fidelities_are_trained(self) -> Card:
+        for fidelity, training_set in self.fidelities.items():
+            if training_set not in self.training_sets:
+                raise ValueError(f"fidelities.{fidelity}: {training_set!r} is not among training_sets")
+        return self
+
+    @model_validator(mode="after")
+    def _verified_is_complete(self) -> Card:
+        if not self.verified:
+            return self
+        if not self.checkpoint.pinned:
+            raise ValueError("a canary is of bytes that are known by their hash; this checkpoint is unpinned")
+        missing: list[tuple[str, ...]] = [(fact,) for fact in _FACTS if getattr(self, fact) is None]
+        missing += [("licence", part) for part in ("code", "weights") if getattr(self.licence, part) is None]
+        if missing:
+            raise ValidationError.from_exception_data(
+                self.name, [{"type": "missing", "loc": field, "input": None} for field in missing]
+            )
+        return self
+
+    @property
+    def verified(self) -> bool:
+        """Whether somebody has compared the checkpoint with its authors' own calculator."""
+        return self.canary is not None
+
+    def require_pinned(self) -> None:
+        """Raise UnpinnedCheckpoint, with the way out, when the checkpoint has no hash yet."""
+        if place := self.checkpoint.unpinned:
+            raise UnpinnedCheckpoint(
+                f"{self.name} has no pinned checkpoint yet, and only bytes that are known by their hash are loaded. It "
+                f"is {place}; 'mlip-zoo pin {self.name}' brings revision and hash."
+            )
+
+    @property
+    def default_mode(self) -> Mode:
+        return Mode(forces=self.forces[0], fidelity=next(iter(self.fidelities), None), dtype=self.dtypes[0])
+
+    @property
+    def constrained(self) -> bool | None:
+        """Whether the card claims both exact rotation and forces that are a gradient, whatever head is asked for.
+
+        None where that hangs on a rotation about which nothing is known.
+        """
+        if self.forces != ("conservative",):
+            return False
+        return None if self.rotation is None else self.rotation == "exact"
+
+    @property
+    def trained_datasets(self) -> frozenset[str]:
+        """Evaluation datasets whose frames, but for the held-out ones, went into the weights."""
+        sets = (training_sets()[name] for name in (*self.training_sets, *self.pretraining_sets))
+        return frozenset(name for found in sets for name in found.datasets)
+
+    def speaks_for(self, fidelity: str | None = None) -> tuple[str, ...]:
+        """The training sets that a mode's numbers stand for."""
+        return (self.fidelities[fidelity],) if fidelity else self.training_sets
+
+    def theory(self, fidelity: str | None = None) -> str:
+        """The level of theory that a mode's numbers stand for, from the training sets."""
+        return " + ".join(dict.fromkeys(training_sets()[name].theory for name in self.speaks_for(fidelity)))
+
+    def mode(self, text: str | None = None, **asked: str | None) -> Mode:
+        """The mode that `text` and keywords ask for, over this card's defaults.
+
+        Raises ModeError, naming what the checkpoint has, when it lacks what was asked for.
+        """
+        default = self.default_mode
+        parsed = Mode.parse(text).model_dump(exclude_unset=True) if text else {}
+        given = {key: value for key, value in asked.items() if value is not None}
+        for key in parsed.keys() & given.keys():
+            if parsed[key] != given[key]:
+                raise ModeError(f"{self.name}: '@{text}' says {parsed[key]!r} and {key}= says {given[key]!r}; keep one")
+        wanted = {**default.model_dump(), **parsed, **given}
+        has: dict[str, tuple[str, ...]] = {
+            "forces": self.forces,
+            "fidelity": tuple(self.fidelities),
+            "averaging": get_args(Averaging),
+            "dtype": self.dtypes,
+            "runtime": self.runtimes,
+        }
+        for key, options in has.items():
+            if wanted[key] is not None and wanted[key] not in options:
+                have = "; ".join(f"{k} {', '.join(v)}" for k, v in has.items() if v)
+                raise ModeError(f"{self.name} has no {key} {wanted[key]!r}. It has: {have}.")
+        return Mode(**wanted)
+
+
+_FACTS = ("parameters", "cutoff", "elements", "energies", "rotation", "inversion")
+"""What a verified card tells."""
+
+
+class TrainingSets(RootModel[dict[Name, TrainingSet]]):
+    """training_sets.yaml."""
+
+
+@cache
+def training_sets() -> dict[str, TrainingSet]:
+    """All training sets that cards may name."""
+    return front_matter.read_yaml(Path(__file__).with_name("training_sets.yaml"), TrainingSets).root
+
+
+def read_card(path: Path) -> Card:
+    """Read one card. Raises CardError with file, field and reason."""
+    return parse_card(path.read_text(encoding="utf-8"), name=path.stem, file=path.name)
+
+
+def parse_card(text: str, *, name: str, file: str) -> Card:
+    """Read a card from text; `name` is the file's stem and becomes the card's name."""
+    header, prose = front_matter.split(text, name=file)
+    if re.search(r"^name\s*:", header, re.MULTILINE):
+        raise CardError(f"{file}: name: no such field; a card's name is its file's name")
+    card = front_matter.parse_yaml(f"name: {name!r}\n{header}", Card, name=file, first_line=0)
+    return card.model_copy(update={"prose": prose})

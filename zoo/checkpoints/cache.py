@@ -1,0 +1,212 @@
+"""Checkpoints by hash: fetch, verify, keep. The SHA-256 is the identity; where the bytes come from is a hint.
+
+The cache (`MLIP_ZOO_CACHE`, or the user's cache folder):
+    blobs/<sha256>       verified files, read-only; hashed again every time one is handed out
+    partial/<sha256>/    a download under way; the next fetch goes on from what an interrupted one left
+    locks/<sha256>.lock  one fetch of a file at a time; the kernel frees the lock of a killed process
+
+Asked in this order: the cache, the mirrors (`MLIP_ZOO_MIRROR`; local, and the hash vouches for them), the card's
+sources as they stand. Another source is asked when one does not have the file, never when one has other bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from zoo import files
+from zoo.cards.card import PinnedFile, UrlSource
+from zoo.checkpoints.download import Progress, Unavailable
+from zoo.checkpoints.sources import Mirror, bring
+from zoo.errors import CheckpointError, CheckpointNotFound, ChecksumMismatch, OfflineError
+
+log = logging.getLogger(__name__)
+
+
+def cache_dir() -> Path:
+    """Where checkpoints are kept: `MLIP_ZOO_CACHE`, or `mlip-zoo` in the user's cache folder."""
+    import platformdirs
+
+    given = os.environ.get("MLIP_ZOO_CACHE")
+    return Path(given).expanduser().absolute() if given else platformdirs.user_cache_path("mlip-zoo", appauthor=False)
+
+
+def mirrors() -> tuple[Mirror, ...]:
+    """The folders that `MLIP_ZOO_MIRROR` names, separated like those of PATH."""
+    named = os.environ.get("MLIP_ZOO_MIRROR", "").split(os.pathsep)
+    return tuple(Mirror(Path(folder).expanduser().absolute()) for folder in named if folder)
+
+
+def offline() -> bool:
+    """Whether `MLIP_ZOO_OFFLINE` or `HF_HUB_OFFLINE` switches the network off."""
+    return _offline_by() is not None
+
+
+def fetch(file: PinnedFile, *, label: str, progress: Progress | None = None, command: str = "fetch") -> Path:
+    """The file's verified bytes, in the cache, read-only.
+
+    `label` is the card's name, and `command` the one that brings its files, for messages. Safe to call from many
+    threads and processes: one of them downloads.
+    Raises ChecksumMismatch, CheckpointNotFound or OfflineError; CheckpointError when the cache cannot be written.
+    """
+    report = progress or _silent
+    blob = _blob(file)
+    if not _sound(blob, file):
+        with _locked(file):
+            if not _sound(blob, file):  # nobody else has brought it while we waited for the lock
+                if blob.exists():
+                    log.warning("%s: %s in the cache has rotted; it is fetched again", label, _describe(file))
+                    blob.unlink()
+                _bring(file, label, report, command)
+    report(file.bytes, file.bytes)
+    return blob
+
+
+def cached(file: PinnedFile) -> Path | None:
+    """The file in the cache or in a mirror, if it is there and its hash is right; never asks a network."""
+    found = [_blob(file)]
+    for mirror in mirrors():
+        with contextlib.suppress(Unavailable):  # a question, not a demand: fetch tells what is wrong with a mirror
+            found.append(mirror.find(file.sha256))
+    return next((path for path in found if _sound(path, file)), None)
+
+
+def store(path: Path, file: PinnedFile) -> Path:
+    """Copy a file that was made here (a conversion) into the cache. Raises ChecksumMismatch when it is not `file`."""
+    _verify(path, file, label=path.name, origin=str(path))
+    blob = _blob(file)
+    with _locked(file):
+        if not _sound(blob, file):
+            with _partial(file) as partial:
+                _keep(Path(shutil.copyfile(path, partial / "made")), file, label=path.name, origin=f"a copy of {path}")
+    return blob
+
+
+def export(
+    file: PinnedFile, mirror: Path, *, label: str, progress: Progress | None = None, command: str = "fetch"
+) -> Path:
+    """Fetch the file and put it into a mirror folder, as `<mirror>/<sha256>`. Raises what `fetch` raises."""
+    blob = fetch(file, label=label, progress=progress, command=command)
+    target = mirror / file.sha256
+    if not _sound(target, file):
+        with files.whole(target) as temporary:
+            shutil.copyfile(blob, temporary)
+            _verify(temporary, file, label=label, origin=f"the copy in {mirror}")
+    return target
+
+
+def _bring(file: PinnedFile, label: str, progress: Progress, command: str) -> None:
+    """Ask the sources in their order, and keep what the first one that has the file brings."""
+    tried: list[str] = []
+    with _partial(file) as partial:
+        for source in (*mirrors(), *file.sources):
+            try:
+                candidate = bring(source, file, partial, progress, offline=offline())
+            except Unavailable as reason:
+                tried.append(f"  - {source}: {reason}")
+                continue
+            # A download by URL stops one byte past the pinned size.
+            cut = isinstance(source, UrlSource) and candidate.stat().st_size > file.bytes
+            _keep(candidate, file, label=label, origin=str(source), cut=cut)
+            return
+    asked = "\n".join(tried) or "  (the card names no source, and MLIP_ZOO_MIRROR no mirror)"
+    if switch := _offline_by():
+        raise OfflineError(
+            f"{label}: {_describe(file)} is not on this machine, and {switch} switches the network off.\n{asked}\n"
+            f"On a connected machine run 'mlip-zoo {command} {label} --mirror DIR', bring DIR here and set "
+            "MLIP_ZOO_MIRROR=DIR."
+        )
+    raise CheckpointNotFound(f"{label}: no source has {_describe(file)}:\n{asked}")
+
+
+def _keep(candidate: Path, file: PinnedFile, *, label: str, origin: str, cut: bool = False) -> None:
+    """Verify a file that lies in the cache's partial folder, and make it the blob."""
+    _verify(candidate, file, label=label, origin=origin, cut=cut)
+    blob = _blob(file)
+    with files.whole(blob) as temporary:
+        candidate.replace(temporary)
+    blob.chmod(0o444)
+
+
+def _verify(path: Path, file: PinnedFile, *, label: str, origin: str, cut: bool = False) -> None:
+    size, sha256 = path.stat().st_size, files.sha256(path)
+    if (size, sha256) != (file.bytes, file.sha256):
+        raise ChecksumMismatch(
+            f"{label}: {origin} gave other bytes than the card pins.\n"
+            f"  pinned: sha256 {file.sha256}, {file.bytes:,} bytes\n"
+            f"  came:   sha256 {sha256}, {size:,} bytes{' or more: reading stopped there' if cut else ''}\n"
+            "Nothing was kept and no other source was asked. If this source is damaged, or a proxy on the way changes "
+            "what it sends, mend or replace it. If the authors changed the file, it is another checkpoint: write a new "
+            "card for it and leave this one as it is."
+        )
+
+
+def _sound(path: Path, file: PinnedFile) -> bool:
+    return path.is_file() and path.stat().st_size == file.bytes and files.sha256(path) == file.sha256
+
+
+@contextlib.contextmanager
+def _partial(file: PinnedFile) -> Iterator[Path]:
+    """The folder for a file on its way; gone when the file is kept or its bytes were wrong.
+
+    When no source had it, or the process was interrupted, what is in it stays, and the next fetch goes on from there.
+    """
+    folder = cache_dir() / "partial" / file.sha256
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield folder
+    except ChecksumMismatch:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        if _blob(file).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # only if it is empty
+
+
+@contextlib.contextmanager
+def _locked(file: PinnedFile) -> Iterator[None]:
+    import filelock
+
+    folder = cache_dir() / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / f"{file.sha256}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            log.info("another process is fetching %s; waiting for it", _describe(file))
+            lock.acquire()
+    except OSError as error:
+        raise CheckpointError(
+            f"the cache {cache_dir()} cannot be written ({error.strerror}). Set MLIP_ZOO_CACHE to a folder that can."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _blob(file: PinnedFile) -> Path:
+    return cache_dir() / "blobs" / file.sha256
+
+
+def _describe(file: PinnedFile) -> str:
+    return f"sha256 {file.sha256} ({file.bytes:,} bytes)"
+
+
+def _offline_by() -> str | None:
+    """The variable that switches the network off, None when none does."""
+    for name in ("MLIP_ZOO_OFFLINE", "HF_HUB_OFFLINE"):
+        if os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"}:
+            return name
+    return None
+
+
+def _silent(done: int, total: int) -> None:
+    """Report nothing."""

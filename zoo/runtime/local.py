@@ -1,0 +1,51 @@
+"""A family's model in this very process, for those who run inside its environment and want no pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.errors import WorkerOutOfMemory, WorkerStartError
+from zoo.runtime import serving
+from zoo.runtime.request import Raw, Request
+
+
+class Local:
+    """The same answers as a Worker, without a process. Never opens a pickle: it takes the safetensors form only."""
+
+    def __init__(self, *, adapter: Path, files: Mapping[str, Path], mode: Mapping[str, str | None]) -> None:
+        if "upstream" in files:
+            raise WorkerStartError("an upstream checkpoint is opened only inside a worker; use isolated=True")
+        self.memory_gb: float | None = None
+        try:
+            self._served = serving.Served(adapter, dict(files), dict(mode))
+        except ImportError as error:
+            raise WorkerStartError(
+                f"{adapter.stem} cannot run in this process ({error}); leave isolated=None, and it gets its own "
+                "environment"
+            ) from error
+        self.info: dict[str, Any] = self._served.about()
+
+    def start(self) -> None:
+        """The model was loaded when this was made."""
+
+    def compute(self, request: Request) -> Raw:
+        """One batch through the model. Raises WorkerOutOfMemory when it does not fit."""
+        try:
+            header, arrays = self._served.compute(request.arrays())
+        except Exception as error:
+            if serving.is_out_of_memory(error):
+                serving.free_memory()
+                raise WorkerOutOfMemory(str(error)) from error
+            if len(request) > 1:
+                raise
+            return Raw.failed(request, f"{type(error).__name__}: {error}")
+        self.memory_gb = header["memory_gb"]
+        stresses: np.ndarray | None = arrays.get("stresses")
+        return Raw(arrays["energies"], arrays["forces"], stresses, header["errors"], header["seconds"])
+
+    def close(self) -> None:
+        """Nothing to end; the memory goes with the object."""

@@ -1,0 +1,251 @@
+"""The near end of the pipe: starts a family's worker, sends batches, survives its death."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import subprocess
+import threading
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from zoo.errors import ProtocolError, WorkerDied, WorkerError, WorkerOutOfMemory, WorkerStartError, WorkerTimeout
+from zoo.runtime import frames
+from zoo.runtime.request import Raw, Request
+
+log = logging.getLogger(__name__)
+
+WORKER = Path(__file__).with_name("worker.py")
+START_TIME_LIMIT = 600.0
+BATCH_TIME_LIMIT = 1800.0
+STDERR_LINES = 25
+
+# glibc gives every large batch's pages back and faults them in again, up to 5 ms per atom: keep them
+KEEP_PAGES = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "99999999999",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+# NPROC is JAX's word for it
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC")
+_PIPE_BYTES = 1 << 20
+_F_SETPIPE_SZ = 1031
+
+
+class Worker:
+    """One worker process that is there when it is needed.
+
+    It starts on the first call (or `start`), is restarted after it died, and ends with `close`, with this object, or
+    with this process, whichever comes first.
+    """
+
+    def __init__(
+        self,
+        *,
+        python: Path,
+        adapter: Path,
+        files: Mapping[str, Path],
+        mode: Mapping[str, str | None],
+        threads: int | None = None,
+        batch_time_limit: float = BATCH_TIME_LIMIT,
+        start_time_limit: float = START_TIME_LIMIT,
+    ) -> None:
+        self.python = python
+        self.adapter = adapter
+        self.files = {role: str(path) for role, path in files.items()}
+        self.mode = dict(mode)
+        self.threads = threads
+        self.batch_time_limit = batch_time_limit
+        self.start_time_limit = start_time_limit
+        self.info: dict[str, Any] = {}
+        self.memory_gb: float | None = None
+        self._process: _Process | None = None
+        self._lock = threading.RLock()
+
+    def start(self) -> None:
+        """Start the process and load the model, when that has not been done.
+
+        Raises WorkerStartError with the adapter's error, WorkerDied or WorkerTimeout.
+        """
+        with self._lock:
+            if self._process is not None:
+                return
+            self._process = _Process([str(self.python), "-I", str(WORKER)], environment=self._environment())
+            header = {"op": "load", "adapter": str(self.adapter), "files": self.files, "mode": self.mode}
+            reply, _ = self._exchange(header, {}, self.start_time_limit)
+            if reply["op"] != "ready":
+                self.close()
+                raise WorkerStartError(f"{self.adapter.stem} could not load the model: {_told(reply)}")
+            self.info = reply
+
+    def compute(self, request: Request) -> Raw:
+        """One batch through the model, as it is.
+
+        A structure that the model cannot do is an entry of `errors`. Raises WorkerOutOfMemory when the batch does not
+        fit, WorkerDied when the process ended twice in a row on it, WorkerTimeout, WorkerError.
+        """
+        with self._lock:
+            try:
+                reply, arrays = self._compute(request)
+            except WorkerDied as death:
+                log.warning("%s\nStarting it again.", death)
+                reply, arrays = self._compute(request)
+            if reply["op"] == "memory":
+                raise WorkerOutOfMemory(f"{len(request)} structures, {request.n_atoms.sum()} atoms: {reply['error']}")
+            if reply["op"] != "done":
+                if len(request) == 1:
+                    return Raw.failed(request, reply["error"])
+                raise WorkerError(_told(reply))
+            self.memory_gb = reply["memory_gb"]
+            return Raw(
+                arrays["energies"], arrays["forces"], arrays.get("stresses"), reply["errors"], float(reply["seconds"])
+            )
+
+    def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """The model's tensors by name and its configuration."""
+        with self._lock:
+            self.start()
+            reply, arrays = self._exchange({"op": "export"}, {}, self.start_time_limit)
+            if reply["op"] != "done":
+                raise WorkerError(_told(reply))
+            return arrays, reply["config"]
+
+    def close(self) -> None:
+        """End the process. Calling it twice is fine; a later call starts a new one."""
+        with self._lock:
+            process, self._process = self._process, None
+            if process is not None:
+                process.stop()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # at interpreter exit anything may be gone already
+            self.close()
+
+    def _compute(self, request: Request) -> tuple[frames.Header, frames.Arrays]:
+        self.start()
+        return self._exchange({"op": "compute"}, request.arrays(), self.batch_time_limit)
+
+    def _exchange(
+        self, header: frames.Header, arrays: frames.Arrays, time_limit: float
+    ) -> tuple[frames.Header, frames.Arrays]:
+        process = self._process
+        assert process is not None
+        try:
+            frames.write(process.to, header, arrays)
+            return frames.read(process.back, time.monotonic() + time_limit)
+        except frames.Late:
+            self._process = None
+            process.kill()
+            raise WorkerTimeout(
+                f"the {self.adapter.stem} worker did not answer within {time_limit:g} s and was stopped"
+                f"{process.last_words()}"
+            ) from None
+        except (frames.Closed, BrokenPipeError):
+            self._process = None
+            raise WorkerDied(f"the {self.adapter.stem} worker died ({process.end()}){process.last_words()}") from None
+        except frames.NotAFrame as error:
+            self._process = None
+            process.kill()
+            raise ProtocolError(f"the {self.adapter.stem} worker: {error}{process.last_words()}") from None
+        except BaseException:  # Ctrl-C in mid-exchange: the pipe is out of step, so this process is of no more use
+            self._process = None
+            process.kill()
+            raise
+
+    def _environment(self) -> dict[str, str]:
+        # what speaks of the host's own environment would only mislead another one
+        mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA", "MPL"))}
+        threads = dict.fromkeys(THREADS, str(self.threads)) if self.threads else {}
+        return {**mine, **KEEP_PAGES, **threads}
+
+
+class _Process:
+    """A child with a pipe each way, whose stderr is kept for its obituary."""
+
+    def __init__(self, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
+        self._popen = subprocess.Popen(  # our own worker file in an environment that we built
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=dict(environment),
+            start_new_session=True,  # Ctrl-C in a terminal is the host's to handle
+        )
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        assert self._popen.stderr is not None
+        self.to = self._popen.stdin.fileno()
+        self.back = self._popen.stdout.fileno()
+        for fd in (self.to, self.back):
+            with contextlib.suppress(OSError):  # only Linux can, and only up to a limit; it is a matter of speed
+                fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE_BYTES)
+        self._lines: collections.deque[str] = collections.deque(maxlen=STDERR_LINES)
+        self._reader = threading.Thread(target=_drain, args=(self._popen.stderr, self._lines), daemon=True)
+        self._reader.start()
+        _running.add(self)
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            frames.write(self.to, {"op": "stop"})
+        try:
+            self._popen.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._close()
+
+    def kill(self) -> None:
+        self._popen.kill()
+        self._popen.wait()
+        self._close()
+
+    def end(self) -> str:
+        """How it ended: `exit 1`, `signal SIGKILL`."""
+        try:
+            code = self._popen.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "closed its pipe"
+        self._close()
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+
+    def last_words(self) -> str:
+        self._reader.join(1)
+        return "; its last words:\n  " + "\n  ".join(self._lines) if self._lines else ""
+
+    def _close(self) -> None:
+        _running.discard(self)
+        self._reader.join(1)
+        for stream in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
+_running: weakref.WeakSet[_Process] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for process in list(_running):
+        process.stop()
+
+
+def _drain(stream: IO[bytes], lines: collections.deque[str]) -> None:
+    with contextlib.suppress(ValueError, OSError):  # the stream is closed under us when the process is stopped
+        for line in stream:
+            lines.append(line.decode("utf-8", "replace").rstrip()[:500])
+
+
+def _told(reply: Mapping[str, Any]) -> str:
+    return f"{reply['error']}\n{reply.get('trace', '')}".rstrip()
