@@ -15,11 +15,11 @@ import evaluation.cli
 import zoo.cli
 from evaluation.errors import EvaluationError
 from leaderboard.errors import LeaderboardError, MissingExtra, NoResults, SiteError
-from leaderboard.plain import plain
+from leaderboard.formatting import plain
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
-    from leaderboard.collect import Collection, Entry
+    from leaderboard.ranking.collect import Collection, Entry
 
 app = typer.Typer(
     name="mlip-zoo",
@@ -74,8 +74,8 @@ def board(
 ) -> None:
     """Print the leaderboard."""
     with _extra():
-        from leaderboard.board import boards
-        from leaderboard.export import to_json
+        from leaderboard.ranking.board import boards
+        from leaderboard.ranking.export import to_json
 
         collection = _collect(results, task)
         found = boards(collection.entries)
@@ -84,7 +84,7 @@ def board(
         elif found:
             from rich.console import Console
 
-            from leaderboard.terminal import show
+            from leaderboard.terminal.board import show
 
             show(found, collection.folders, Console(highlight=False))
     _end(collection.faults)
@@ -107,7 +107,7 @@ def pictures(
     wanted = {index.entry_name(*index.resolve(name)) for name in names or ()}
     inner = results / "results"
     with _extra():
-        from leaderboard import pictures as sheets
+        from leaderboard.site import sample_sheet as sheets
 
         collection = _collect([inner if inner.is_dir() else results], task)
         entries = [entry for entry in collection.entries if not wanted or entry.name in wanted]
@@ -133,7 +133,7 @@ def diff(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show which scores differ between two sets of results, and by how much against their intervals."""
-    from leaderboard.diff import as_json, compare, show
+    from leaderboard.ranking.diff import as_json, compare, show
     from zoo.files import json_text
 
     found = compare(old, new)
@@ -156,12 +156,12 @@ def report(
     ] = None,
 ) -> None:
     """Show one entry: its claims confirmed, refuted or untested, its scores, its costs."""
-    from leaderboard.collect import default_folders
+    from leaderboard.ranking.collect import default_folders
 
     if out and not html:
         raise typer.BadParameter("--out is the file of the page; give --html as well", param_hint="--out")
     with _extra():
-        from leaderboard import report as reports
+        from leaderboard.site import report as reports
         from zoo.files import write_text
 
         found = reports.report(name, results or default_folders())
@@ -172,7 +172,7 @@ def report(
         else:
             from rich.console import Console
 
-            from leaderboard.report_terminal import show
+            from leaderboard.terminal.report import show
 
             show(found, Console(highlight=False))
     _end(found.faults)
@@ -216,7 +216,7 @@ def site_build(
 ) -> None:
     """Write the board, a page per model and the data as static pages."""
     with _extra():
-        from leaderboard.site import build
+        from leaderboard.site.build import build
 
         faults = build(_collect(results, None), out)
     typer.echo(f"{out / 'index.html'} written; 'mlip-zoo site serve --out {out}' shows it.")
@@ -229,7 +229,7 @@ def site_serve(
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 8000,
 ) -> None:
     """Show the site in a browser on this machine, and to nobody else."""
-    from leaderboard.serve import server
+    from leaderboard.site.server import server
 
     if not (out / "index.html").is_file():
         raise SiteError(f"{out} holds no site; 'mlip-zoo site build --out {out}' writes one")
@@ -240,7 +240,7 @@ def site_serve(
 
 
 def _collect(results: list[Path] | None, task: str | None) -> Collection:
-    from leaderboard.collect import collect, default_folders
+    from leaderboard.ranking.collect import collect, default_folders
 
     return collect(results or default_folders(), task=task)
 

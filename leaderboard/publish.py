@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from evaluation.result import Result
 from evaluation.task import load as load_task
-from leaderboard.digits import NOTHING, decimals, figure, interval
 from leaderboard.errors import PublishError
+from leaderboard.formatting import NOTHING, decimals, figure, interval
 from zoo.cards.card import Card, HubSource
 from zoo.checkpoints.convert import CONFIG, WEIGHTS, prepare
 from zoo.files import json_text

@@ -9,7 +9,7 @@ from evaluation.metric import Metric
 from evaluation.metrics.constraints import DETECTORS, Detector, Verdict, verdicts
 from evaluation.record import Record
 from evaluation.tasks.constraints import TASK
-from leaderboard.views import Check, Column, Datasets, Judgement, Panel, Spec
+from leaderboard.views.base import Check, Column, Datasets, Judgement, Panel, Spec
 
 if TYPE_CHECKING:
     from zoo.cards.card import Card

@@ -9,8 +9,8 @@ import numpy as np
 
 from evaluation.record import Record
 from evaluation.tasks.descent import OPTIMIZERS, TASK, conservative, descents, energies_of
-from leaderboard.digits import figure
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _POINTS = 60
 """Of a line at most: the start, the end, and steps between them."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from evaluation.record import Record
 from evaluation.tasks.diatomics import curve, reference_curve
-from leaderboard.digits import figure
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _HIGHEST, _LOWEST = 5.0, -15.0
 """Energies outside, eV relative to the far end, are the wall: a picture of it would hide the well."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from evaluation.metric import SEED
 from evaluation.record import Record
-from leaderboard.digits import figure
-from leaderboard.parity import parity
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.charts.parity import parity
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _POINTS = 1000
 """Crystals drawn: a fixed random draw."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from evaluation.record import Record
 from evaluation.tasks.eos import curve, model_curve, reference_curve
-from leaderboard.digits import figure
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _POINTS_OF_LINE = 25
 

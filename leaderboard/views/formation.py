@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from evaluation.record import Record
-from leaderboard.digits import figure
-from leaderboard.parity import parity
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.charts.parity import parity
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _MARGIN = 0.5
 """eV/atom: the panel reaches so far beyond DFT's own values."""

@@ -10,9 +10,9 @@ import numpy as np
 from evaluation.record import Record
 from evaluation.reference.phonondb import STRUCTURES, references
 from evaluation.tasks.kappa import TASK, modes_of
-from leaderboard.digits import figure
-from leaderboard.parity import parity
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.charts.parity import parity
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _MARGIN = 1.3
 """The diagonal reaches so much further than the outermost solids."""

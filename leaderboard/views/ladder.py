@@ -8,8 +8,8 @@ from typing import cast
 from evaluation.metrics.ladder import Means, column, front, means
 from evaluation.record import Record
 from evaluation.tasks.ladder import LABELS
-from leaderboard.digits import figure
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 Row = Mapping[str, object]
 

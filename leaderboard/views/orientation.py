@@ -11,8 +11,8 @@ from evaluation.metrics.orientation import optical
 from evaluation.metrics.phonon import gamma
 from evaluation.record import Record
 from evaluation.tasks.orientation import TASK
-from leaderboard.digits import figure
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _DECIMALS = 3
 """THz: of what is drawn."""

@@ -11,8 +11,8 @@ import numpy as np
 from evaluation.metrics.phonon import dos
 from evaluation.record import Record
 from evaluation.tasks.phonons import primitive_cell, reference, spectrum
-from leaderboard.digits import figure
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 if TYPE_CHECKING:
     from evaluation.reference.phonondb import Spectrum

@@ -10,8 +10,8 @@ import numpy as np
 from evaluation.outputs.relaxation import forces
 from evaluation.record import Record
 from evaluation.tasks.relaxation import TASK, symmetry_column
-from leaderboard.digits import figure
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.formatting import figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _POINTS = 60
 """Of a line at most: the start, the end, and steps between them."""

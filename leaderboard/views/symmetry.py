@@ -7,8 +7,8 @@ from typing import cast
 
 from evaluation.record import Record
 from evaluation.tasks.symmetry import TASK, kept_column
-from leaderboard.digits import NOTHING, figure
-from leaderboard.views import Column, Datasets, Panel, Spec
+from leaderboard.formatting import NOTHING, figure
+from leaderboard.views.base import Column, Datasets, Panel, Spec
 
 _WAYS = {"own": "free", "other": "other_free", "fixed": "fixed"}
 """Data set of the survival curves → the relaxation in the table."""

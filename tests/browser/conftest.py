@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from leaderboard import report as reports
-from leaderboard.collect import PUBLISHED, collect
-from leaderboard.serve import server
-from leaderboard.site import build
+from leaderboard.ranking.collect import PUBLISHED, collect
+from leaderboard.site import report as reports
+from leaderboard.site.build import build
+from leaderboard.site.server import server
 from tests.leaderboard.curves import curves
 from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result
 from zoo.files import write_json, write_text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard.collect import Collection, collect
+from leaderboard.ranking.collect import Collection, collect
 from tests.leaderboard.specimens import MODELS, write_card, write_result
 
 

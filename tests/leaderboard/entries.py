@@ -9,7 +9,7 @@ from evaluation import task as tasks
 from evaluation.metric import Score
 from evaluation.record import Record
 from evaluation.subset import Subset
-from leaderboard.collect import Entry
+from leaderboard.ranking.collect import Entry
 from tests import toy
 from tests.leaderboard.specimens import MODELS, result
 from zoo.cards.mode import Mode

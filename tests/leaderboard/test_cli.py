@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import leaderboard.cards
 import leaderboard.cli
-import leaderboard.site
+import leaderboard.site.build
+import leaderboard.site.markdown
 from evaluation.errors import EvaluationError
 from leaderboard.errors import LeaderboardError, MissingExtra, NoResults, SiteError
-from leaderboard.serve import server
+from leaderboard.site.server import server
 from tests.leaderboard.specimens import MODELS, write_result
 from zoo.errors import ZooError
 
@@ -53,7 +53,7 @@ def test_a_narrow_terminal_loses_columns_and_says_which(results: Path, width: in
 
 
 def test_local_results_are_found_and_win(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaderboard.collect.PUBLISHED", results)
+    monkeypatch.setattr("leaderboard.ranking.collect.PUBLISHED", results)
     monkeypatch.chdir(tmp_path)
     write_result(Path("mlip-zoo-runs/results"), "chgnet-0.3.0", MODELS["chgnet-0.3.0"])
     rows = json.loads(run("board", "--json").output)["rows"]
@@ -136,8 +136,8 @@ def test_a_missing_extra_is_named(package: str, results: Path, tmp_path: Path, m
     for module in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
-    leaderboard.site._vega.cache_clear()
-    leaderboard.cards._markdown.cache_clear()
+    leaderboard.site.build._vega.cache_clear()
+    leaderboard.site.markdown._markdown.cache_clear()
     missing = run("site", "build", "--results", results, "--out", tmp_path / "site").exception
     assert isinstance(missing, MissingExtra)
     assert "pip install 'mlip-zoo[leaderboard]'" in str(missing)

@@ -9,7 +9,7 @@ import pytest
 from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable
 from evaluation.harness.store import read_records
-from leaderboard.collect import PUBLISHED
+from leaderboard.ranking.collect import PUBLISHED
 
 # SRME of SevenNet-0 (11Jul2024): models/SevenNet/metrics.txt of github.com/MPA2suite/k_SRME at 1f85388
 THEIRS = {

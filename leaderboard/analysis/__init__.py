@@ -1,0 +1,1 @@
+"""Analysis: what results say together, computed before any page is drawn."""

@@ -1,0 +1,84 @@
+"""Constraint card: what one entry's card claims of symmetry and conservation, and what was measured of it, graded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from evaluation import task as tasks
+from evaluation.subset import SUBSETS
+from evaluation.task import Row, Task
+from leaderboard import views
+from leaderboard.ranking.collect import Entry
+from leaderboard.views.base import Check, Judgement, Judges
+from zoo.cards import index
+from zoo.cards.card import Card
+from zoo.cards.mode import Mode
+
+
+@dataclass(frozen=True)
+class ConstraintCard:
+    """One entry before one task that judges claims."""
+
+    entry: str
+    """`card@mode`"""
+    task: Task
+    reason: str | None
+    """Why nothing is tested."""
+    measured: str | None
+    """On what, in words; None where nothing is tested."""
+    judgements: tuple[Judgement, ...]
+    ungraded: tuple[Check, ...]
+    """Figures without a threshold; empty where nothing is tested."""
+    judging: str
+    """How the judgements are read."""
+
+
+def constraint_cards(card: Card, mode: Mode, entries: Sequence[Entry]) -> list[ConstraintCard]:
+    """One for each task whose view judges claims, by name; `entries` are those of one board or of all.
+
+    Where an entry ran several subsets the largest counts; what was made with another protocol, dataset or checkpoint
+    than today's tests nothing.
+    """
+    name = index.entry_name(card, mode)
+    mine = [entry for entry in entries if entry.name == name]
+    return [_card(card, mode, mine, task=task, view=view) for task, view in _judges()]
+
+
+def _judges() -> Iterator[tuple[Task, Judges]]:
+    for name in tasks.names():
+        view = views.view(name)
+        if isinstance(view, Judges):
+            yield tasks.load(name), view
+
+
+def _card(card: Card, mode: Mode, entries: Sequence[Entry], *, task: Task, view: Judges) -> ConstraintCard:
+    name = index.entry_name(card, mode)
+    ran = [entry for entry in entries if entry.task.name == task.name]
+    fresh = [entry for entry in ran if entry.rows and not entry.stale]
+    best = max(fresh, key=lambda entry: SUBSETS.index(entry.result.run.subset), default=None)
+    rows: Sequence[Row] = best.rows if best else ()
+    return ConstraintCard(
+        entry=name,
+        task=task,
+        reason=None if best else _reason(name, task, ran),
+        measured=_measured(best) if best else None,
+        judgements=tuple(view.judgements(rows, card, mode)),
+        ungraded=tuple(view.ungraded(rows)) if best else (),
+        judging=view.judging,
+    )
+
+
+def _reason(name: str, task: Task, ran: Sequence[Entry]) -> str:
+    again = f"'mlip-zoo evaluate {name} --task {task.name}' measures it"
+    for entry in ran:
+        if entry.stale:
+            return f"its result was made with another {' and '.join(entry.stale)} than today's; {again}"
+        if entry.caveat:
+            return entry.caveat
+    return f"no result; {again}"
+
+
+def _measured(entry: Entry) -> str:
+    run = entry.result.run
+    return f"{run.counts.ok} of {run.counts.total} crystals ({run.subset} subset), {entry.mode.dtype}, on {run.device}"

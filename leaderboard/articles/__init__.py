@@ -1,0 +1,18 @@
+"""Essays: pages on what the results say together. A file here is a page; it offers `essay(evidence) -> Essay`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+from leaderboard.articles.article import Essay
+from leaderboard.articles.evidence import Evidence
+
+Make = Callable[[Evidence], Essay]
+
+
+def found() -> list[Make]:
+    """Makers of all essays, by file name."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("*_page.py"))
+    return [importlib.import_module(f"{__name__}.{name}").essay for name in names]

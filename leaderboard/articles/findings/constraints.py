@@ -1,0 +1,102 @@
+"""Claimed: what cards say of symmetry and conservation, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from leaderboard import views
+from leaderboard.analysis.violation_error import VIOLATIONS
+from leaderboard.articles.article import Part
+from leaderboard.articles.evidence import Evidence
+from leaderboard.charts.entry_plots import CAPTION, by_entry
+from leaderboard.formatting import short
+from leaderboard.ranking.board import widest
+from leaderboard.views.base import Judges
+
+if TYPE_CHECKING:
+    from leaderboard.ranking.collect import Entry
+    from leaderboard.views.base import Judgement
+
+Judged = Sequence[tuple["Entry", "Judgement"]]
+
+
+def claimed(evidence: Evidence) -> list[Part]:
+    """Claims of all entries that were measured, by kind."""
+    board = widest(evidence.of(VIOLATIONS))
+    view = views.view(VIOLATIONS)
+    if board is None or not isinstance(view, Judges):
+        return []
+    entries = [place.entry for place in board.places if place.entry.rows]
+    of: dict[str, list[tuple[Entry, Judgement]]] = {}
+    for entry in entries:
+        for judgement in view.judgements(entry.rows, entry.card, entry.mode):
+            of.setdefault(judgement.name, []).append((entry, judgement))
+    if not of:
+        return []
+    checkpoints = len({entry.card.name for entry in entries})
+    said = [
+        f"{len(entries)} entries of {checkpoints} checkpoints were measured, at up to {board.samples} crystals each.",
+        *_told(of["conservative"], "forces that are the gradient of the energy"),
+        *_sizes(entries),
+        *_told(of["rotation"], "answers that turn exactly with the crystal"),
+        *_learned(entries, "rotation"),
+        *_told(of["inversion"], "answers that are mirrored exactly with the crystal"),
+        *_learned(entries, "inversion"),
+    ]
+    lambdas, turns = _values(entries, "lambda"), _values(entries, "rotation_force")
+    pictures = [
+        by_entry(f"claimed/{name}", values, title, axis=title)
+        for name, values, title in (
+            ("lambda", lambdas, "λ of the forces"),
+            ("rotation", turns, "rotation error of the forces (meV/Å)"),
+        )
+        if values
+    ]
+    return [Part("What cards claim, and what was found", said, pictures, CAPTION, wide=True)]
+
+
+def _told(judged: Judged, what: str) -> list[str]:
+    claiming = [(entry, judgement) for entry, judgement in judged if judgement.claimed]
+    tested = [(entry, judgement) for entry, judgement in claiming if judgement.status != "untested"]
+    if not tested:
+        return []
+    refuted = [_named(entry, judgement) for entry, judgement in tested if judgement.status == "refuted"]
+    right = len(tested) - len(refuted)
+    told = f"{len(tested)} claim {what}: {right} {'is' if right == 1 else 'are'} confirmed"
+    return [f"{told}, refuted {'is' if len(refuted) == 1 else 'are'} {', '.join(refuted)}." if refuted else f"{told}."]
+
+
+def _named(entry: Entry, judgement: Judgement) -> str:
+    """With what its card says that may explain it: this task does not take jumps and gradients apart."""
+    jumps = judgement.name == "conservative" and entry.card.cutoff_crossing == "jumps"
+    return f"{entry.name} (by its card the energy jumps at the cutoff)" if jumps else entry.name
+
+
+def _sizes(entries: Sequence[Entry]) -> list[str]:
+    parts = []
+    for dtype, words in (("float64", "in double precision"), ("float32", "in single precision")):
+        mine = [entry for entry in entries if (entry.mode.forces, entry.mode.dtype) == ("conservative", dtype)]
+        if values := [value for _, value in _values(mine, "lambda")]:
+            parts.append(f"at most {short(max(values))} {words}")
+    direct = [value for _, value in _values([e for e in entries if e.mode.forces == "direct"], "lambda")]
+    if not parts:
+        return []
+    told = f"λ of gradients is {' and '.join(parts)} (means over crystals)"
+    return [f"{told}; of direct heads it is {short(min(direct))} or more." if direct else f"{told}."]
+
+
+def _learned(entries: Sequence[Entry], claim: str) -> list[str]:
+    """How far forces are off where an operation was learned from data; once for each head of a checkpoint."""
+    plain = [entry for entry in entries if (entry.mode.averaging, entry.mode.dtype) == ("none", "float32")]
+    learned = [entry for entry in plain if getattr(entry.card, claim) == "learned"]
+    values = sorted(_values(learned, f"{claim}_force"), key=lambda each: each[1])
+    if not values:
+        return []
+    told = ", ".join(f"{short(value)} meV/Å with {entry.name}" for entry, value in values)
+    return [f"Where {claim} was learned from data, forces are off by {told}."]
+
+
+def _values(entries: Sequence[Entry], metric: str) -> list[tuple[Entry, float]]:
+    found = [(entry, entry.result.scores[metric].value) for entry in entries]
+    return [(entry, value) for entry, value in found if value is not None]

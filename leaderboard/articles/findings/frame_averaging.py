@@ -1,0 +1,122 @@
+"""Averaging: what averaging over orientations does to a task's figure, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import mean
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from evaluation.metric import Metric, bootstrap_interval
+from leaderboard.analysis.violation_error import VIOLATIONS
+from leaderboard.articles.article import Part, Table
+from leaderboard.articles.evidence import Evidence
+from leaderboard.articles.findings.pairs import common
+from leaderboard.formatting import interval, short
+
+if TYPE_CHECKING:
+    from evaluation.task import Task
+    from leaderboard.ranking.collect import Entry
+
+
+def averaging(evidence: Evidence) -> list[Part]:
+    """What averaging over orientations does to a task's figure, and what it costs."""
+    compared = list(_averaged(evidence))
+    if not compared:
+        return []
+    return [
+        Part(
+            title="What averaging over orientations buys, and costs",
+            sentences=[_said(each) for each in compared],
+            table=Table(
+                label="Averaged against not averaged, on the samples that both have",
+                columns=("Entry", "Task", "figure", "samples", "alone", "averaged", "change", "95 % interval", "cost"),
+                rows=[_row(each) for each in compared],
+                texts=3,
+            ),
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class _Compared:
+    alone: Entry
+    averaged: Entry
+    metric: Metric
+    n: int
+    before: float
+    after: float
+    low: float | None
+    high: float | None
+    """Interval of after - before, over samples."""
+
+    @property
+    def cost(self) -> float | None:
+        """µs/atom of the averaged entry over that of the other one."""
+        dear = self.averaged.result.run.cost.microseconds_per_atom
+        cheap = self.alone.result.run.cost.microseconds_per_atom
+        return dear / cheap if dear and cheap else None
+
+    @property
+    def settled(self) -> bool:
+        return self.low is not None and self.high is not None and self.low * self.high > 0
+
+    @property
+    def better(self) -> bool:
+        return (self.after < self.before) == (self.metric.better == "lower")
+
+
+def _metric(task: Task) -> Metric:
+    """The one that ranks the task; of constraints the one that averaging over orientations is there to mend."""
+    wanted = "rotation_force" if task.name == VIOLATIONS else task.metrics[0].name
+    return next(metric for metric in task.metrics if metric.name == wanted)
+
+
+def _averaged(evidence: Evidence) -> Iterator[_Compared]:
+    """Pairs of entries that differ in averaging alone."""
+    fresh = {(entry.task.name, entry.name): entry for entry in evidence.entries if not entry.stale and entry.rows}
+    for averaged in fresh.values():
+        if averaged.mode.averaging == "none":
+            continue
+        mode = averaged.mode.model_copy(update={"averaging": "none"})
+        alone = fresh.get((averaged.task.name, f"{averaged.card.name}@{mode}"))
+        if alone is None:
+            continue
+        metric = _metric(averaged.task)
+        values = [(a[metric.name], b[metric.name]) for a, b in common(alone, averaged)]
+        both = [(cast(float, a), cast(float, b)) for a, b in values if a is not None and b is not None]
+        if not both:
+            continue
+        change = np.array([b - a for a, b in both])
+        low, high = bootstrap_interval(change)
+        before, after = (mean(each) for each in zip(*both, strict=True))
+        yield _Compared(alone, averaged, metric, len(both), before, after, low, high)
+
+
+def _said(each: _Compared) -> str:
+    cost = f", at {short(each.cost)} times the cost" if each.cost else ""
+    numbers = f"from {short(each.before, 3)} to {short(each.after, 3)} {each.metric.unit}".rstrip()
+    verdict = "a gain" if each.better else "a loss"
+    if not each.settled:
+        verdict = "a difference that these samples do not settle"
+    return (
+        f"{each.averaged.name}, {each.averaged.task.title.lower()}: {each.metric.label} goes {numbers} on {each.n} "
+        f"{'sample' if each.n == 1 else 'samples'}, {verdict}{cost}."
+    )
+
+
+def _row(each: _Compared) -> tuple[str, ...]:
+    unit = f", {each.metric.unit}" if each.metric.unit else ""
+    return (
+        each.averaged.name,
+        each.averaged.task.title,
+        f"{each.metric.label}{unit}",
+        str(each.n),
+        short(each.before, 3),
+        short(each.after, 3),
+        short(each.after - each.before),
+        interval(each.low, each.high, 3),
+        f"× {short(each.cost)}" if each.cost else "–",
+    )

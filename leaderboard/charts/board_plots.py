@@ -1,0 +1,94 @@
+"""Figures: pictures of a board, as Vega-Lite specifications.
+
+No colour stands in them: the page gives its own to both of its themes (`static/charts.js`).
+"""
+
+from __future__ import annotations
+
+from evaluation.metric import Metric
+from leaderboard.charts.log_axis import log_axis
+from leaderboard.formatting import figure, interval
+from leaderboard.ranking.board import Board, Place
+from leaderboard.views.base import Spec
+
+ROW_HEIGHT = 28
+"""Pixels between two entries."""
+SPAN = 1e3
+"""Values farther apart than this factor take a logarithmic axis."""
+
+
+def dot_plot(board: Board) -> Spec | None:
+    """Every ranked entry's value with its 95 % interval, the best on top; None when there is nothing to compare."""
+    import altair as alt
+
+    metric = board.metric
+    drawn = [place for place in board.places if place.rank]
+    if len(drawn) < 2:
+        return None
+    rows = _rows(drawn, metric, board.decimals(metric))
+    theories = ["reference's", "another"]
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        alt.Y("entry:N").sort(None).title(None).axis(labelLimit=240, ticks=False, domain=False, grid=False),
+        alt.Color("theory:N").scale(domain=theories).legend(None),
+    )
+    sizes = [place.score(metric).value for place in drawn] + [place.score(metric).low for place in drawn]
+    spread = [size for size in sizes if size is not None]
+    logarithmic = min(spread) > 0 and max(spread) > SPAN * min(spread)
+    scale = alt.Scale(type="log", nice=False, padding=8) if logarithmic else alt.Scale(zero=metric.best == 0)
+    axis = log_axis(spread) if logarithmic else alt.Axis(tickCount=6)
+    whiskers = base.transform_filter("datum.low != null").mark_rule(strokeWidth=2, opacity=0.55)
+    dots = base.mark_point(filled=True, size=90, opacity=1)
+    chart = alt.layer(
+        whiskers.encode(alt.X("low:Q").scale(scale).title(axis_title(metric)).axis(axis), alt.X2("high:Q")),
+        dots.encode(
+            alt.X("value:Q"),
+            alt.Shape("theory:N").scale(domain=theories, range=["circle", "diamond"]).legend(None),
+            tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in _TOOLTIP],
+        ),
+    ).properties(width="container", height=ROW_HEIGHT * len(rows))
+    spec: Spec = chart.to_dict()
+    return spec
+
+
+def axis_title(metric: Metric) -> str:
+    """`Δ (meV/atom), lower is better`."""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{metric.label}{unit}, {metric.better} is better"
+
+
+def describe(board: Board) -> str:
+    """The dot plot in words, for those who cannot see it."""
+    metric = board.metric
+    digits = board.decimals(metric)
+    ranked = [place for place in board.places if place.rank]
+    parts = [f"{place.entry.name} {figure(place.score(metric).value, digits)}" for place in ranked]
+    return f"{axis_title(metric)}, from best to worst: {'; '.join(parts)}."
+
+
+_TOOLTIP = (("entry", "entry"), ("rank", "rank"), ("shown", "value"), ("interval", "95 % interval"), ("of", "theory"))
+
+
+def _rows(places: list[Place], metric: Metric, digits: int) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for place in places:
+        score = place.score(metric)
+        rows.append(
+            {
+                "entry": short_name(place),
+                "rank": str(place.rank),
+                "value": score.value,
+                "low": score.low,
+                "high": score.high,
+                "shown": f"{figure(score.value, digits)} {metric.unit}".strip(),
+                "interval": interval(score.low, score.high, digits) or "none",
+                "theory": "another" if place.entry.other_theory else "reference's",
+                "of": place.entry.theory,
+            }
+        )
+    return rows
+
+
+def short_name(place: Place) -> str:
+    """The entry's name, without a mode that is its card's default."""
+    entry = place.entry
+    return entry.card.name if entry.mode == entry.card.default_mode else entry.name

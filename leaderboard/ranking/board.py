@@ -1,0 +1,163 @@
+"""Board: the entries of one task and one subset, in order of rank. Results of different subsets never meet.
+
+Subsets are nested: an entry that ran a larger one has a place on the smaller one's board, scored on its samples alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from evaluation.metric import Metric, Score
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Task
+from leaderboard.formatting import decimals
+from leaderboard.ranking.collect import Entry
+from leaderboard.ranking.narrow import narrowed
+from leaderboard.ranking.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
+
+MOST_LEADING = 5
+"""Metrics of a task that are shown beside other tasks'."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entry on a board."""
+
+    entry: Entry
+    rank: Rank | None
+    unranked: str | None
+    """Why there is no rank."""
+
+    def score(self, metric: Metric) -> Score:
+        """The entry's score; without a value where its result, from another protocol, has none of that name."""
+        result = self.entry.result
+        return result.scores.get(metric.name) or Score(value=None, n=0, n_missing=result.run.counts.total)
+
+
+@dataclass(frozen=True)
+class Board:
+    """What one task says about the entries that ran one of its subsets."""
+
+    task: Task
+    subset: Subset
+    places: tuple[Place, ...]
+    """Ranked entries by place, then the others by name."""
+    shares_task: bool = False
+    """Whether the task has boards of other subsets as well."""
+    by_score: bool = False
+    """Whether ranks follow the scores alone, without intervals: figures per sample need data that are not here."""
+
+    @property
+    def metric(self) -> Metric:
+        """The one that ranks."""
+        return self.task.metrics[0]
+
+    @property
+    def leading(self) -> tuple[Metric, ...]:
+        """The metrics that stand beside other tasks': all where they are few; a task's page has them all."""
+        metrics = self.task.metrics
+        return metrics if len(metrics) <= MOST_LEADING + 1 else metrics[:MOST_LEADING]
+
+    @property
+    def samples(self) -> int:
+        """Samples of the subset."""
+        return max(place.entry.result.run.counts.total for place in self.places)
+
+    @property
+    def ranked(self) -> int:
+        """How many entries have a rank."""
+        return sum(place.rank is not None for place in self.places)
+
+    @property
+    def has_other_theory(self) -> bool:
+        return any(place.entry.other_theory for place in self.places)
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What was not checked of its entries, in words; the same words once."""
+        return tuple(dict.fromkeys(place.entry.caveat for place in self.places if place.entry.caveat))
+
+    def decimals(self, metric: Metric) -> int:
+        """Decimals that all values of a metric are written with, so that a column can be read down."""
+        return decimals(place.score(metric).value for place in self.places)
+
+
+def boards(entries: Sequence[Entry]) -> list[Board]:
+    """One board per task and subset that somebody ran: tasks by name, the largest subset of each first."""
+    groups: dict[tuple[str, Subset], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.task.name, entry.result.run.subset), []).append(entry)
+    for (task, subset), group in groups.items():
+        group.extend(_parts(entries, task, subset, besides={entry.name for entry in group}))
+    order = sorted(groups, key=lambda key: (key[0], -SUBSETS.index(key[1])))
+    subsets = Counter(task for task, _ in order)
+    return [_board(groups[key], shares_task=subsets[key[0]] > 1) for key in order]
+
+
+def widest(entries: Sequence[Entry]) -> Board | None:
+    """Of one task's boards the one with most places, and of these the one of the largest subset; None without any."""
+    return max(boards(entries), key=lambda board: len(board.places), default=None)
+
+
+def _parts(entries: Sequence[Entry], task: str, subset: Subset, *, besides: set[str]) -> list[Entry]:
+    """Those that ran a larger subset of the task, on this one; the smallest of an entry's larger ones counts."""
+    size = SUBSETS.index(subset)
+    larger = {
+        entry.name: entry
+        for entry in sorted(entries, key=lambda entry: -SUBSETS.index(entry.result.run.subset))
+        if entry.task.name == task and SUBSETS.index(entry.result.run.subset) > size and entry.name not in besides
+    }
+    return [part for entry in larger.values() if (part := narrowed(entry, subset))]
+
+
+def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
+    task, subset = entries[0].task, entries[0].result.run.subset
+    metric = task.metrics[0]
+    fresh = [entry for entry in entries if not entry.stale]
+    found: dict[str, Rank | None]
+    by_score = any("scores" in entry.unchecked for entry in fresh)
+    if by_score:
+        total = max(entry.result.run.counts.total for entry in fresh)
+        found = ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in fresh}, total, metric)
+    else:
+        # of canaries alone, which have no reference, there is no score; a failure would cost the worst, this is none
+        scored = [entry for entry in fresh if entry.result.scores[metric.name].value is not None]
+        found = dict.fromkeys(entry.name for entry in fresh)
+        found.update(ranks({entry.name: _values(entry, metric) for entry in scored}, metric))
+    places = [Place(entry, found.get(entry.name), _reason(entry, found, metric)) for entry in entries]
+    sign = 1 if metric.better == "lower" else -1
+
+    def order(place: Place) -> tuple[float, float, str]:
+        value = place.score(metric).value
+        worst = float("inf")
+        return (
+            place.rank.place if place.rank else worst,
+            worst if value is None else sign * value,
+            place.entry.name,
+        )
+
+    return Board(
+        task=task,
+        subset=subset,
+        places=tuple(sorted(places, key=order)),
+        shares_task=shares_task,
+        by_score=by_score,
+    )
+
+
+def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
+    return {str(row["sample"]): cast("float | None", row[metric.name]) for row in entry.rows}
+
+
+def _reason(entry: Entry, found: dict[str, Rank | None], metric: Metric) -> str | None:
+    if entry.stale:
+        return f"made with another {' and '.join(entry.stale)} than today's"
+    if found[entry.name] is not None:
+        return None
+    score, total = entry.result.scores[metric.name], entry.result.run.counts.total
+    if not score.n and not score.n_missing:
+        return f"none of its samples can be scored by {metric.label}"
+    return f"a number for {score.n} of {total} samples; a rank takes {MIN_COVERAGE:.0%}"

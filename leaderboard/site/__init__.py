@@ -1,0 +1,1 @@
+"""Site: results as static pages."""

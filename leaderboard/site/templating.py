@@ -1,0 +1,90 @@
+"""Render: templates with what all of them need. Nothing that a card or a result says reaches a page unescaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from leaderboard import formatting
+from leaderboard.charts import board_plots
+from leaderboard.ranking.collect import Entry
+from zoo.cards.card import Card
+from zoo.runtime.environment import families
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from evaluation.task import Task
+    from leaderboard.articles.article import Essay
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Renderer:
+    """The templates; `tasks` and `essays` are what the site's head links."""
+
+    def __init__(self, *, tasks: Sequence[Task] = (), essays: Sequence[Essay] = ()) -> None:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        self._environment: Environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        self._environment.globals.update(
+            tasks=tuple(tasks),
+            essays=tuple(essays),
+            families=families(),
+            digits=formatting,
+            axis_title=board_plots.axis_title,
+        )
+        self._environment.filters.update(json=json_block, href=quote, data=data_path, claim=_claim, worded=worded)
+
+    def __call__(self, template: str, *, root: str = "", prose: str = "", style: str = "", **values: object) -> str:
+        """Render a template.
+
+        `prose` is HTML from `prose_html`, which lets nothing through that acts; `style` is our own style sheet.
+        """
+        from markupsafe import Markup
+
+        values |= {"prose": Markup(prose), "style": Markup(style)}  # noqa: S704
+        return self._environment.get_template(template).render(root=root, **values)
+
+
+def data_path(entry: Entry, suffix: str) -> str:
+    """Where the site has an entry's result (`.json`) or records (`.parquet`)."""
+    run = (entry.part_of or entry).result.run
+    return f"data/results/{run.task}/{run.subset}/{run.entry}{suffix}"
+
+
+def worded(value: object) -> str:
+    """A protocol's value without the brackets of a programming language."""
+    if isinstance(value, dict):
+        return "; ".join(f"{str(name).replace('_', ' ')}: {worded(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(worded, value))
+    return str(value)
+
+
+def json_block(data: object) -> Markup:
+    """JSON for a `<script type="application/json">`: no character in it can end the element or open another."""
+    from markupsafe import Markup
+
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704
+
+
+def _claim(card: Card) -> str:
+    """What a card claims to be, in words."""
+    if card.constrained is None:
+        return "not documented whether it is constrained"
+    return "claims to be constrained" if card.constrained else "claims to be unconstrained"

@@ -1,0 +1,1 @@
+"""Terminal: boards and reports as text."""

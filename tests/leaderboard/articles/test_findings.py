@@ -1,0 +1,173 @@
+"""Findings: sentences whose numbers are the results', and nothing where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair
+import pytest
+
+from evaluation.studies.calibration import Calibration, Reading
+from evaluation.task import load, protocol_sha256
+from leaderboard.articles.calibration_page import essay as calibration
+from leaderboard.articles.evidence import Evidence
+from leaderboard.articles.findings import FINDINGS
+from leaderboard.articles.findings.calibration import calibrated
+from leaderboard.articles.findings.eos import equations
+from leaderboard.articles.findings.frame_averaging import averaging
+from leaderboard.articles.findings.phonons import vibrating
+from leaderboard.articles.findings.relaxation import relaxing
+from leaderboard.articles.findings_page import essay
+from leaderboard.ranking.collect import Collection
+from tests.leaderboard.entries import entry
+from zoo.cards.mode import Mode
+
+DIRECT, AVERAGED = Mode(forces="direct"), Mode(averaging="o3-3")
+
+
+def relaxations(converged: int, *, of: int, uphill: float = 0.0, **other: Any) -> list[Mapping[str, object]]:
+    return [
+        {
+            "sample": f"s{i}",
+            "status": "ok",
+            "converged": i < converged,
+            "limit_cycle": i >= converged,
+            "uphill": uphill,
+            **other,
+        }
+        for i in range(of)
+    ]
+
+
+def test_without_results_there_is_no_finding() -> None:
+    assert [part for finding in FINDINGS for part in finding(Evidence(()))] == []
+    (part,) = essay(Evidence(())).parts
+    assert part.command
+
+
+def test_two_heads_relax_the_same_crystals() -> None:
+    # the gradient ran twelve, the direct head two of the twelve less; one it does not do
+    direct = [*relaxations(3, of=9, uphill=1828.6), {"sample": "s9", "status": "unsupported"}]
+    evidence = Evidence(
+        (
+            entry("relaxation", "toy", rows=relaxations(12, of=12, uphill=0.1)),
+            entry("relaxation", "toy", rows=direct, mode=DIRECT, subset="full"),
+        )
+    )
+    (part,) = relaxing(evidence)
+    assert (
+        "Of 9 relaxations that both try, the gradient of the energy converges in 9 and the direct head in 3."
+        in (part.sentences[0])
+    )
+    assert "uphill by 1\N{NO-BREAK SPACE}800 meV/atom" in part.sentences[1]
+    (picture,) = part.pictures
+    altair.Chart.from_dict(picture.spec)
+    values: Sequence[Mapping[str, Any]] = picture.spec["data"]["values"]  # type: ignore[index]
+    assert [row["shown"] for row in values[:2]] == ["9 of 9", "3 of 9"]
+
+
+def test_one_head_alone_is_no_comparison() -> None:
+    assert relaxing(Evidence((entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT),))) == []
+    other = entry("relaxation", "another", rows=relaxations(3, of=9))
+    assert relaxing(Evidence((entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT), other))) == []
+
+
+def test_stale_results_are_no_evidence() -> None:
+    stale = entry("relaxation", "toy", rows=relaxations(9, of=9), stale=("dataset",))
+    assert relaxing(Evidence((stale, entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT)))) == []
+
+
+def test_two_heads_vibrate() -> None:
+    def rows(imaginary: int, asymmetry: float) -> list[Mapping[str, object]]:
+        return [
+            {"sample": f"s{i}", "status": "ok", "stable_pred": i >= imaginary, "fc_asymmetry": asymmetry}
+            for i in range(5)
+        ]
+
+    (part,) = vibrating(
+        Evidence((entry("phonons", "toy", rows=rows(1, 5e-4)), entry("phonons", "toy", rows=rows(4, 0.8), mode=DIRECT)))
+    )
+    assert "Of 5 crystals that both heads bring through, the direct head gives 4" in part.sentences[0]
+    assert "is 0.8 of their size with the direct head and 0.0005 with the gradient" in part.sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("after", "verdict"),
+    [
+        ([0.4, 0.5, 0.3, 0.4], "a gain"),
+        ([1.6, 1.5, 1.7, 1.6], "a loss"),
+        ([0.4, 1.6, 0.4, 1.7], "a difference that these samples do not settle"),
+    ],
+)
+def test_what_averaging_buys_is_compared_on_common_samples(after: list[float], verdict: str) -> None:
+    alone = [{"sample": f"s{i}", "rmsd": value} for i, value in enumerate([1.0, 1.1, 0.9, 1.0, 77.0])]
+    averaged = [{"sample": f"s{i}", "rmsd": value} for i, value in enumerate(after)]
+    (part,) = averaging(
+        Evidence(
+            (
+                entry("relaxation", "toy", rows=alone, microseconds=10.0),
+                entry("relaxation", "toy", rows=averaged, mode=AVERAGED, microseconds=420.0),
+            )
+        )
+    )
+    (sentence,) = part.sentences
+    assert "RMSD goes from 1 to " in sentence
+    assert sentence.endswith(f"on 4 samples, {verdict}, at 42 times the cost.")
+
+
+def test_of_constraints_the_rotation_error_is_told() -> None:
+    alone = [{"sample": "Si", "status": "ok", "lambda": 0.2, "rotation_force": 30.0}]
+    averaged = [{"sample": "Si", "status": "ok", "lambda": 0.1, "rotation_force": 2.0}]
+    (part,) = averaging(
+        Evidence(
+            (entry("constraints", "toy", rows=alone), entry("constraints", "toy", rows=averaged, mode=AVERAGED)),
+        )
+    )
+    assert "rotation error of forces goes from 30 to 2 meV/Å on 1 sample," in part.sentences[0]
+
+
+def test_equations_of_state(collection: Collection) -> None:
+    (part,) = equations(Evidence(collection.entries))
+    assert part.sentences[0].startswith("Δ of 2 entries goes from 2.30 (SevenNet-0 (11Jul2024)) to 3.38 (CHGNet 0.3.0)")
+    assert any("Models of another theory (r2SCAN) are at " in sentence for sentence in part.sentences)
+    (picture,) = part.pictures
+    altair.Chart.from_dict(picture.spec)
+
+
+def readings(ratio: float) -> Calibration:
+    return Calibration(
+        protocol_sha256=protocol_sha256(load("constraints")),
+        packages={},
+        rows=tuple(
+            Reading(detector="lambda", crystal="Si", dialled=level, found=found, ratio=off, unit="")
+            for level, found, off in (
+                (1e-4, 1e-4 * ratio, ratio),
+                (1e-3, 1e-3, 1.0),
+                (1e-1, 0.101, 1.01),
+                (0.0, 2e-10, None),
+            )
+        ),
+    )
+
+
+def test_the_worst_reading_is_told_whichever_side_it_is_on() -> None:
+    for ratio in (0.94, 1.06):
+        (part,) = calibrated(Evidence((), calibrations=(readings(ratio),)))
+        assert part.sentences == (
+            "Faults of known size, over 3 decades: the worst reading of 1 detector is 6 % off (λ).",
+        )
+
+
+def test_the_page_of_the_calibration_tells_readings_and_floors() -> None:
+    page = calibration(Evidence((), calibrations=(readings(0.94),)))
+    against, floors = page.parts
+    assert "λ: dialled from 0.0001 to 0.1, found to within 6 %." in against.sentences
+    assert against.table
+    assert against.table.rows == [("λ", "", "0.0001", "0.1", "3", "0.9400", "1.0100")]
+    assert floors.table
+    assert floors.table.rows == [("λ", "", "2e−10")]
+    altair.LayerChart.from_dict(against.pictures[0].spec)
+    assert calibration(Evidence(())).parts[0].command == (
+        "python -m evaluation.studies.calibration leaderboard/results/calibration"
+    )

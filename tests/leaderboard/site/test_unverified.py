@@ -1,0 +1,111 @@
+"""Cards whose facts nobody has verified: shown with dashes, never as a claim, and nothing else breaks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from leaderboard.errors import NoResults
+from leaderboard.formatting import NOTHING
+from leaderboard.ranking import export
+from leaderboard.ranking.board import boards
+from leaderboard.ranking.collect import Collection, collect
+from leaderboard.site.build import pages
+from leaderboard.terminal.board import show
+
+UNPINNED = """---
+title: Somebody's model
+family: unheard_of
+training_sets: [mptrj]
+forces: [conservative]
+code: https://example.org/code
+checkpoint:
+  unpinned: {hub: lab/model, file: weights.pt}
+---
+It exists.
+"""
+
+# what stays of a card that was pinned and has not been compared with anything
+KEPT = ("---", "title", "family", "training_sets", "forces", "code", "checkpoint", "  ")
+
+
+@pytest.fixture
+def bare(results: Path, cards: Path) -> Collection:
+    """The specimens, one with a card of almost nothing, and a card that is not even pinned."""
+    path = cards / "chgnet-0.3.0.md"
+    header, _, prose = path.read_text(encoding="utf-8").rpartition("---\n")
+    lines = [line for line in header.replace("  code: MIT\n  weights: MIT\n", "").splitlines() if line.startswith(KEPT)]
+    path.write_text("\n".join(lines[: lines.index("  crystal: nacl-rocksalt")]) + f"\n---\n{prose}", encoding="utf-8")
+    (cards / "somebody-s.md").write_text(UNPINNED, encoding="utf-8")
+    return collect([results])
+
+
+def test_its_results_are_read_and_ranked(bare: Collection) -> None:
+    assert bare.faults == ()
+    card = bare.entries[0].card
+    facts = (card.parameters, card.cutoff, card.elements, card.rotation, card.energies, card.canary)
+    assert facts == (None,) * 6
+    assert card.checkpoint.pinned
+    assert [place.rank is not None for place in boards(bare.entries)[0].places] == [True] * 3
+
+
+def test_the_terminal_shows_a_dash(bare: Collection) -> None:
+    console = Console(width=400, record=True)
+    show(boards(bare.entries), bare.folders, console)
+    text = console.export_text()
+    assert "None" not in text
+    (row,) = [line for line in text.splitlines() if "CHGNet 0.3.0" in line]
+    assert re.search(rf"\s{NOTHING}(\s|$)", row)
+    assert "constrained" not in row
+
+
+def test_a_missing_fact_is_no_number_in_the_data(bare: Collection) -> None:
+    found = boards(bare.entries)
+    row = next(row for row in export.flat(found) if row["card"] == "chgnet-0.3.0")
+    assert (row["parameters"], row["rotation_claimed"], row["claims_constrained"]) == (None, None, None)
+    read = next(row for row in csv.DictReader(io.StringIO(export.to_csv(found))) if row["card"] == "chgnet-0.3.0")
+    assert (read["parameters"], read["rotation_claimed"], read["claims_constrained"]) == ("", "", "")
+
+
+def test_the_site_shows_dashes_and_claims_nothing(bare: Collection) -> None:
+    files, faults = pages(bare)
+    assert faults == []
+    html = {name: data.decode() for name, data in files.items() if name.endswith(".html")}
+    for name, page in html.items():
+        assert not re.search(r">\s*None\b|\bNone\s*<|None parameters|\{\{", page), name
+    page = html["models/chgnet-0.3.0.html"]
+    assert f"{NOTHING} parameters" in page
+    assert "not documented whether it is constrained" in page
+    assert ">unverified</span>" in page
+    for fact in ("Released", "Parameters", "Cutoff per step", "Elements", "Its energies are"):
+        assert f"<dt>{fact}</dt><dd>{NOTHING}</dd>" in page
+    assert f"code {NOTHING}; weights {NOTHING}" in page
+    assert ">paper</a>" not in page
+    assert "undocumented rotation" in html["index.html"]
+    assert ">unverified</span>" in html["index.html"]
+
+
+def test_an_unpinned_card_says_how_to_pin_it(bare: Collection) -> None:
+    files, _ = pages(bare)
+    page = files["models/somebody-s.html"].decode()
+    assert ">not pinned</span>" in page
+    assert "Hugging Face Hub lab/model:weights.pt" in page
+    assert "<code>mlip-zoo pin somebody-s</code>" in page
+    assert "zoo.load" not in page
+    assert "mlip-zoo evaluate" not in page
+    index = files["index.html"].decode()
+    known = index[index.index("Known, not pinned yet") :]
+    assert "Somebody&#39;s model" in known
+    family = known[known.index("<code>unheard_of</code>") :]
+    assert family.index(">unverified</span>") < family.index(">no adapter</span>") < family.index("Somebody")
+
+
+def test_the_example_that_is_named_is_one_that_loads(bare: Collection, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NoResults, match="'mlip-zoo evaluate chgnet-r2scan' makes one"):
+        collect([tmp_path / "empty"])

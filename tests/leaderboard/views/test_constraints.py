@@ -1,0 +1,87 @@
+"""What an entry's page says about the claims of its card."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evaluation.harness.store import write_records
+from evaluation.record import Record
+from evaluation.result import Result
+from evaluation.task import load, protocol_sha256
+from evaluation.tasks.constraints import TASK, Constraints
+from leaderboard.ranking.collect import collect
+from leaderboard.site.build import pages
+from leaderboard.views import view
+from leaderboard.views.base import Judges
+from leaderboard.views.constraints import VIEW
+from tests import toy
+from tests.leaderboard.specimens import MODELS, result
+from tests.zoo.broken import Answers, forces_times
+from tests.zoo.sound import Float32
+from zoo.cards.mode import Mode
+
+
+@pytest.fixture(scope="module")
+def records() -> list[Record]:
+    """Of float32 forces that are 2 % off; the last crystal has failed."""
+    task = Constraints()
+    task.__dict__["protocol"] = TASK.protocol.model_copy(update={"nve_steps": 10})
+    made = task.run(task.samples("canary"), Answers(forces_times(1.02), Float32))
+    return [*made[:2], Record(sample=made[2].sample, status="failed", error="it broke")]
+
+
+def test_each_claim_is_judged_in_the_arithmetic_of_the_mode(records: list[Record]) -> None:
+    rows = TASK.table(records)
+    found = {dtype: VIEW.judgements(rows, toy.card(), Mode(dtype=dtype)) for dtype in ("float32", "float64")}
+    assert [each.status for each in found["float32"]] == ["confirmed", "confirmed", "refuted"]
+    assert [each.false_label for each in found["float32"]] == [False, False, True]
+    assert [each.status for each in found["float64"]] == ["refuted"] * 3
+    check = found["float32"][2].checks[0]
+    assert (check.label, check.threshold, check.unit, check.grade) == ("gradient error, relative", 0.005, "", "B")
+    assert check.value == pytest.approx(0.02, rel=0.05)
+    assert check.sample in {"MgO-rocksalt", "Si"}
+
+
+def test_direct_forces_are_no_false_label(records: list[Record]) -> None:
+    (*_, forces) = VIEW.judgements(TASK.table(records), toy.card(), Mode(forces="direct"))
+    assert (forces.status, forces.false_label, forces.said) == ("refuted", False, "the card does not say so")
+
+
+def test_a_panel_for_each_crystal(records: list[Record]) -> None:
+    panels = VIEW.panels(records, TASK.table(records))
+    assert [panel.title for panel in panels] == ["Cu", "MgO-rocksalt", "Si"]
+    assert panels[0].reason == "it broke"
+    assert panels[0].datasets is None
+    assert panels[1].datasets is not None
+    assert [row["h"] for row in panels[1].datasets["steps"]] == list(TASK.protocol.steps)
+
+
+def test_the_page_shows_the_verdicts(records: list[Record], tmp_path: Path, cards: Path) -> None:
+    assert isinstance(view("constraints"), Judges)
+    name = "chgnet-0.3.0"
+    model = replace(MODELS[name])
+    made: Result = result(name, model, [], "canary")
+    run = made.run.model_copy(
+        update={
+            "task": "constraints",
+            "protocol_version": TASK.protocol.version,
+            "protocol_sha256": protocol_sha256(load("constraints")),
+            "dataset_sha256": TASK.dataset_sha256,
+            "counts": made.run.counts.model_copy(update={"total": 3, "ok": 2, "failed": 1}),
+        }
+    )
+    found = Result(run=run, scores=TASK.score(TASK.table(records)))
+    path = found.write(tmp_path / "results")
+    write_records(path.with_name(found.records_name), records)
+    files, faults = pages(collect([tmp_path / "results"]))
+    assert not faults
+    page = files[f"models/{name}.html"].decode()
+    assert "Forces and stress are derivatives of the energy" in page
+    assert "false label" in page
+    assert re.search(r'gradient error, relative</th><td class="number"><span class="grade grade-B">B</span></td>', page)
+    assert "other theory" not in page
+    assert "smallest over four steps" in files["tasks/constraints.html"].decode()
