@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 
 # What `make lock` sees of the registry ends here: the same pyproject.toml gives the same lock on any day.
 LOCK_DATE := 2026-11-01T00:00:00Z
-LOCK := requirements.lock
+LOCK := .ci/requirements.lock
 
 DEMO_MODELS := chgnet-0.3.0 sevennet-0 sevennet-l3i5
 DEMO_HEADS := chgnet-0.3.0 pet-tiny pet-tiny@direct
@@ -51,7 +51,7 @@ gpu-report: install ## on a machine with a GPU: the tests that need one, and bat
 train-pet-tiny: install ## train the PET that ships, from public DFT data (an hour on one core)
 	$(BIN)/python -m evaluation.recipes.pet_tiny build/pet-tiny
 
-lock: | $(BIN)/uv ## write requirements.lock anew from pyproject.toml
+lock: | $(BIN)/uv ## write .ci/requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --exclude-newer $(LOCK_DATE) --upgrade \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	  --extra evaluation --extra leaderboard --extra test --group build pyproject.toml --output-file $(LOCK)

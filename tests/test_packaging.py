@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCK = (ROOT / ".ci" / "requirements.lock").read_text(encoding="utf-8")
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
@@ -81,7 +81,7 @@ def test_the_lock_is_what_make_lock_writes(tmp_path: Path) -> None:
 def test_the_lock_installs_from_wheels_elsewhere(tmp_path: Path, python: str, platform: str) -> None:
     command = [uv.find_uv_bin(), "pip", "install", "--dry-run", "--only-binary", ":all:", "--require-hashes"]
     target = ["--target", str(tmp_path), "--python-version", python, "--python-platform", platform]
-    run(*command, *target, "-r", "requirements.lock", cwd=ROOT)
+    run(*command, *target, "-r", ".ci/requirements.lock", cwd=ROOT)
 
 
 # --- the wheel --------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ PLACES = re.compile(
 
 
 def test_the_project_is_all_there(project_files: tuple[str, ...]) -> None:
-    assert {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", "requirements.lock", "zoo/cards/card.py"} <= {
+    assert {"LICENSE", "README.md", "CHANGELOG.md", "Makefile", ".ci/requirements.lock", "zoo/cards/card.py"} <= {
         *project_files
     }
 

@@ -298,7 +298,7 @@ def _luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_can_be_read_on_every_ground(theme: int) -> None:
-    css = (ROOT / "leaderboard" / "static" / "site.css").read_text(encoding="utf-8")
+    css = (ROOT / "leaderboard" / "site" / "static" / "site.css").read_text(encoding="utf-8")
     block = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[theme]
     colour = dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", block))
     for text in ("text", "muted", "accent", "other", "third"):
