@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.harness.store import read_records
-from evaluation.task import load
+from evaluation.result import Result, read_result
+from evaluation.task import load, names
 from zoo.cards import index
 
 ROOT = Path(__file__).parent.parent
@@ -89,3 +90,39 @@ def test_the_models_that_were_checked_are_the_verified_ones() -> None:
     entries = [index.resolve(name) for name in re.findall(r"`([^`]+)`", table)]
     assert {card.name for card, _ in entries} == {card.name for card in index.cards() if card.verified}
     assert len(entries) >= 15
+
+
+def table(mark: str) -> list[list[str]]:
+    """Rows of the README's table behind a mark, without its head."""
+    (rows,) = re.findall(rf"<!-- {mark} -->\n((?:\|.*\n)+)", README)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()[2:]]
+
+
+def published(task: str, entry: str) -> Result:
+    return read_result(ROOT / "leaderboard" / "results" / task / f"{entry}.json")
+
+
+@pytest.mark.parametrize("row", table("rotation"), ids=lambda row: row[0].strip("`"))
+def test_rotation_errors_are_those_of_the_published_results(row: list[str]) -> None:
+    entry, crystals, figure = row
+    score = published("constraints", entry.strip("`")).scores["rotation_force"]
+    assert score.value is not None
+    assert (crystals, figure) == (str(score.n), f"{score.value:#.3g}")
+
+
+def test_the_table_of_tasks_has_them_all() -> None:
+    assert sorted(row[0].strip("`") for row in table("tasks")) == names()
+
+
+RAN = {"kappa": "sevennet-0@conservative", "ladder": "pet-tiny@conservative"}
+
+
+@pytest.mark.parametrize("row", table("tasks"), ids=lambda row: row[0].strip("`"))
+def test_evaluations_a_sample_are_those_of_the_published_results(row: list[str]) -> None:
+    task, evaluations = row[0].strip("`"), row[-1]
+    path = ROOT / "leaderboard" / "results" / task / f"{RAN.get(task, 'chgnet-0.3.0@conservative')}.json"
+    if not path.exists():
+        assert evaluations == "–"
+        return
+    run = read_result(path).run
+    assert evaluations == f"{run.cost.force_calls / run.counts.total:,.0f}"
