@@ -6,12 +6,16 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+from evaluation.reference import dataset
+from zoo.cards.card import PinnedFile
+from zoo.checkpoints import cache
 
 # A setting of the person who runs the tests must not decide one: tests set what they need. The cache stays, because the
 # families' environments in it are gigabytes.
@@ -47,6 +51,66 @@ def _loopback_only(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_here)
+
+
+class ReferenceData:
+    """Keeps the datasets, none of which ships, from every test without the mark `data` (or `network`, which downloads).
+
+    Such a test sees the machine of a newcomer, whatever this one's cache holds: asked whether a file is here, the
+    answer is no, and a test that goes on to open it fails. With a cache of its own a test may ask what it likes. A
+    process that a test starts is out of reach; it is caught where the cache was empty, by the file that it leaves.
+    """
+
+    def __init__(self) -> None:
+        self.allowed = False
+        self.folder = cache.cache_dir()
+        self.names = {
+            file.sha256: f"{file_name!r} of {name!r}"
+            for name in dataset.names()
+            for file_name, file in dataset.load(name).files.items()
+        }
+        self._fetch, self._cached = cache.fetch, cache.cached
+
+    def fetch(self, file: PinnedFile, **options: Any) -> Path:
+        if self._withheld(file):
+            pytest.fail(f"a test without the mark 'data' opens {self.names[file.sha256]}, which does not ship")
+        return self._fetch(file, **options)
+
+    def cached(self, file: PinnedFile) -> Path | None:
+        return None if self._withheld(file) else self._cached(file)
+
+    def here(self) -> set[str]:
+        """Files of datasets in the cache."""
+        return {name for sha256, name in self.names.items() if (self.folder / "blobs" / sha256).exists()}
+
+    def _withheld(self, file: PinnedFile) -> bool:
+        return not self.allowed and file.sha256 in self.names and cache.cache_dir() == self.folder
+
+
+REFERENCE_DATA = ReferenceData()
+
+
+def pytest_sessionstart() -> None:
+    cache.fetch, cache.cached = REFERENCE_DATA.fetch, REFERENCE_DATA.cached
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Fixtures of any scope included: they are made within the first test that asks for them."""
+    REFERENCE_DATA.allowed = any(item.get_closest_marker(mark) for mark in ("data", "network"))
+    try:
+        return (yield)
+    finally:
+        REFERENCE_DATA.allowed = False
+
+
+@pytest.fixture(autouse=True)
+def _brings_no_dataset() -> Iterator[None]:
+    """Fail a test without the mark `data` whose processes brought a dataset into the cache."""
+    before = REFERENCE_DATA.here()
+    yield
+    if not REFERENCE_DATA.allowed and (brought := REFERENCE_DATA.here() - before):
+        pytest.fail(f"a process of a test without the mark 'data' opens {', '.join(sorted(brought))}")
 
 
 @pytest.fixture

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.errors import DatasetUnavailable
+from evaluation.reference import dataset
+
 ROOT = Path(__file__).parent.parent
 
 CODE = {".py", ".js", ".css", ".j2", ".sh"}
@@ -64,3 +67,10 @@ def test_the_readme_names_the_two_commands(command: str) -> None:
 def test_no_python_version_file() -> None:
     # pyenv obeys it, and then refuses to start its own `uv` and `python3` where that version is missing
     assert not (ROOT / ".python-version").exists()
+
+
+def test_a_test_without_the_mark_data_opens_no_dataset() -> None:
+    with pytest.raises(pytest.fail.Exception, match="without the mark 'data' opens 'structures' of 'phonondb103'"):
+        dataset.fetch("phonondb103", "structures")
+    with dataset.here_only(), pytest.raises(DatasetUnavailable):
+        dataset.fetch("phonondb103", "structures")
