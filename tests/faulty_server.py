@@ -146,7 +146,7 @@ def refuse(status: int, message: str, headers: Mapping[str, str] | None = None) 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 20
+    timeout = 600
     served: Site
 
     def handle_any(self) -> None:

@@ -6,7 +6,6 @@ import ast
 import os
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,18 +44,6 @@ def imported_by(statement: str) -> set[str]:
     return {module.partition(".")[0] for module in done.stdout.split()}
 
 
-def best_seconds(*arguments: str) -> float:
-    """Wall time of a whole process; the best of five, because others use the machine."""
-
-    def once() -> float:
-        begin = time.perf_counter()
-        done = python(*arguments)
-        assert done.returncode == 0, done.stderr
-        return time.perf_counter() - begin
-
-    return min(once() for _ in range(5))
-
-
 def modules() -> Iterator[str]:
     """Names of all our modules, but for the programs, torch-sim's face, the adapters (for other environments), and
     those with torch."""
@@ -92,9 +79,9 @@ def test_the_version_is_the_distributions() -> None:
     assert zoo.__version__ == declared
 
 
-def test_import_zoo_is_light_and_fast() -> None:
+def test_import_zoo_is_light() -> None:
+    # how long it takes stands in benchmarks/startup.py: a time is no test on a machine that others use
     assert imported_by("import zoo").isdisjoint({*HEAVY, "pydantic", "yaml"})
-    assert best_seconds("-c", "import zoo") < 0.3
 
 
 def test_reading_cards_is_light() -> None:
@@ -102,7 +89,6 @@ def test_reading_cards_is_light() -> None:
 
 
 def test_the_command_starts_light() -> None:
-    # how long it takes stands in benchmarks/startup.py: a time is no test on a machine that others use
     assert imported_by("import leaderboard.cli").isdisjoint(HEAVY)
 
 

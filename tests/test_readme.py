@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.splitlines()[-1][:30])
 def test_python_blocks_run(block: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600
+        [sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=1200
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
@@ -58,7 +58,7 @@ def test_commands_exist(command: list[str], tmp_path: Path) -> None:
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "zoo", *command], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "zoo", *command], cwd=folder, capture_output=True, text=True, check=False, timeout=1200
     )
 
 

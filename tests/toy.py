@@ -51,7 +51,7 @@ def worker(folder: Path, **options: Any) -> Worker:
         "files": {"upstream": checkpoint},
         "mode": mode,
         "threads": 1,
-        "batch_time_limit": 60.0,
+        "batch_time_limit": 600.0,
         **options,
     }
     return Worker(**settings)

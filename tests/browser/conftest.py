@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from leaderboard.ranking.collect import PUBLISHED, collect
 from leaderboard.site import report as reports
@@ -18,6 +18,11 @@ from leaderboard.site.server import server
 from tests.leaderboard.curves import curves
 from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result
 from zoo.files import write_json, write_text
+
+WATCHDOG_MS = 600_000
+"""For what hangs; on a busy machine Playwright's own 5 and 30 s decide a test."""
+
+expect.set_options(timeout=WATCHDOG_MS)
 
 # A browser that asks nobody for updates, and starts in a container.
 ARGUMENTS = (
@@ -63,7 +68,7 @@ def site(folder: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        running = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS), timeout=WATCHDOG_MS)
         yield running
         running.close()
 
@@ -85,6 +90,7 @@ def visit(browser: Browser, site: str) -> Iterator[Callable[..., Visit]]:
     def go(path: str, **options: object) -> Visit:
         context = browser.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
+        context.set_default_timeout(WATCHDOG_MS)
         visit = Visit(context.new_page())
         visit.page.on("console", lambda message: visit.said.append(f"{message.type}: {message.text}"))
         visit.page.on("pageerror", lambda error: visit.said.append(f"error: {error}"))

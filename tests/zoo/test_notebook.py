@@ -35,7 +35,7 @@ def test_a_notebook_loads_computes_and_leaves_nothing_behind(tmp_path: Path, mon
     assert shown[:2] == ["<Potential chgnet-0.3.0@conservative>", "-7.336"]
 
     worker = Path("/proc") / shown[2]
-    for _ in range(50):
+    for _ in range(6000):
         if not worker.exists():
             return
         time.sleep(0.1)

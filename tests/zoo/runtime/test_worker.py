@@ -138,6 +138,7 @@ def test_a_hung_worker_is_stopped(tmp_path: Path) -> None:
     with toy.potential(tmp_path, batch_time_limit=1.0) as potential:
         with pytest.raises(WorkerTimeout, match="within 1 s"):
             potential.compute([metal("Pr")])
+        potential._backend.batch_time_limit = 600.0  # type: ignore[attr-defined]  # a busy machine may be slower than 1 s
         assert potential.compute([CU]).errors == [None]
 
 
@@ -167,7 +168,7 @@ def test_an_idle_worker_gives_its_memory_back(potential: Potential) -> None:
     # the peak, not what is held now: on a busy machine the second may have passed
     peak = int((process / "status").read_text().partition("VmHWM:")[2].split()[0]) * 1024
     assert peak > 400e6
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 600
     while held() > peak - 350e6:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -254,7 +255,7 @@ def test_the_worker_ends_with_the_block_and_with_the_process(tmp_path: Path) -> 
     )
     root = str(Path(__file__).parents[3])
     done = subprocess.run(
-        [sys.executable, "-c", script, root, str(tmp_path)], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script, root, str(tmp_path)], capture_output=True, text=True, check=True, timeout=600
     )
     pid = int(done.stdout.split()[1])
     with pytest.raises(ProcessLookupError):
@@ -277,10 +278,10 @@ def test_an_orphan_leaves_by_itself(tmp_path: Path) -> None:
     )
     root = str(Path(__file__).parents[3])
     done = subprocess.run(
-        [sys.executable, "-c", script, root, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", script, root, str(tmp_path)], capture_output=True, text=True, check=False, timeout=600
     )
     pid = int(done.stdout)
-    for _ in range(100):
+    for _ in range(6000):
         if not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()[2]:
             return
         time.sleep(0.1)
