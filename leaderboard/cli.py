@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import zoo.cli
 from evaluation.errors import EvaluationError
 from leaderboard.errors import LeaderboardError, MissingExtra, NoResults, SiteError
 from leaderboard.formatting import plain
+from zoo import settings
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def main() -> None:
     try:
         app()
     except (ZooError, EvaluationError, LeaderboardError) as error:
-        if os.environ.get("MLIP_ZOO_DEBUG") == "1":
+        if settings.debug():
             raise
         complain(f"{type(error).__name__}: {error}")
         sys.exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from evaluation.result import Result
 from evaluation.task import load as load_task
 from leaderboard.errors import PublishError
 from leaderboard.formatting import NOTHING, decimals, figure, interval
+from zoo import settings
 from zoo.cards.card import Card, HubSource
 from zoo.checkpoints.convert import CONFIG, WEIGHTS, prepare
 from zoo.files import json_text
@@ -70,7 +70,7 @@ def push(
         CommitOperationAdd("README.md", str(hub_card(card, results)).encode()),
         *_result_files(results, benchmark),
     ]
-    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+    api = HfApi(endpoint=settings.hub_endpoint())
     try:
         say(f"writing {len(operations)} files to {repository}")
         api.create_repo(repository, exist_ok=True, private=private)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import os
 from functools import cache
 from pathlib import Path
 
 from zoo.cards.card import Card, read_card
 from zoo.cards.mode import Mode
 from zoo.errors import UnknownModel
-
-
-def cards_dir() -> Path:
-    """Where the cards are: `MLIP_ZOO_CARDS`, the wheel's `zoo/_cards`, or `model_cards` of a checkout."""
-    if given := os.environ.get("MLIP_ZOO_CARDS"):
-        return Path(given)
-    package = Path(__file__).parents[1]
-    shipped = package / "_cards"
-    return shipped if shipped.is_dir() else package.parent / "model_cards"
+from zoo.settings import cards_dir
 
 
 def names() -> list[str]:

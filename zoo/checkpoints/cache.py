@@ -13,37 +13,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from zoo import files
+from zoo import files, settings
 from zoo.cards.card import PinnedFile, UrlSource
 from zoo.checkpoints.download import Progress, Unavailable
 from zoo.checkpoints.sources import Mirror, bring
 from zoo.errors import CheckpointError, CheckpointNotFound, ChecksumMismatch, OfflineError
 
 log = logging.getLogger(__name__)
-
-
-def cache_dir() -> Path:
-    """Where checkpoints are kept: `MLIP_ZOO_CACHE`, or `mlip-zoo` in the user's cache folder."""
-    import platformdirs
-
-    given = os.environ.get("MLIP_ZOO_CACHE")
-    return Path(given).expanduser().absolute() if given else platformdirs.user_cache_path("mlip-zoo", appauthor=False)
-
-
-def mirrors() -> tuple[Mirror, ...]:
-    """The folders that `MLIP_ZOO_MIRROR` names, separated like those of PATH."""
-    named = os.environ.get("MLIP_ZOO_MIRROR", "").split(os.pathsep)
-    return tuple(Mirror(Path(folder).expanduser().absolute()) for folder in named if folder)
-
-
-def offline() -> bool:
-    """Whether `MLIP_ZOO_OFFLINE` or `HF_HUB_OFFLINE` switches the network off."""
-    return _offline_by() is not None
 
 
 def fetch(file: PinnedFile, *, label: str, progress: Progress | None = None, command: str = "fetch") -> Path:
@@ -69,7 +49,7 @@ def fetch(file: PinnedFile, *, label: str, progress: Progress | None = None, com
 def cached(file: PinnedFile) -> Path | None:
     """The file in the cache or in a mirror, if it is there and its hash is right; never asks a network."""
     found = [_blob(file)]
-    for mirror in mirrors():
+    for mirror in _mirrors():
         with contextlib.suppress(Unavailable):  # a question, not a demand: fetch tells what is wrong with a mirror
             found.append(mirror.find(file.sha256))
     return next((path for path in found if _sound(path, file)), None)
@@ -103,9 +83,9 @@ def _bring(file: PinnedFile, label: str, progress: Progress, command: str) -> No
     """Ask the sources in their order, and keep what the first one that has the file brings."""
     tried: list[str] = []
     with _partial(file) as partial:
-        for source in (*mirrors(), *file.sources):
+        for source in (*_mirrors(), *file.sources):
             try:
-                candidate = bring(source, file, partial, progress, offline=offline())
+                candidate = bring(source, file, partial, progress, offline=settings.offline())
             except Unavailable as reason:
                 tried.append(f"  - {source}: {reason}")
                 continue
@@ -114,7 +94,7 @@ def _bring(file: PinnedFile, label: str, progress: Progress, command: str) -> No
             _keep(candidate, file, label=label, origin=str(source), cut=cut)
             return
     asked = "\n".join(tried) or "  (the card names no source, and MLIP_ZOO_MIRROR no mirror)"
-    if switch := _offline_by():
+    if switch := settings.offline_switch():
         raise OfflineError(
             f"{label}: {_describe(file)} is not on this machine, and {switch} switches the network off.\n{asked}\n"
             f"On a connected machine run 'mlip-zoo {command} {label} --mirror DIR', bring DIR here and set "
@@ -155,7 +135,7 @@ def _partial(file: PinnedFile) -> Iterator[Path]:
 
     When no source had it, or the process was interrupted, what is in it stays, and the next fetch goes on from there.
     """
-    folder = cache_dir() / "partial" / file.sha256
+    folder = settings.cache_dir() / "partial" / file.sha256
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield folder
@@ -173,7 +153,7 @@ def _partial(file: PinnedFile) -> Iterator[Path]:
 def _locked(file: PinnedFile) -> Iterator[None]:
     import filelock
 
-    folder = cache_dir() / "locks"
+    folder = settings.cache_dir() / "locks"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / f"{file.sha256}.lock")
@@ -184,7 +164,8 @@ def _locked(file: PinnedFile) -> Iterator[None]:
             lock.acquire()
     except OSError as error:
         raise CheckpointError(
-            f"the cache {cache_dir()} cannot be written ({error.strerror}). Set MLIP_ZOO_CACHE to a folder that can."
+            f"the cache {settings.cache_dir()} cannot be written ({error.strerror}). Set MLIP_ZOO_CACHE to a folder "
+            "that can."
         ) from error
     try:
         yield
@@ -192,20 +173,16 @@ def _locked(file: PinnedFile) -> Iterator[None]:
         lock.release()
 
 
+def _mirrors() -> tuple[Mirror, ...]:
+    return tuple(Mirror(folder) for folder in settings.mirror_dirs())
+
+
 def _blob(file: PinnedFile) -> Path:
-    return cache_dir() / "blobs" / file.sha256
+    return settings.cache_dir() / "blobs" / file.sha256
 
 
 def _describe(file: PinnedFile) -> str:
     return f"sha256 {file.sha256} ({file.bytes:,} bytes)"
-
-
-def _offline_by() -> str | None:
-    """The variable that switches the network off, None when none does."""
-    for name in ("MLIP_ZOO_OFFLINE", "HF_HUB_OFFLINE"):
-        if os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"}:
-            return name
-    return None
 
 
 def _silent(done: int, total: int) -> None:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from zoo import files
 from zoo.cards.card import Card, Checkpoint, HubFile, HubSource, PinnedFile, UrlSource, WebPage, WheelSource, parse_card
-from zoo.checkpoints.cache import offline
 from zoo.checkpoints.download import Unavailable, download, patiently
 from zoo.checkpoints.sources import from_hub, from_wheel, hub_endpoint, hub_faults
 from zoo.errors import CardError, CheckpointError, CheckpointNotFound, OfflineError
+from zoo.settings import offline
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoFile

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zoo import settings
 from zoo.cards.card import BundledSource, HubSource, PinnedFile, Source, UrlSource, WheelSource
 from zoo.checkpoints.download import (
     PASSING,
@@ -119,7 +119,7 @@ def hub_endpoint() -> str:
     """The Hub's address: `HF_ENDPOINT`, or the public one; read now, not when huggingface_hub was imported."""
     from huggingface_hub import constants
 
-    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
+    return settings.hub_endpoint() or constants.ENDPOINT
 
 
 @contextlib.contextmanager

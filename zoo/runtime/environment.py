@@ -22,6 +22,7 @@ from packaging.specifiers import SpecifierSet
 
 from zoo.errors import EnvironmentFault
 from zoo.files import write_json
+from zoo.settings import cache_dir, offline
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
@@ -115,8 +116,6 @@ class Environment:
     def _uv(self, *arguments: str, say: Say) -> None:
         import uv
 
-        from zoo.checkpoints.cache import offline
-
         command = [uv.find_uv_bin(), *arguments, *(["--offline"] if offline() else [])]
         environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "UV_PROJECT")}
         lines: list[str] = []
@@ -185,8 +184,6 @@ def describe(adapter: Path) -> Environment:
 
 
 def _environments_dir() -> Path:
-    from zoo.checkpoints.cache import cache_dir
-
     return cache_dir() / "environments"
 
 

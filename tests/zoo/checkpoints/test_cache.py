@@ -17,6 +17,7 @@ import pytest
 
 from tests.faulty_server import Site, serve
 from tests.pinned import DATA, kept, pinned
+from zoo import settings
 from zoo.cards.card import BundledSource, PinnedFile
 from zoo.checkpoints import cache, download, sources
 from zoo.errors import CheckpointError, CheckpointNotFound, ChecksumMismatch, OfflineError
@@ -133,8 +134,8 @@ def test_the_cache_is_the_users_own_by_default(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.delenv("MLIP_ZOO_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
-    assert cache.cache_dir().name == "mlip-zoo"
-    assert cache.cache_dir().is_relative_to(tmp_path)
+    assert settings.cache_dir().name == "mlip-zoo"
+    assert settings.cache_dir().is_relative_to(tmp_path)
 
 
 # --- wrong bytes ------------------------------------------------------------------------------------------------------
@@ -358,7 +359,7 @@ def test_offline_says_what_is_missing_and_how_to_bring_it(
 @pytest.mark.parametrize(("value", "off"), [("1", True), ("TRUE", True), ("yes", True), ("0", False), ("", False)])
 def test_the_switch_can_be_off(monkeypatch: pytest.MonkeyPatch, value: str, off: bool) -> None:
     monkeypatch.setenv("MLIP_ZOO_OFFLINE", value)
-    assert cache.offline() is off
+    assert settings.offline() is off
 
 
 def test_what_is_here_needs_no_network(site: Site, file: PinnedFile, monkeypatch: pytest.MonkeyPatch) -> None:
