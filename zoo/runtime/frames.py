@@ -1,6 +1,6 @@
 """The wire format between host and worker: one length, one safetensors payload.
 
-The payload's tensors are the arrays; a JSON header rides in the safetensors metadata. Nothing that executes can cross:
+The payload's tensors are the arrays; a JSON header stands in the safetensors metadata. Nothing that executes can cross:
 safetensors holds numbers, JSON holds text. The worker loads this same file by its path, so it imports nothing but the
 standard library, numpy and safetensors.
 """
@@ -39,7 +39,7 @@ class Late(TimeoutError):
 
 
 def write(fd: int, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray] | None = None) -> None:
-    """Send one frame. Raises BrokenPipeError when nobody reads any more."""
+    """Send one frame. Raises BrokenPipeError when the other end is closed."""
     contiguous = {name: np.ascontiguousarray(array) for name, array in (arrays or {}).items()}
     payload = save(contiguous, metadata={"header": json.dumps(header)})
     _write_all(fd, LENGTH.pack(MAGIC, len(payload)))
@@ -60,7 +60,7 @@ def read(fd: int, deadline: float | None = None) -> tuple[Header, Arrays]:
         (header_size,) = struct.unpack_from("<Q", payload)
         header = json.loads(json.loads(payload[8 : 8 + header_size])["__metadata__"]["header"])
     except Exception as error:
-        # whatever a parser raises on garbage means the same thing here
+        # a parser may raise anything on bytes that are no frame
         raise NotAFrame(f"a frame of {size} bytes could not be read: {error}") from error
     return header, arrays
 

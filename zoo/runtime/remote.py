@@ -1,4 +1,4 @@
-"""The near end of the pipe: starts a family's worker, sends batches, survives its death."""
+"""The host's end of the pipe: starts a family's worker, sends batches, and starts it again when it has ended."""
 
 from __future__ import annotations
 
@@ -27,23 +27,26 @@ log = logging.getLogger(__name__)
 
 WORKER = Path(__file__).with_name("worker.py")
 START_TIME_LIMIT = 600.0
+"""Seconds for starting the process and loading the model."""
 BATCH_TIME_LIMIT = 1800.0
+"""Seconds for one batch."""
 STDERR_LINES = 25
+"""Lines of stderr that an error message shows."""
 
-# glibc gives every large batch's pages back and faults them in again, up to 5 ms per atom: keep them
+# glibc returns every large batch's pages and faults them in again, up to 5 ms per atom: keep them
 KEEP_PAGES = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "99999999999",
     "MALLOC_TOP_PAD_": "268435456",
 }
-# NPROC is JAX's word for it
+# JAX reads NPROC
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC")
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
 
 
 class Worker:
-    """One worker process that is there when it is needed.
+    """One worker process, started when it is needed.
 
     It starts on the first call (or `start`), is restarted after it died, and ends with `close`, with this object, or
     with this process, whichever comes first.
@@ -85,7 +88,7 @@ class Worker:
             reply, _ = self._exchange(header, {}, self.start_time_limit)
             if reply["op"] != "ready":
                 self.close()
-                raise WorkerStartError(f"{self.adapter.stem} could not load the model: {_told(reply)}")
+                raise WorkerStartError(f"{self.adapter.stem} could not load the model: {_failure(reply)}")
             self.info = reply
 
     def compute(self, request: Request) -> Raw:
@@ -97,15 +100,15 @@ class Worker:
         with self._lock:
             try:
                 reply, arrays = self._compute(request)
-            except WorkerDied as death:
-                log.warning("%s\nStarting it again.", death)
+            except WorkerDied as error:
+                log.warning("%s\nStarting it again.", error)
                 reply, arrays = self._compute(request)
             if reply["op"] == "memory":
                 raise WorkerOutOfMemory(f"{len(request)} structures, {request.n_atoms.sum()} atoms: {reply['error']}")
             if reply["op"] != "done":
                 if len(request) == 1:
                     return Raw.failed(request, reply["error"])
-                raise WorkerError(_told(reply))
+                raise WorkerError(_failure(reply))
             self.memory_gb = reply["memory_gb"]
             return Raw(
                 arrays["energies"], arrays["forces"], arrays.get("stresses"), reply["errors"], float(reply["seconds"])
@@ -117,7 +120,7 @@ class Worker:
             self.start()
             reply, arrays = self._exchange({"op": "export"}, {}, self.start_time_limit)
             if reply["op"] != "done":
-                raise WorkerError(_told(reply))
+                raise WorkerError(_failure(reply))
             return arrays, reply["config"]
 
     def close(self) -> None:
@@ -148,29 +151,29 @@ class Worker:
             process.kill()
             raise WorkerTimeout(
                 f"the {self.adapter.stem} worker did not answer within {time_limit:g} s and was stopped"
-                f"{process.last_words()}"
+                f"{process.stderr_tail()}"
             ) from None
         except (frames.Closed, BrokenPipeError):
             self._process = None
-            raise WorkerDied(f"the {self.adapter.stem} worker died ({process.end()}){process.last_words()}") from None
+            raise WorkerDied(f"the {self.adapter.stem} worker died ({process.end()}){process.stderr_tail()}") from None
         except frames.NotAFrame as error:
             self._process = None
             process.kill()
-            raise ProtocolError(f"the {self.adapter.stem} worker: {error}{process.last_words()}") from None
-        except BaseException:  # Ctrl-C in mid-exchange: the pipe is out of step, so this process is of no more use
+            raise ProtocolError(f"the {self.adapter.stem} worker: {error}{process.stderr_tail()}") from None
+        except BaseException:  # Ctrl-C: the pipe holds half an exchange, so this process cannot be used again
             self._process = None
             process.kill()
             raise
 
     def _environment(self) -> dict[str, str]:
-        # what speaks of the host's own environment would only mislead another one
+        # variables that describe the host's Python environment do not hold in the worker's
         mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA", "MPL"))}
         threads = dict.fromkeys(THREADS, str(self.threads)) if self.threads else {}
         return {**mine, **KEEP_PAGES, **threads}
 
 
 class _Process:
-    """A child with a pipe each way, whose stderr is kept for its obituary."""
+    """A child process with a pipe each way; the last lines of its stderr are kept for the error message."""
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
         self._popen = subprocess.Popen(  # our own worker file in an environment that we built
@@ -219,9 +222,10 @@ class _Process:
         self._close()
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
+        """The last lines of its stderr, as the end of an error message; empty when it wrote none."""
         self._reader.join(1)
-        return "; its last words:\n  " + "\n  ".join(self._lines) if self._lines else ""
+        return "; the end of its stderr:\n  " + "\n  ".join(self._lines) if self._lines else ""
 
     def _close(self) -> None:
         _running.discard(self)
@@ -242,10 +246,10 @@ def _stop_all() -> None:
 
 
 def _drain(stream: IO[bytes], lines: collections.deque[str]) -> None:
-    with contextlib.suppress(ValueError, OSError):  # the stream is closed under us when the process is stopped
+    with contextlib.suppress(ValueError, OSError):  # stopping the process closes the stream
         for line in stream:
             lines.append(line.decode("utf-8", "replace").rstrip()[:500])
 
 
-def _told(reply: Mapping[str, Any]) -> str:
+def _failure(reply: Mapping[str, Any]) -> str:
     return f"{reply['error']}\n{reply.get('trace', '')}".rstrip()

@@ -145,7 +145,7 @@ def module_from(path: Path) -> Any:
     return module
 
 
-def complaint(error: BaseException) -> Header:
+def error_reply(error: BaseException) -> Header:
     """An exception as a reply."""
     return {
         "op": "memory" if is_out_of_memory(error) else "error",

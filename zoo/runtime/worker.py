@@ -1,4 +1,4 @@
-"""The far end of the pipe: runs in a family's own environment, by path, with `python -I`.
+"""The worker's end of the pipe: runs in a family's own environment, by path, with `python -I`.
 
     FAMILY_PYTHON -I worker.py
 
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# The pipe is ours alone: libraries print to stdout and read from stdin. This happens before anything else is imported.
+# Libraries print to stdout and read from stdin, so the pipe gets descriptors of its own before they are imported.
 PIPE_OUT = os.dup(1)
 os.dup2(2, 1)
 PIPE_IN = os.dup(0)
@@ -37,8 +37,8 @@ IDLE = 1.0
 """Seconds without a request, after which memory goes back to the system."""
 
 
-def beside(name: str) -> Any:
-    """Import a file that lies beside this one."""
+def neighbour(name: str) -> Any:
+    """Import `name`.py of this file's folder."""
     spec = importlib.util.spec_from_file_location(f"mlip_zoo_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
@@ -49,7 +49,7 @@ def beside(name: str) -> Any:
 
 
 def limit_memory() -> None:
-    """Make an allocation beyond what is free an error here, instead of this process's end by the system's hand.
+    """Make an allocation beyond what is free an error here, instead of the system's killing this process.
 
     An error can be answered with a smaller batch. It counts memory that is written to (RLIMIT_DATA), so that mapped
     libraries are free; what this process holds already counts on top, since others have what they have. Where the
@@ -65,14 +65,14 @@ def limit_memory() -> None:
 
 def main() -> int:
     """Serve until the host closes the pipe or says stop."""
-    frames, serving = beside("frames"), beside("serving")
+    frames, serving = neighbour("frames"), neighbour("serving")
     model: Any = None
     while True:
         if not select.select([PIPE_IN], [], [], IDLE)[0]:
             serving.free_memory()
         try:
             header, arrays = frames.read(PIPE_IN)
-        except frames.Closed:  # the host is gone: so are we
+        except frames.Closed:  # the host has ended
             return 0
         try:
             if header["op"] == "stop":
@@ -88,8 +88,8 @@ def main() -> int:
                 if model.device == "cpu":
                     limit_memory()
                 reply, out = model.compute(arrays)
-        except BaseException as error:  # noqa: BLE001  # whatever went wrong is the host's to judge
-            reply, out = serving.complaint(error), {}
+        except BaseException as error:  # noqa: BLE001  # the host decides what to do about any error
+            reply, out = serving.error_reply(error), {}
             del error
             serving.free_memory()
         frames.write(PIPE_OUT, reply, out)

@@ -118,7 +118,7 @@ def test_elements_that_a_card_does_not_name_are_unsupported(tmp_path: Path) -> N
         assert potential.compute([metal("Al"), CU]).errors == ["unsupported: toy was not made for Al", None]
 
 
-def test_a_dead_worker_is_reported_with_its_last_words_and_started_again(
+def test_a_dead_worker_is_reported_with_the_end_of_its_stderr_and_started_again(
     potential: Potential, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(WorkerDied, match="SIGKILL") as caught:
