@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from evaluation.reference import dataset
+from zoo import settings
 from zoo.cards.card import PinnedFile
 from zoo.checkpoints import cache
 
@@ -63,7 +64,7 @@ class ReferenceData:
 
     def __init__(self) -> None:
         self.allowed = False
-        self.folder = cache.cache_dir()
+        self.folder = settings.cache_dir()
         self.names = {
             file.sha256: f"{file_name!r} of {name!r}"
             for name in dataset.names()
@@ -84,7 +85,7 @@ class ReferenceData:
         return {name for sha256, name in self.names.items() if (self.folder / "blobs" / sha256).exists()}
 
     def _withheld(self, file: PinnedFile) -> bool:
-        return not self.allowed and file.sha256 in self.names and cache.cache_dir() == self.folder
+        return not self.allowed and file.sha256 in self.names and settings.cache_dir() == self.folder
 
 
 REFERENCE_DATA = ReferenceData()

@@ -13,6 +13,7 @@ import pytest
 from evaluation.harness.store import read_records
 from evaluation.result import Result, read_result
 from evaluation.task import load, names
+from zoo import settings
 from zoo.cards import index
 
 ROOT = Path(__file__).parent.parent
@@ -126,3 +127,7 @@ def test_evaluations_a_sample_are_those_of_the_published_results(row: list[str])
         return
     run = read_result(path).run
     assert evaluations == f"{run.cost.force_calls / run.counts.total:,.0f}"
+
+
+def test_the_table_of_variables_is_what_the_settings_say() -> None:
+    assert settings.table() in README
