@@ -12,7 +12,8 @@ from leaderboard.errors import PublishError
 from leaderboard.formatting import NOTHING, decimals, figure, interval
 from zoo import settings
 from zoo.cards.card import Card, HubSource
-from zoo.checkpoints.convert import CONFIG, WEIGHTS, prepare
+from zoo.checkpoints.convert import CONFIG, WEIGHTS
+from zoo.checkpoints.model_files import prepare
 from zoo.files import json_text
 from zoo.progress import Say
 

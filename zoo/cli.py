@@ -137,7 +137,7 @@ def fetch(
     from rich.console import Console
 
     from zoo.checkpoints import cache
-    from zoo.checkpoints.convert import prepare
+    from zoo.checkpoints.model_files import prepare
     from zoo.progress import status
     from zoo.runtime.environment import find
 

@@ -7,7 +7,7 @@ import sys
 
 from zoo.cards import index
 from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
-from zoo.checkpoints.convert import prepare
+from zoo.checkpoints.model_files import prepare
 from zoo.model import Backend
 from zoo.potential import Potential
 from zoo.progress import Say, status

@@ -6,6 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 Say = Callable[[str], None]
+"""Takes a line about what is going on."""
+ByteProgress = Callable[[int, int], None]
+"""Takes the number of bytes so far, and of all bytes."""
 
 
 @contextlib.contextmanager
@@ -21,8 +24,8 @@ def status(title: str) -> Iterator[Say]:
         yield lambda text: spinner.update(f"{title} [dim]{text[-80:]}[/]")
 
 
-def download(say: Say) -> Callable[[int, int], None]:
-    """A callback for `checkpoint.fetch` that tells how far a download is."""
+def download(say: Say) -> ByteProgress:
+    """A callback for `zoo.checkpoints.cache.fetch` that says how far a download is."""
 
     def show(done: int, total: int) -> None:
         say(f"{done / 1e6:.1f} of {total / 1e6:.1f} MB")

@@ -17,7 +17,7 @@ from evaluation.result import Cost, Counts, Result, Run
 from evaluation.subset import Subset
 from evaluation.task import KeepsWork, Sample, Task, protocol_sha256
 from zoo.batch import UNSUPPORTED
-from zoo.checkpoints.convert import loaded_sha256
+from zoo.checkpoints.model_files import loaded_sha256
 from zoo.errors import WorkerError
 from zoo.potential import Potential
 

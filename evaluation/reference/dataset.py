@@ -20,8 +20,8 @@ from evaluation.errors import DatasetUnavailable, UnknownDataset
 from zoo.cards.card import PinnedFile, Sha256
 from zoo.cards.front_matter import read_yaml
 from zoo.checkpoints import cache
-from zoo.checkpoints.download import Progress
 from zoo.errors import CheckpointNotFound, OfflineError
+from zoo.progress import ByteProgress
 
 FOLDER = Path(__file__).parents[1] / "datasets"
 
@@ -71,7 +71,7 @@ def load(name: str) -> Dataset:
     return read_yaml(FOLDER / f"{name}.yaml", Dataset)
 
 
-def fetch(name: str, file: str, *, progress: Progress | None = None) -> Path:
+def fetch(name: str, file: str, *, progress: ByteProgress | None = None) -> Path:
     """The verified bytes of one file of a dataset, in the cache.
 
     Raises DatasetUnavailable, which says where to get them; ChecksumMismatch when a source has other bytes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +10,7 @@ from typing import Literal
 from evaluation.reference import dataset
 from zoo.checkpoints import cache
 from zoo.errors import ZooError
+from zoo.progress import Say
 
 Here = Literal["yes", "partly", "no", "with its package"]
 
@@ -53,7 +54,7 @@ def _here(found: dataset.Dataset) -> Here:
     return "yes" if present == len(found.files) else "partly" if present else "no"
 
 
-def bring(names: Sequence[str], *, mirror: Path | None, say: Callable[[str], None]) -> list[str]:
+def bring(names: Sequence[str], *, mirror: Path | None, say: Say) -> list[str]:
     """Fetch all files of these data sets, and copy them into `mirror` where one is given; returns what failed.
 
     One that cannot be had stops none of the others.

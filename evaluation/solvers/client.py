@@ -19,8 +19,9 @@ import numpy as np
 from evaluation.errors import SolverFault
 from evaluation.solvers.array_cache import Arrays, Kept, read, write
 from zoo.files import sha256
+from zoo.progress import Say
 from zoo.runtime import environment
-from zoo.runtime.environment import Environment, Say
+from zoo.runtime.environment import Environment
 from zoo.runtime.remote import THREADS
 
 SCRIPTS = Path(__file__).parent

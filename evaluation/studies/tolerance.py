@@ -46,7 +46,7 @@ from evaluation.symmetry_finder import find_symmetry
 from zoo import example_crystals
 from zoo.batch import Batch, Computes
 from zoo.cards.front_matter import read_yaml
-from zoo.checkpoints.convert import loaded_sha256
+from zoo.checkpoints.model_files import loaded_sha256
 from zoo.errors import StructureError
 from zoo.files import json_text, write_json
 from zoo.wrappers.surrogate import Surrogate

@@ -16,7 +16,7 @@ from tests.hub_server import Hub, serve_hub
 from zoo.cards import index
 from zoo.cards.card import Card, Safetensors
 from zoo.checkpoints import cache
-from zoo.checkpoints.convert import prepare
+from zoo.checkpoints.model_files import prepare
 from zoo.errors import UnpinnedCheckpoint
 from zoo.files import json_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from zoo.cards import index
-from zoo.checkpoints.convert import prepare
+from zoo.checkpoints.model_files import prepare
 from zoo.potential import Potential
 from zoo.runtime import environment
 from zoo.runtime.remote import Worker

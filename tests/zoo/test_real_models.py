@@ -19,7 +19,8 @@ from zoo import Batch, example_crystals
 from zoo.cards import index
 from zoo.cards.card import Card, PinnedFile, WheelSource
 from zoo.checkpoints import cache
-from zoo.checkpoints.convert import convert, prepare
+from zoo.checkpoints.convert import convert
+from zoo.checkpoints.model_files import prepare
 from zoo.checks.suite import Conformance, check
 from zoo.cli import app
 from zoo.errors import WorkerStartError

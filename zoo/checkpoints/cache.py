@@ -19,14 +19,15 @@ from pathlib import Path
 
 from zoo import files, settings
 from zoo.cards.card import PinnedFile, UrlSource
-from zoo.checkpoints.download import Progress, Unavailable
+from zoo.checkpoints.download import Unavailable
 from zoo.checkpoints.sources import Mirror, bring
 from zoo.errors import CheckpointError, CheckpointNotFound, ChecksumMismatch, OfflineError
+from zoo.progress import ByteProgress
 
 log = logging.getLogger(__name__)
 
 
-def fetch(file: PinnedFile, *, label: str, progress: Progress | None = None, command: str = "fetch") -> Path:
+def fetch(file: PinnedFile, *, label: str, progress: ByteProgress | None = None, command: str = "fetch") -> Path:
     """The file's verified bytes, in the cache, read-only.
 
     `label` is the card's name, and `command` the one that brings its files, for messages. Safe to call from many
@@ -67,7 +68,7 @@ def store(path: Path, file: PinnedFile) -> Path:
 
 
 def export(
-    file: PinnedFile, mirror: Path, *, label: str, progress: Progress | None = None, command: str = "fetch"
+    file: PinnedFile, mirror: Path, *, label: str, progress: ByteProgress | None = None, command: str = "fetch"
 ) -> Path:
     """Fetch the file and put it into a mirror folder, as `<mirror>/<sha256>`. Raises what `fetch` raises."""
     blob = fetch(file, label=label, progress=progress, command=command)
@@ -79,7 +80,7 @@ def export(
     return target
 
 
-def _bring(file: PinnedFile, label: str, progress: Progress, command: str) -> None:
+def _bring(file: PinnedFile, label: str, progress: ByteProgress, command: str) -> None:
     """Ask the sources in their order, and keep what the first one that has the file brings."""
     tried: list[str] = []
     with _partial(file) as partial:

@@ -1,4 +1,4 @@
-"""Conversion: an upstream checkpoint becomes weights without code, and proves that it is still the same model.
+"""Conversion: an upstream checkpoint is written as weights without code, and compared with the model it came from.
 
 The authors' file is opened by a worker, in the family's environment, and nowhere else. What comes back is tensors and
 JSON; they are written here, with the same bytes every time, so that a card can pin their hashes.
@@ -6,7 +6,6 @@ JSON; they are written here, with the same bytes every time, so that a card can 
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from zoo import example_crystals
-from zoo.cards.card import Card, Checkpoint, PinnedFile
+from zoo.cards.card import Card, PinnedFile
 from zoo.checkpoints import cache
-from zoo.errors import CheckpointNotFound, ConversionError
+from zoo.checkpoints.upstream import upstream_files
+from zoo.errors import ConversionError
 from zoo.files import json_text, sha256, write_bytes, write_text
-from zoo.progress import Say, download
+from zoo.progress import Say
 from zoo.runtime import environment
 from zoo.runtime.remote import Worker
 from zoo.runtime.request import Request
@@ -54,7 +54,7 @@ def convert(card: Card, folder: Path, *, say: Say = lambda _: None) -> Conversio
 
     Raises ConversionError when the card has no upstream checkpoint, CheckpointError and WorkerError as they come.
     """
-    upstream = _upstream_files(card, say)
+    upstream = upstream_files(card, say=say)
     weights, config = folder / WEIGHTS, folder / CONFIG
     say("reading the upstream checkpoint in a worker")
     with _Worker(card, upstream) as before:
@@ -86,45 +86,16 @@ def convert(card: Card, folder: Path, *, say: Say = lambda _: None) -> Conversio
     )
 
 
-def prepare(card: Card, *, say: Say = lambda _: None) -> dict[str, Path]:
-    """The files that a worker loads, by role: the safetensors form wherever it can be had.
+def convert_as_pinned(card: Card, wanted: Mapping[str, PinnedFile], *, say: Say = lambda _: None) -> dict[str, Path]:
+    """Convert a card's upstream checkpoint and keep the files in the cache: `wanted` by role, 'weights' and 'config'.
 
-    In order: the safetensors that are already here, those that a source has, those made here from the upstream
-    checkpoint (they must come out with the hashes that the card pins), and, for a card that pins none, the upstream
-    checkpoint itself.
+    Raises ConversionError when they do not come out with the hashes of `wanted`; nothing is kept then.
     """
-    card.require_pinned()
-    pinned = card.checkpoint.safetensors
-    if pinned is None:
-        return _upstream_files(card, say)
-    wanted = {"weights": pinned.weights, "config": pinned.config}
-    here = {role: cache.cached(file) for role, file in wanted.items()}
-    if all(here.values()):
-        return {role: path for role, path in here.items() if path}
-    if pinned.weights.sources and pinned.config.sources:
-        try:
-            return {role: _fetch(card, file, say) for role, file in wanted.items()}
-        except CheckpointNotFound:
-            if card.checkpoint.upstream is None:
-                raise
-            say("no source has the safetensors; converting the upstream checkpoint")
-    return _convert_as_pinned(card, wanted, say)
-
-
-def loaded_sha256(found: Checkpoint) -> str:
-    """The hash that names a checkpoint in results: of the weights that loading uses."""
-    if found.safetensors is not None:
-        return found.safetensors.weights.sha256
-    assert found.upstream is not None  # it was loaded, so it is pinned
-    return found.upstream.sha256
-
-
-def _convert_as_pinned(card: Card, wanted: Mapping[str, PinnedFile], say: Say) -> dict[str, Path]:
-    upstream = _upstream_files(card, say)
+    files = upstream_files(card, say=say)
     say("converting the checkpoint to safetensors (once)")
     with tempfile.TemporaryDirectory() as scratch:
         made = {"weights": Path(scratch) / WEIGHTS, "config": Path(scratch) / CONFIG}
-        with _Worker(card, upstream) as worker:
+        with _Worker(card, files) as worker:
             _write(made["weights"], made["config"], *worker.export())
         for role, file in wanted.items():
             got = sha256(made[role])
@@ -134,35 +105,6 @@ def _convert_as_pinned(card: Card, wanted: Mapping[str, PinnedFile], say: Say) -
                     f"Nothing was kept. 'mlip-zoo convert {card.name}' shows whether tensors or energies differ."
                 )
         return {role: cache.store(made[role], file) for role, file in wanted.items()}
-
-
-def _upstream_files(card: Card, say: Say) -> dict[str, Path]:
-    card.require_pinned()
-    upstream = card.checkpoint.upstream
-    if upstream is None:
-        raise ConversionError(f"{card.name} has no upstream checkpoint to convert; it is safetensors already")
-    files = {"upstream": _fetch(card, upstream, say)}
-    described = card.checkpoint.upstream_config
-    if isinstance(described, PinnedFile):
-        files["upstream_config"] = _fetch(card, described, say)
-    elif described is not None:
-        files["upstream_config"] = _kept(described)
-    return files
-
-
-def _kept(configuration: Mapping[str, object]) -> Path:
-    """The configuration that a card spells out, as a file in the cache: a worker takes files."""
-    text = json_text(configuration).encode()
-    file = PinnedFile(sha256=hashlib.sha256(text).hexdigest(), bytes=len(text))
-    if (found := cache.cached(file)) is not None:
-        return found
-    with tempfile.TemporaryDirectory() as scratch:
-        write_bytes(Path(scratch) / CONFIG, text)
-        return cache.store(Path(scratch) / CONFIG, file)
-
-
-def _fetch(card: Card, file: PinnedFile, say: Say) -> Path:
-    return cache.fetch(file, label=card.name, progress=download(say))
 
 
 class _Worker(Worker):

@@ -13,12 +13,10 @@ from time import sleep
 from typing import TYPE_CHECKING
 
 from zoo import files
+from zoo.progress import ByteProgress
 
 if TYPE_CHECKING:
     import httpx2
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes in all."""
 
 TRIES = 5
 """Attempts in a row that may fail without getting further."""
@@ -63,7 +61,7 @@ def patiently[Answer](attempt: Callable[[], Answer]) -> Answer:
             sleep(max(stutter.wait, FIRST_WAIT * 2 ** (failures - 1)))
 
 
-def download(url: str, folder: Path, *, size: int, sha256: str, progress: Progress) -> Path:
+def download(url: str, folder: Path, *, size: int, sha256: str, progress: ByteProgress) -> Path:
     """Bring a URL's file into `folder`, at most `size` + 1 bytes of it; the caller verifies it.
 
     A part that an earlier call left in `folder` is continued, and this call leaves one when it fails.
@@ -91,7 +89,7 @@ def download(url: str, folder: Path, *, size: int, sha256: str, progress: Progre
     return part
 
 
-def _continue(url: str, part: Path, size: int, progress: Progress) -> bool:
+def _continue(url: str, part: Path, size: int, progress: ByteProgress) -> bool:
     """One request for what is missing in `part`. Returns whether bytes that were there already were kept."""
     import httpx2
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import re
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +18,11 @@ from zoo.cards.card import Card, Checkpoint, HubFile, HubSource, PinnedFile, Url
 from zoo.checkpoints.download import Unavailable, download, patiently
 from zoo.checkpoints.sources import from_hub, from_wheel, hub_endpoint, hub_faults
 from zoo.errors import CardError, CheckpointError, CheckpointNotFound, OfflineError
+from zoo.progress import Say
 from zoo.settings import offline
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoFile
-
-Say = Callable[[str], None]
 
 LARGEST = 10**12
 """Bytes after which a download by URL is given up; no published checkpoint is a hundredth of it."""

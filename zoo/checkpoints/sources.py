@@ -20,7 +20,6 @@ from zoo import settings
 from zoo.cards.card import BundledSource, HubSource, PinnedFile, Source, UrlSource, WheelSource
 from zoo.checkpoints.download import (
     PASSING,
-    Progress,
     Stutter,
     Unavailable,
     download,
@@ -30,6 +29,7 @@ from zoo.checkpoints.download import (
     status_text,
     trouble,
 )
+from zoo.progress import ByteProgress
 
 BUNDLED = Path(__file__).parents[1] / "weights"
 
@@ -81,7 +81,7 @@ class Mirror:
 
 
 def bring(
-    source: Source | Mirror, file: PinnedFile, folder: Path, progress: Progress, *, offline: bool = False
+    source: Source | Mirror, file: PinnedFile, folder: Path, progress: ByteProgress, *, offline: bool = False
 ) -> Path:
     """Bring what `source` has for `file` into `folder`; the caller verifies it and moves it away.
 
@@ -103,7 +103,7 @@ def bring(
             return download(source.url, folder, size=file.bytes, sha256=file.sha256, progress=progress)
 
 
-def from_hub(source: HubSource, folder: Path, *, size: int, progress: Progress) -> Path:
+def from_hub(source: HubSource, folder: Path, *, size: int, progress: ByteProgress) -> Path:
     """Download a file of a Hub repository. `size` is for the progress alone. Raises Unavailable."""
     with _scratch(folder) as scratch:
         return patiently(lambda: _from_hub(source, size, scratch, progress))
@@ -177,7 +177,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _from_hub(source: HubSource, size: int, scratch: Path, progress: Progress) -> Path:
+def _from_hub(source: HubSource, size: int, scratch: Path, progress: ByteProgress) -> Path:
     """One attempt by huggingface_hub, with the user's token.
 
     Its metadata are asked for on their own first: `hf_hub_download` (2.4) would try for 23 s where no connection leads
@@ -208,7 +208,7 @@ def _way_in(page: str) -> str:
     return f"accept the licence on {page}, then run `hf auth login` (or set HF_TOKEN)"
 
 
-def _bar(progress: Progress, size: int) -> type[Any]:
+def _bar(progress: ByteProgress, size: int) -> type[Any]:
     """What huggingface_hub takes for a progress bar: it draws nothing and passes the count on."""
     from huggingface_hub.utils.tqdm import tqdm
 

@@ -13,8 +13,8 @@ from zoo.cards.card import Card
 from zoo.cards.mode import Averaging, Dtype, Forces
 from zoo.checks.bounds import BOUNDS, SLOPE_NOISE
 from zoo.checks.caller import Caller
-from zoo.checks.continuity import ForceWork, force_work
 from zoo.checks.finding import Fault, Symmetry
+from zoo.checks.force_work import ForceWork, force_work
 from zoo.checks.work import VOIGT, Strain, mean_slopes
 
 if TYPE_CHECKING:
@@ -89,7 +89,13 @@ class Bench:
     @cached_property
     def force_work(self) -> ForceWork:
         """What forces and energy say of short displacements of `structures`."""
-        return force_work(self)
+        return force_work(
+            self.structures,
+            self.reference,
+            self.answer,
+            noise=self.energy_noise,
+            find_jumps=self.forces == "conservative",
+        )
 
     @cached_property
     def strain_work(self) -> tuple[Array, Array]:
@@ -99,9 +105,14 @@ class Bench:
         claimed, real = mean_slopes(paths, self.answer)
         return claimed.reshape(-1, len(VOIGT)) / volumes, real.reshape(-1, len(VOIGT)) / volumes
 
+    @property
+    def energy_noise(self) -> Array:
+        """Rounding of the difference of two energies of each of `structures`, (n,), eV."""
+        return np.asarray(SLOPE_NOISE * self.bounds.epsilon * abs(self.reference.energies))
+
     def slope_noise(self, half: float) -> Array:
         """Rounding of the mean slope of the energy over a path of each of `structures`, (n,), eV per unit of t."""
-        return np.asarray(SLOPE_NOISE * self.bounds.epsilon * abs(self.reference.energies) / (2 * half))
+        return np.asarray(self.energy_noise / (2 * half))
 
     def _watch(self, given: list[Atoms], sent: list[Atoms]) -> None:
         for before, after in zip(given, sent, strict=True):

@@ -10,8 +10,8 @@ import numpy as np
 from zoo.batch import Array
 from zoo.checks.bench import Bench
 from zoo.checks.bounds import RESOLUTION, SLOPE
-from zoo.checks.continuity import unit_vectors
 from zoo.checks.finding import Fault, Finding, Measure, Skipped
+from zoo.checks.force_work import unit_vectors
 from zoo.checks.work import DISPLACEMENT, STRAIN, Displacement
 
 _SEED = 20190905

@@ -1,4 +1,4 @@
-"""Finding: what one check measured; Check: its verdict; Conformance: all verdicts on one potential."""
+"""Finding: what one check measured; Verdict: what follows from it; Conformance: all verdicts on one potential."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ class Finding:
         return not self.unclaimed and self.worst is not None and self.worst.excess > 1
 
 
-class _Frozen(BaseModel):
+class _Report(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
-class Check(_Frozen):
+class Verdict(_Report):
     """One verdict and the number behind it."""
 
     name: str
@@ -92,7 +92,7 @@ class Check(_Frozen):
     """The fault by name when there is one, then every measure, the worst first."""
 
 
-class Conformance(_Frozen):
+class Conformance(_Report):
     """The verdicts on one potential in one mode."""
 
     potential: str
@@ -102,7 +102,7 @@ class Conformance(_Frozen):
     dtype: Dtype
     crystals: tuple[str, ...]
     """The structures that were used, names of `zoo.example_crystals`."""
-    checks: tuple[Check, ...]
+    checks: tuple[Verdict, ...]
     calls: int
     """Calls of the potential."""
     seconds: float
@@ -114,11 +114,11 @@ class Conformance(_Frozen):
         return "failed" not in statuses and "passed" in statuses
 
     @property
-    def failed(self) -> tuple[Check, ...]:
+    def failed(self) -> tuple[Verdict, ...]:
         """The checks that failed."""
         return tuple(check for check in self.checks if check.status == "failed")
 
-    def __getitem__(self, name: str) -> Check:
+    def __getitem__(self, name: str) -> Verdict:
         for check in self.checks:
             if check.name == name:
                 return check
@@ -129,14 +129,14 @@ class Conformance(_Frozen):
         return json_text(self.model_dump(mode="json"))
 
 
-def graded(name: str, finding: Finding) -> Check:
+def graded(name: str, finding: Finding) -> Verdict:
     """The verdict on a finding: failed when any measure is beyond its bound and the potential claims otherwise."""
     worst = finding.worst
     measures = sorted(finding.measures, key=lambda measure: -measure.excess)
     texts = [finding.diagnosis] if finding.beyond else []
     texts += [f"not judged: {finding.unclaimed}"] if finding.unclaimed else []
     texts += [finding.note, "; ".join(str(measure) for measure in measures)]
-    return Check(
+    return Verdict(
         name=name,
         status="skipped" if finding.unclaimed else "failed" if finding.beyond else "passed",
         value=worst.value if worst and math.isfinite(worst.value) else None,

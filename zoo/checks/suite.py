@@ -22,13 +22,14 @@ from zoo.cards.mode import Averaging, Dtype, Forces
 from zoo.checks import ase_interface, canary, continuity, contract, derivatives, invariances
 from zoo.checks.bench import Bench
 from zoo.checks.caller import Caller
-from zoo.checks.finding import Check, Conformance, Fault, Finding, Measure, Skipped, Symmetry, graded, table
+from zoo.checks.finding import Conformance, Fault, Finding, Measure, Skipped, Symmetry, Verdict, graded, table
 from zoo.errors import StructureError, WorkerDied, WorkerError, WorkerStartError, WorkerTimeout
+from zoo.progress import Say
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["CHECKS", "Check", "Conformance", "check", "table"]
+__all__ = ["CHECKS", "Conformance", "Verdict", "check", "table"]
 
 CHECKS: tuple[Callable[[Bench], Finding], ...] = (
     contract.shapes,
@@ -78,7 +79,7 @@ def check(
     dtype: Dtype = "float32",
     elements: Sequence[str] | None = None,
     time_limit: float = 600.0,
-    progress: Callable[[str], None] | None = None,
+    progress: Say | None = None,
 ) -> Conformance:
     """Run every check on a potential. What the potential does is a verdict, never an exception of this function.
 
@@ -90,7 +91,7 @@ def check(
     """
     compounds = _compounds(elements if elements is not None else card.elements if card else None)
     started = time.monotonic()
-    done: list[Check] = []
+    done: list[Verdict] = []
     ends: dict[str, WorkerError] = {}
     with Caller(time_limit) as caller:
         bench = Bench(
@@ -123,23 +124,23 @@ def check(
     )
 
 
-def _verdict(name: str, function: Callable[[Bench], Finding], bench: Bench, ends: dict[str, WorkerError]) -> Check:
+def _verdict(name: str, function: Callable[[Bench], Finding], bench: Bench, ends: dict[str, WorkerError]) -> Verdict:
     """One check's verdict. `ends` collects the calls that the potential did not come back from."""
     if _gone(ends):
-        return Check(name=name, status="skipped", detail=f"not run: the potential was lost in {_told(ends)}")
+        return Verdict(name=name, status="skipped", detail=f"not run: the potential was lost in {_told(ends)}")
     try:
         return graded(name, function(bench))
     except Skipped as reason:
-        return Check(name=name, status="skipped", detail=str(reason))
+        return Verdict(name=name, status="skipped", detail=str(reason))
     except Fault as fault:
-        return Check(name=name, status="failed", detail=str(fault))
+        return Verdict(name=name, status="failed", detail=str(fault))
     except Exception as error:  # noqa: BLE001  # whatever a potential raises is this check's failure, with its words
         if isinstance(error, (WorkerDied, WorkerStartError, WorkerTimeout)):
             ends[name] = error
-        return Check(name=name, status="failed", detail=f"raised {type(error).__name__}: {error}")
+        return Verdict(name=name, status="failed", detail=f"raised {type(error).__name__}: {error}")
 
 
-def _survives(ends: dict[str, WorkerError]) -> Check:
+def _survives(ends: dict[str, WorkerError]) -> Verdict:
     deaths = {name: error for name, error in ends.items() if not isinstance(error, WorkerTimeout)}
     return graded(
         "survives",
@@ -147,10 +148,10 @@ def _survives(ends: dict[str, WorkerError]) -> Check:
     )
 
 
-def _responds_in_time(ends: dict[str, WorkerError], caller: Caller) -> Check:
+def _responds_in_time(ends: dict[str, WorkerError], caller: Caller) -> Verdict:
     late = {name: error for name, error in ends.items() if isinstance(error, WorkerTimeout)}
     if late:
-        return Check(
+        return Verdict(
             name="responds in time",
             status="failed",
             value=caller.longest,

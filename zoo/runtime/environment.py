@@ -14,7 +14,6 @@ import tempfile
 import threading
 import time
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from packaging.specifiers import SpecifierSet
 
 from zoo.errors import EnvironmentFault
 from zoo.files import write_json
+from zoo.progress import Say
 from zoo.settings import cache_dir, offline
 
 ADAPTERS = Path(__file__).parents[1] / "adapters"
@@ -30,8 +30,6 @@ NEVER = "sys_platform == 'never'"
 """The marker with which an override drops a dependency that a model does not need to compute."""
 _BUILD_TIME_LIMIT = 3600.0
 """Seconds."""
-
-Say = Callable[[str], None]
 
 
 def families() -> list[str]:

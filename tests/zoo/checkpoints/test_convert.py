@@ -11,6 +11,7 @@ import pytest
 from tests import toy
 from zoo.cards.card import Card, Checkpoint, PinnedFile, Safetensors, UrlSource
 from zoo.checkpoints import cache, convert
+from zoo.checkpoints.model_files import prepare
 from zoo.errors import ConversionError
 from zoo.files import write_text
 from zoo.runtime import environment
@@ -64,17 +65,17 @@ def test_a_difference_is_reported(card: Card, tmp_path: Path) -> None:
 def test_loading_prefers_safetensors_made_here_once(card: Card, tmp_path: Path) -> None:
     done = convert.convert(card, tmp_path / "out")
     card = with_safetensors(card, pinned(done.weights.read_bytes()), pinned(done.config.read_bytes()))
-    made = convert.prepare(card)
+    made = prepare(card)
     assert set(made) == {"weights", "config"}
     assert made["weights"].read_bytes() == done.weights.read_bytes()
     shutil.rmtree(environment.ADAPTERS)  # nothing is converted any more
-    assert convert.prepare(card) == made
+    assert prepare(card) == made
 
 
 def test_a_conversion_that_is_not_the_pinned_one_is_refused(card: Card, tmp_path: Path) -> None:
     card = with_safetensors(card, pinned(b"other weights"), pinned(b"other config"))
     with pytest.raises(ConversionError, match="the card pins") as caught:
-        convert.prepare(card)
+        prepare(card)
     assert hashlib.sha256(b"other weights").hexdigest() in str(caught.value)
     wanted = card.checkpoint.safetensors
     assert wanted is not None
@@ -82,7 +83,7 @@ def test_a_conversion_that_is_not_the_pinned_one_is_refused(card: Card, tmp_path
 
 
 def test_without_pinned_safetensors_the_upstream_file_goes_to_the_worker(card: Card) -> None:
-    assert set(convert.prepare(card)) == {"upstream"}
+    assert set(prepare(card)) == {"upstream"}
 
 
 def test_sources_that_fail_lead_to_a_conversion(card: Card, tmp_path: Path) -> None:
@@ -90,4 +91,4 @@ def test_sources_that_fail_lead_to_a_conversion(card: Card, tmp_path: Path) -> N
     nowhere = (UrlSource(url="http://127.0.0.1:9/nothing"),)
     weights = pinned(done.weights.read_bytes()).model_copy(update={"sources": nowhere})
     config = pinned(done.config.read_bytes()).model_copy(update={"sources": nowhere})
-    assert set(convert.prepare(with_safetensors(card, weights, config))) == {"weights", "config"}
+    assert set(prepare(with_safetensors(card, weights, config))) == {"weights", "config"}

@@ -19,7 +19,7 @@ from tests.pinned import DATA, pinned
 from zoo.cards import index
 from zoo.cards.card import Card, Checkpoint, HubSource, UrlSource, WheelSource
 from zoo.checkpoints import download
-from zoo.checkpoints.convert import prepare
+from zoo.checkpoints.model_files import prepare
 from zoo.checkpoints.pin import block, pin, rewritten, write
 from zoo.errors import CardError, CheckpointError, CheckpointNotFound, OfflineError, UnpinnedCheckpoint, ZooError
 from zoo.loading import load

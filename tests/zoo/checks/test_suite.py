@@ -23,7 +23,7 @@ from zoo.batch import Batch, Computes
 from zoo.cards import index
 from zoo.cards.card import Canary, Card
 from zoo.cards.mode import Dtype
-from zoo.checks.suite import CHECKS, Check, Conformance, check, table
+from zoo.checks.suite import CHECKS, Conformance, Verdict, check, table
 from zoo.errors import StructureError
 
 NAMES = {"survives", "responds in time", *(function.__name__.replace("_", " ") for function in CHECKS)}
@@ -291,7 +291,7 @@ def test_an_unknown_check_is_an_error_that_names_those_there_are() -> None:
 
 
 def test_a_check_is_frozen() -> None:
-    verdict = Check(name="forces", status="passed")
+    verdict = Verdict(name="forces", status="passed")
     with pytest.raises(ValueError, match="frozen"):
         verdict.status = "failed"
 
