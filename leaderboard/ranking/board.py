@@ -15,7 +15,6 @@ from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
 from leaderboard.formatting import decimals
 from leaderboard.ranking.collect import Entry
-from leaderboard.ranking.narrow import narrowed
 from leaderboard.ranking.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
 
 MOST_LEADING = 5
@@ -110,7 +109,7 @@ def _parts(entries: Sequence[Entry], task: str, subset: Subset, *, besides: set[
         for entry in sorted(entries, key=lambda entry: -SUBSETS.index(entry.result.run.subset))
         if entry.task.name == task and SUBSETS.index(entry.result.run.subset) > size and entry.name not in besides
     }
-    return [part for entry in larger.values() if (part := narrowed(entry, subset))]
+    return [part for entry in larger.values() if (part := entry.restricted_to(subset))]
 
 
 def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:

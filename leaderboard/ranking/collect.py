@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,7 @@ from evaluation.errors import DatasetUnavailable, EvaluationError
 from evaluation.metric import Score, alike
 from evaluation.record import Record
 from evaluation.reference import dataset
-from evaluation.result import Result, read_result
+from evaluation.result import Cost, Counts, Result, read_result
 from evaluation.subset import Subset
 from evaluation.task import Row, Task, protocol_sha256
 from leaderboard.errors import NoResults, ResultFault
@@ -36,8 +36,7 @@ from zoo.files import json_text
 PUBLISHED = Path(__file__).parents[1] / "results"
 """Results that ship with this package."""
 
-
-Check = Literal["samples", "scores"]
+Verification = Literal["samples", "scores"]
 """`samples`: that the records are those of the subset's samples. `scores`: that the scores follow from the records."""
 
 
@@ -57,12 +56,12 @@ class Entry:
     need reference data that are not here."""
     stale: tuple[str, ...]
     """What differs from today: `protocol`, `dataset`, `checkpoint`."""
-    unchecked: tuple[Check, ...] = ()
+    unchecked: tuple[Verification, ...] = ()
     """What was taken from the file as it stands, for want of `lacks`."""
     lacks: str | None = None
     """The dataset that is not on this machine."""
     part_of: Entry | None = None
-    """The entry as it ran, on a larger subset, where this is its part on a smaller one (`ranking.narrow`)."""
+    """The entry as it ran, on a larger subset, where this is its part on a smaller one (`restricted_to`)."""
 
     @property
     def name(self) -> str:
@@ -114,6 +113,23 @@ class Entry:
     def other_theory(self) -> bool:
         """Whether the model was trained on another level of theory than the task's reference has."""
         return self.task.reference_theory not in (None, self.theory)
+
+    def restricted_to(self, subset: Subset) -> Entry | None:
+        """This entry on a smaller subset of its task: scores and costs from the records of that subset's samples alone.
+
+        The manifest's other facts stay. None where the entry has no figures per sample (`rows`), or where the subset's
+        samples are unknown, for want of reference data.
+        """
+        names = sample_names(self.task.name, subset)
+        if not self.rows or isinstance(names, DatasetUnavailable):
+            return None
+        records = tuple(record for record in self.records if record.sample in names)
+        rows = tuple(row for row in self.rows if row["sample"] in names)
+        run = self.result.run
+        cost = Cost.of(records, calls_per_answer=self.mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb)
+        part = run.model_copy(update={"subset": subset, "counts": Counts.of(records), "cost": cost})
+        result = self.result.model_copy(update={"run": part, "scores": self.task.score(rows)})
+        return replace(self, result=result, records=records, rows=rows, part_of=self)
 
 
 @dataclass(frozen=True)
@@ -244,17 +260,17 @@ def _records(path: Path, result: Result) -> tuple[Record, ...]:
     return tuple(records)
 
 
-_Checked = tuple[tuple[Row, ...], tuple[Check, ...], str | None]
+_Checked = tuple[tuple[Row, ...], tuple[Verification, ...], str | None]
 """Figures per sample; what could not be checked; the dataset that this would take."""
 
 
-def _no_rows(*unchecked: Check, lacks: str | None = None) -> _Checked:
+def _no_rows(*unchecked: Verification, lacks: str | None = None) -> _Checked:
     return (), unchecked, lacks
 
 
 def _checked(path: Path, result: Result, task: Task, records: Sequence[Record]) -> _Checked:
     """The task's figures per sample, after a look at whether the stored scores are the ones they give."""
-    unchecked: tuple[Check, ...] = ()
+    unchecked: tuple[Verification, ...] = ()
     asked = sample_names(task.name, result.run.subset)
     lacks = asked.dataset if isinstance(asked, DatasetUnavailable) else None
     if isinstance(asked, DatasetUnavailable):

@@ -11,7 +11,6 @@ from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable
 from leaderboard.ranking.board import Board, boards
 from leaderboard.ranking.collect import Entry, collect
-from leaderboard.ranking.narrow import narrowed
 from leaderboard.site.entry_section import sections
 from leaderboard.site.templating import data_path
 from tests.leaderboard.specimens import MODELS, write_result
@@ -42,7 +41,7 @@ def test_a_larger_run_has_a_place_and_a_smaller_one_has_none_on_the_larger_board
 
 def test_scores_counts_and_costs_are_of_the_smaller_subset(results: Path) -> None:
     whole = next(entry for entry in collect([results]).entries if entry.card.name == NAME)
-    part = narrowed(whole, "canary")
+    part = whole.restricted_to("canary")
     assert part is not None
     names = {sample.id for sample in tasks.load("eos").samples("canary")}
     assert {record.sample for record in part.records} == {row["sample"] for row in part.rows} == names
@@ -66,9 +65,9 @@ def test_a_page_shows_one_run_once(found: list[Board]) -> None:
     assert [section.board.subset for section in shown] == ["fast"]
 
 
-def test_what_cannot_be_narrowed_stays_where_it_is(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_restricted_stays_where_it_is(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = collect([results]).entries[0]
-    assert narrowed(replace(whole, rows=()), "canary") is None
+    assert replace(whole, rows=()).restricted_to("canary") is None
     away = DatasetUnavailable("not here", dataset="acwf")
-    monkeypatch.setattr("leaderboard.ranking.narrow.sample_names", lambda *_: away)
-    assert narrowed(whole, "canary") is None
+    monkeypatch.setattr("leaderboard.ranking.collect.sample_names", lambda *_: away)
+    assert whole.restricted_to("canary") is None
