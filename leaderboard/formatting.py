@@ -1,4 +1,4 @@
-"""Formatting: how numbers are written for people, in the terminal and on the site, and text from files made safe.
+"""Formatting: numbers as text, in the terminal and on the site, and untrusted text without control characters.
 
 No number is an en dash, never 0.
 """

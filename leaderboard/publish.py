@@ -63,7 +63,7 @@ def push(
     if card.checkpoint.safetensors is None:
         raise PublishError(f"{card.name} pins no safetensors; 'mlip-zoo convert {card.name}' makes them")
     if card.licence.weights is None:
-        raise PublishError(f"{card.name}: the card names no licence of the weights; nobody may pass on what has none")
+        raise PublishError(f"{card.name}: the card names no licence of the weights; without one they may not be redistributed")
     files = prepare(card, say=say)
     operations = [
         CommitOperationAdd(WEIGHTS, files["weights"]),
@@ -85,7 +85,7 @@ def push(
 
 
 def hub_card(card: Card, results: Sequence[Result]) -> ModelCard:
-    """The README of the repository: metadata for the Hub, facts and scores for people."""
+    """The README of the repository: metadata for the Hub, facts and scores for readers."""
     from huggingface_hub import ModelCard, ModelCardData
 
     known = _HUB_LICENCES.get(card.licence.weights or "")

@@ -1,4 +1,4 @@
-"""Constraint card: what one entry's card claims of symmetry and conservation, and what was measured of it, graded."""
+"""Constraint grades: one entry's claims of equivariance and conservative forces, and the measured violations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zoo.cards.mode import Mode
 
 @dataclass(frozen=True)
 class ConstraintCard:
-    """One entry before one task that judges claims."""
+    """The claims of one entry, as one task measured them."""
 
     entry: str
     """`card@mode`"""

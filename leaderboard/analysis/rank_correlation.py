@@ -1,4 +1,4 @@
-"""Correlation: whether two figures put the same entries in the same order, and how sure that is. Pure; values in."""
+"""Rank correlation: Spearman's ρ and Kendall's τ_b of two figures over entries, with bootstrap intervals. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from evaluation.metric import RESAMPLES, SEED
 Array = NDArray[np.float64]
 
 FEWEST_ENTRIES = 6
-"""Of five, only a perfect order would surprise anybody: one in 60 is perfect, one way or the other."""
+"""Of five, only a perfect order is significant: by chance one in 60 is perfect, ascending or descending."""
 FEWEST_CHECKPOINTS = 4
-"""Modes of one checkpoint are no independent witnesses."""
+"""Modes of one checkpoint are not independent samples."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def correlate(x: Sequence[float], y: Sequence[float], checkpoints: Sequence[Hash
     """Spearman's ρ and Kendall's τ_b of `x` and `y`, one value per entry; `checkpoints` says whose mode each is.
 
     The interval is that of a percentile bootstrap over entries in which those of one checkpoint are drawn together:
-    they share their weights, and would pretend to a certainty that is not there. A resample in which one of the two
+    they share their weights, and drawn alone would make the interval too narrow. A resample in which one of the two
     figures is the same throughout has no order, and is left out. Raises ValueError for sequences of different lengths.
     """
     if not len(x) == len(y) == len(checkpoints):

@@ -1,4 +1,4 @@
-"""Tolerated: tolerance curves, counted level by level. Pure; points in, numbers out."""
+"""Tolerance levels: the points of a tolerance curve, summarised by amplitude of the perturbation. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evaluation.studies.tolerance_data import Curves, Dial, Point
 
 @dataclass(frozen=True)
 class Level:
-    """What a fault of one size did, over crystals and seeds."""
+    """The effect of one perturbation of one amplitude, over crystals and seeds."""
 
     level: float
     n: int
@@ -23,7 +23,7 @@ class Level:
     omega_full: float | None
     """Likewise of the full set of displacements, nothing symmetrised."""
     stable: int
-    """Points whose sound model has no imaginary mode."""
+    """Points without an imaginary mode in the reference (unperturbed) model."""
     imaginary: int
     """How many of these have one."""
     stable_full: int
@@ -32,35 +32,35 @@ class Level:
     """Relaxations."""
     converged: int
     keepable: tuple[int, ...]
-    """Relaxations of crystals that end in their space group without any fault, at each precision of the protocol."""
+    """Relaxations of crystals that end in their space group without a perturbation, at each symmetry precision."""
     kept: tuple[int, ...]
-    """How many of these did with it."""
+    """How many of these end in it with the perturbation."""
     steps: tuple[int, ...]
 
 
-def levels(curves: Curves, dial: Dial) -> list[Level]:
-    """All levels of a dial but zero, from the smallest."""
+def levels(curves: Curves, perturbation: Dial) -> list[Level]:
+    """All levels of a perturbation but zero, from the smallest amplitude."""
     precisions = range(len(curves.protocol.retention.symprecs))
-    sound = [point for point in curves.points if point.level == 0]
-    comes_back = [{point.crystal for point in sound if _kept(point, i)} for i in precisions]
+    unperturbed = [point for point in curves.points if point.level == 0]
+    recovered = [{point.crystal for point in unperturbed if _kept(point, i)} for i in precisions]
     found: dict[float, list[Point]] = {}
     for point in curves.points:
-        if point.dial == dial and point.level > 0:
+        if point.dial == perturbation and point.level > 0:
             found.setdefault(point.level, []).append(point)
-    return [_level(level, found[level], comes_back) for level in sorted(found)]
+    return [_level(level, found[level], recovered) for level in sorted(found)]
 
 
-def stands(given: Sequence[Level], broken: Callable[[Level], int]) -> tuple[Level | None, Level | None]:
-    """The largest level below the first that broke something, and that first one; None where there is none."""
+def tolerated(given: Sequence[Level], broken: Callable[[Level], int]) -> tuple[Level | None, Level | None]:
+    """The largest level below the first with a failure, and that first one; None where there is none."""
     harmful = next((level for level in given if broken(level)), None)
     below = [level for level in given if harmful is None or level.level < harmful.level]
     return (below[-1] if below else None), harmful
 
 
-def _level(level: float, points: Sequence[Point], comes_back: Sequence[set[str]]) -> Level:
+def _level(level: float, points: Sequence[Point], recovered: Sequence[set[str]]) -> Level:
     spectra = [point.spectrum for point in points if point.spectrum]
     relaxed = [point.relaxation for point in points if point.relaxation]
-    can_keep = [[point for point in points if point.relaxation and point.crystal in some] for some in comes_back]
+    can_keep = [[point for point in points if point.relaxation and point.crystal in some] for some in recovered]
     stable = [one for one in spectra if one.sound_stable]
     stable_full = [one for one in spectra if one.sound_stable_full]
     return Level(
@@ -82,7 +82,7 @@ def _level(level: float, points: Sequence[Point], comes_back: Sequence[set[str]]
 
 
 def _kept(point: Point, precision: int) -> bool:
-    """Whether its relaxation ended in the sound model's space group; not, where it found no group at all."""
+    """Whether its relaxation ended in the reference model's space group; False where no group was found at all."""
     if point.relaxation is None:
         return False
     group = point.relaxation.space_groups[precision]

@@ -1,4 +1,4 @@
-"""Link: over all entries, how far a constraint is broken against how wrong a property is."""
+"""Violation and error: violations of constraints against errors of each property task, over all entries."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ from zoo.files import json_text
 VIOLATIONS = CONSTRAINTS.name
 """The task whose metrics are violations."""
 FEWEST_BREAKING = 3
-"""Checkpoints that break a constraint, for its violation to have an order."""
+"""Checkpoints that must violate a constraint before a coefficient is given."""
 
 
 @dataclass(frozen=True)
 class Dot:
-    """An entry with a violation and a property's figure."""
+    """An entry with a violation and a score of a property task."""
 
     entry: str
     card: str
     violation: float
-    """Zero where the entry keeps the constraint, as far as rounding in its arithmetic lets anybody see: what is left is
-    the rounding's size, which says nothing about constraints."""
+    """Zero where the entry satisfies the constraint within rounding error."""
     measured: float
-    """As the constraints task has it."""
+    """Score of the constraints task, also where it is rounding error alone."""
     figure: float
 
 
@@ -45,11 +44,11 @@ class Pair:
     metric: Metric
     dots: tuple[Dot, ...]
     correlation: Correlation
-    """Of the violation and the property's *error*: the sign of a figure that is better when higher is turned."""
+    """Of the violation and the property's *error*: a score that is better when higher enters with the opposite sign."""
 
 
 @dataclass(frozen=True)
-class Link:
+class TaskCorrelations:
     """All pairs of one property task; its entries ran one subset of it, and one subset of the constraints."""
 
     task: Task
@@ -66,32 +65,32 @@ class Link:
         return len({dot.entry for pair in self.pairs for dot in pair.dots})
 
 
-def links(entries: Sequence[Entry]) -> list[Link]:
+def task_correlations(entries: Sequence[Entry]) -> list[TaskCorrelations]:
     """One for each task with a reference, by name, over the subsets that most entries have in common.
 
-    Stale results have no part. Neither have entries of another level of theory than the reference's: their error is
-    the theory's too.
+    Stale results are excluded. So are entries of another level of theory than the reference's: their error includes
+    the difference between the theories.
     """
     fresh = [entry for entry in entries if not entry.stale]
     all_boards = boards(fresh)
     violating = [board for board in all_boards if board.task.name == VIOLATIONS]
-    found: dict[str, Link] = {}
+    found: dict[str, TaskCorrelations] = {}
     for board in all_boards:
         if board.task.reference_theory is None or board.task.name == VIOLATIONS:
             continue
         for violations in violating:
-            link = _link(board, violations)
+            correlations = _correlations(board, violations)
             best = found.get(board.task.name)
-            if best is None or _rank(link) > _rank(best):
-                found[board.task.name] = link
+            if best is None or _rank(correlations) > _rank(best):
+                found[board.task.name] = correlations
     return [found[name] for name in sorted(found)]
 
 
-def _rank(link: Link) -> tuple[int, int, int]:
-    return link.n, SUBSETS.index(link.subset), SUBSETS.index(link.constraints_subset)
+def _rank(correlations: TaskCorrelations) -> tuple[int, int, int]:
+    return correlations.n, SUBSETS.index(correlations.subset), SUBSETS.index(correlations.constraints_subset)
 
 
-def _link(board: Board, violations: Board) -> Link:
+def _correlations(board: Board, violations: Board) -> TaskCorrelations:
     broken = {place.entry.name: place for place in violations.places}
     both = [place for place in board.places if place.entry.name in broken]
     same = [place for place in both if not place.entry.other_theory]
@@ -109,7 +108,7 @@ def _link(board: Board, violations: Board) -> Link:
                     violated = 0.0 if violation.name in kept[name] else x
                     dots.append(Dot(name, place.entry.card.name, violation=violated, measured=x, figure=y))
             pairs.append(Pair(violation, metric, tuple(dots), _correlation(dots, metric)))
-    return Link(
+    return TaskCorrelations(
         task=board.task,
         subset=board.subset,
         constraints_subset=violations.subset,
@@ -119,7 +118,7 @@ def _link(board: Board, violations: Board) -> Link:
 
 
 def _kept(entry: Entry) -> set[str]:
-    """Metrics of the constraints that an entry keeps within rounding at every crystal."""
+    """Metrics of the constraints that an entry satisfies within rounding error at every crystal."""
     limits = CONSTRAINTS.protocol.thresholds[entry.mode.dtype]
     held = [
         verdict.claim for verdict in verdicts(entry.rows, claims={}, limits=limits) if verdict.status == "confirmed"
@@ -133,11 +132,11 @@ def _correlation(dots: Sequence[Dot], metric: Metric) -> Correlation:
     found = correlate([dot.violation for dot in dots], [sign * dot.figure for dot in dots], cards)
     breaking = sorted({dot.card for dot in dots if dot.violation > 0})
     if dots and not breaking:
-        return replace(found, reason="no entry breaks it beyond rounding")
+        return replace(found, reason="no entry violates it beyond rounding error")
     if found.spearman is None or len(breaking) >= FEWEST_BREAKING:
         return found
-    # against a crowd at zero one checkpoint is an anecdote; and resamples without it, which have no order, do not count
-    who = f"{', '.join(breaking)} alone {'breaks' if len(breaking) == 1 else 'break'} it beyond rounding"
+    # with all others at zero, one checkpoint decides the order alone, and resamples without it have none
+    who = f"{', '.join(breaking)} alone {'violates' if len(breaking) == 1 else 'violate'} it beyond rounding error"
     reason = f"{who}; a correlation takes {FEWEST_BREAKING} checkpoints that do"
     return replace(found, spearman=None, kendall=None, reason=reason)
 
@@ -145,13 +144,13 @@ def _correlation(dots: Sequence[Dot], metric: Metric) -> Correlation:
 Cell = str | int | float | None
 
 
-def flat(found: Sequence[Link]) -> list[dict[str, Cell]]:
-    """One row per pair; a correlation that is not there is None."""
+def flat(found: Sequence[TaskCorrelations]) -> list[dict[str, Cell]]:
+    """One row per pair; a missing coefficient is None."""
     return [
         {
-            "task": link.task.name,
-            "subset": link.subset,
-            "constraints_subset": link.constraints_subset,
+            "task": correlations.task.name,
+            "subset": correlations.subset,
+            "constraints_subset": correlations.constraints_subset,
             "violation": pair.violation.name,
             "violation_unit": pair.violation.unit,
             "metric": pair.metric.name,
@@ -162,26 +161,26 @@ def flat(found: Sequence[Link]) -> list[dict[str, Cell]]:
             **_coefficient("kendall", pair.correlation.kendall),
             "reason": pair.correlation.reason,
         }
-        for link in found
-        for pair in link.pairs
+        for correlations in found
+        for pair in correlations.pairs
     ]
 
 
-def to_json(found: Sequence[Link]) -> str:
+def to_json(found: Sequence[TaskCorrelations]) -> str:
     """All correlations with the entries' figures behind them."""
     dots = [
         [
             {"entry": dot.entry, "violation": dot.violation, "measured": dot.measured, "figure": dot.figure}
             for dot in pair.dots
         ]
-        for link in found
-        for pair in link.pairs
+        for correlations in found
+        for pair in correlations.pairs
     ]
     return json_text([{**row, "dots": given} for row, given in zip(flat(found), dots, strict=True)])
 
 
-def to_csv(found: Sequence[Link]) -> str:
-    """The correlations alone; no number is an empty cell."""
+def to_csv(found: Sequence[TaskCorrelations]) -> str:
+    """The coefficients alone; a missing one is an empty cell."""
     rows = flat(found)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]) if rows else ["task"], lineterminator="\n")

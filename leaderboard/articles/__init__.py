@@ -1,4 +1,4 @@
-"""Essays: pages on what the results say together. A file here is a page; it offers `essay(evidence) -> Essay`."""
+"""Articles: pages on what the results say together. A file here is a page; it offers `article(evidence) -> Article`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
-from leaderboard.articles.article import Essay
+from leaderboard.articles.article import Article
 from leaderboard.articles.evidence import Evidence
 
-Make = Callable[[Evidence], Essay]
+Make = Callable[[Evidence], Article]
 
 
 def found() -> list[Make]:
-    """Makers of all essays, by file name."""
+    """Makers of all articles, by file name."""
     names = sorted(path.stem for path in Path(__file__).parent.glob("*_page.py"))
-    return [importlib.import_module(f"{__name__}.{name}").essay for name in names]
+    return [importlib.import_module(f"{__name__}.{name}").article for name in names]

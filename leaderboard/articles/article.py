@@ -1,24 +1,11 @@
-"""Essay: a page that says something about many results at once; its sentences and figures come of the same numbers."""
+"""Article: a page about many results at once; its sentences and pictures are computed from the same numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from leaderboard.views.base import Spec
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A Vega-Lite figure with its data inside."""
-
-    key: str
-    """Unique on its page."""
-    title: str
-    """Above it, among small ones; empty for one that stands alone."""
-    spec: Spec
-    alt: str
-    """What it shows, in words."""
+from leaderboard.charts.spec import Picture
 
 
 @dataclass(frozen=True)
@@ -43,13 +30,13 @@ class Part:
     """How the pictures are read."""
     table: Table | None = None
     command: str | None = None
-    """What makes the results that are missing."""
+    """The command that makes missing results."""
     wide: bool = False
     """Whether each picture takes the page's width; several small ones share a row otherwise."""
 
 
 @dataclass(frozen=True)
-class Essay:
+class Article:
     """A page of the site under `<name>.html`."""
 
     name: str
@@ -57,7 +44,7 @@ class Essay:
     lede: str
     parts: Sequence[Part]
     notes: Sequence[str] = ()
-    """What the numbers do not say."""
+    """How to read the numbers, and their limits."""
     downloads: Mapping[str, str] = field(default_factory=dict)
     """File name → text, under the site's `data/`."""
 

@@ -1,4 +1,4 @@
-"""Calibration: what the detectors of the constraints task find of faults whose size is known."""
+"""Calibration: what the detectors of the constraints task measure of perturbations of known amplitude."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Sequence
 
 from evaluation.studies.calibration import COMMAND, Calibration, Reading
 from evaluation.task import load, protocol_sha256
-from leaderboard.articles.article import Essay, Part, Picture, Table
+from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
+from leaderboard.charts.spec import Picture, Spec, finish, tooltips
 from leaderboard.formatting import short
-from leaderboard.views.base import Spec
 from leaderboard.views.constraints import VIEW
 from zoo.files import json_text
 
 LABELS = {column.name: column.label for column in VIEW.columns}
 
 
-def essay(evidence: Evidence) -> Essay:
+def article(evidence: Evidence) -> Article:
     """The page; without results it says what makes them."""
     found = evidence.calibrations
-    return Essay(
+    return Article(
         name="calibration",
         title="Calibration of the detectors",
-        lede="A detector is worth what it finds of a fault whose size is known. A potential in closed form, exactly "
-        "conservative and equivariant, is given faults by a dial; then the constraints task measures it like any "
+        lede="Detectors of constraint violations, tested on perturbations of known amplitude. A potential in closed "
+        "form, exactly conservative and equivariant, is perturbed; then the constraints task measures it like any "
         "other.",
         parts=[part for each in found for part in _parts(each)]
-        or [Part(title="Not made yet", sentences=("No calibration is here. It takes no model.",), command=COMMAND)],
+        or [Part(title="No results", sentences=("There is no calibration yet. It takes no model.",), command=COMMAND)],
         downloads={
             f"calibration{'' if i == 0 else f'-{i + 1}'}.json": json_text(each.model_dump(mode="json"))
             for i, each in enumerate(found)
@@ -35,8 +35,8 @@ def essay(evidence: Evidence) -> Essay:
     )
 
 
-def dialled(rows: Sequence[Reading]) -> dict[str, list[Reading]]:
-    """Readings of faults that were dialled in, by detector, in the order of the file."""
+def perturbed(rows: Sequence[Reading]) -> dict[str, list[Reading]]:
+    """Readings of perturbed potentials, by detector, in the order of the file."""
     found: dict[str, list[Reading]] = {}
     for row in rows:
         if row.dialled > 0:
@@ -45,48 +45,48 @@ def dialled(rows: Sequence[Reading]) -> dict[str, list[Reading]]:
 
 
 def worst_ratio(rows: Sequence[Reading]) -> float | None:
-    """Found over dialled, where that is farthest from one; None where nothing was found."""
+    """Measured over imposed, where that is farthest from one; None where nothing was measured."""
     ratios = [row.ratio for row in rows if row.ratio is not None]
     return max(ratios, key=lambda ratio: abs(ratio - 1), default=None)
 
 
 def label(detector: str) -> str:
-    """A detector's name for people; its own where the page of the constraints has no column of it."""
+    """A detector's label; its own name where the constraints' table has no column of it."""
     return LABELS.get(detector, detector)
 
 
 def _parts(calibration: Calibration) -> list[Part]:
-    found = dialled(calibration.rows)
+    found = perturbed(calibration.rows)
     missed = sum(row.found is None for rows in found.values() for row in rows)
     said = [
-        f"{label(name)}: dialled from {short(min(row.dialled for row in rows))} to "
+        f"{label(name)}: imposed from {short(min(row.dialled for row in rows))} to "
         f"{short(max(row.dialled for row in rows))} {rows[0].unit}".rstrip()
         + f", {_off(worst_ratio(rows))}."
         for name, rows in found.items()
     ]
     if missed:
-        said.append(f"{missed} faults had no reading at all.")
+        said.append(f"{missed} perturbations have no reading.")
     if calibration.protocol_sha256 != protocol_sha256(load("constraints")):
-        said.append("It was made with another protocol of the constraints than today's.")
+        said.append("It was made with another version of the constraints protocol than today's.")
     crystals = dict.fromkeys(row.crystal for row in calibration.rows)
     return [
         Part(
-            title="Found against dialled",
-            sentences=[f"At {', '.join(crystals)}, each level of the dial once per crystal.", *said],
+            title="Measured against imposed amplitude",
+            sentences=[f"At {', '.join(crystals)}, each amplitude once per crystal.", *said],
             pictures=[_picture(name, rows) for name, rows in found.items()],
-            caption="What a detector finds against what was dialled, both logarithmic; the dashed line is the truth.",
+            caption="Measured against imposed amplitude, both logarithmic; on the dashed line they are equal.",
             table=Table(
-                label="Found over dialled",
-                columns=("Detector", "Unit", "dialled, from", "to", "readings", "found / dialled, from", "to"),
+                label="Measured over imposed amplitude",
+                columns=("Detector", "Unit", "imposed, from", "to", "readings", "measured / imposed, from", "to"),
                 rows=[_row(name, rows) for name, rows in found.items()],
                 texts=2,
             ),
         ),
         Part(
-            title="Of no fault at all",
-            sentences=["What is left when nothing is broken is the detector's own floor, in double precision."],
+            title="Detection limit",
+            sentences=["The reading of an unperturbed potential is the detector's own limit, in double precision."],
             table=Table(
-                label="Readings of a sound potential",
+                label="Readings of an unperturbed potential",
                 columns=("Detector", "Unit", "largest reading"),
                 rows=_floors(calibration.rows),
                 texts=2,
@@ -96,7 +96,7 @@ def _parts(calibration: Calibration) -> list[Part]:
 
 
 def _off(ratio: float | None) -> str:
-    return "never found" if ratio is None else f"found to within {short(100 * abs(ratio - 1))} %"
+    return "never measured" if ratio is None else f"measured to within {short(100 * abs(ratio - 1))} %"
 
 
 def _row(name: str, rows: Sequence[Reading]) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ def _picture(name: str, rows: Sequence[Reading]) -> Picture:
         key=f"detector/{name}",
         title=f"{label(name)}{unit}",
         spec=_spec(rows),
-        alt=f"{label(name)} found against dialled: {_off(worst_ratio(rows))}.",
+        alt=f"{label(name)}, measured against imposed: {_off(worst_ratio(rows))}.",
     )
 
 
@@ -138,16 +138,7 @@ def _spec(rows: Sequence[Reading]) -> Spec:
     scale = alt.Scale(type="log", nice=False, padding=6)
     x = alt.X("x:Q").title(None).scale(scale).axis(log_axis([row.dialled for row in rows], grid=False))
     y = alt.Y("y:Q").title(None).scale(scale).axis(log_axis([row.dialled for row in rows]))
-    tooltip = [
-        alt.Tooltip("crystal:N", title="crystal"),
-        alt.Tooltip("x:Q", title="dialled", format=".3~g"),
-        alt.Tooltip("y:Q", title="found", format=".4~g"),
-    ]
-    truth = alt.Chart(alt.Data(values=ends)).mark_line(strokeDash=[4, 3], strokeWidth=1.5, style="reference")
+    told = tooltips(crystal=("crystal", "N"), x=("imposed", "Q", ".3~g"), y=("measured", "Q", ".4~g"))
+    equal = alt.Chart(alt.Data(values=ends)).mark_line(strokeDash=[4, 3], strokeWidth=1.5, style="reference")
     dots = alt.Chart(alt.Data(values=points)).mark_circle(size=40, opacity=0.8)
-    spec: Spec = (
-        alt.layer(truth.encode(x, y), dots.encode(x, y, tooltip=tooltip))
-        .properties(width="container", height=170)
-        .to_dict()
-    )
-    return spec
+    return finish(alt.layer(equal.encode(x, y), dots.encode(x, y, tooltip=told)), 170)

@@ -1,100 +1,107 @@
-"""What constraints are worth: over all entries, a violation against a property's error, and how they go together."""
+"""Correlation: rank correlation of constraint violations and property errors over all entries."""
 
 from __future__ import annotations
 
 from evaluation.metric import Metric
 from evaluation.metrics.constraints import DETECTORS
-from leaderboard.analysis import violation_error as links
+from leaderboard.analysis import violation_error
 from leaderboard.analysis.rank_correlation import FEWEST_CHECKPOINTS, FEWEST_ENTRIES, Coefficient
-from leaderboard.analysis.violation_error import VIOLATIONS, Link, Pair
-from leaderboard.articles.article import Essay, Part, Picture, Table
+from leaderboard.analysis.violation_error import VIOLATIONS, Pair, TaskCorrelations
+from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.board_plots import axis_title
 from leaderboard.charts.log_axis import log_axis
+from leaderboard.charts.spec import Picture, Spec, finish, tooltips, y_axis
 from leaderboard.formatting import NOTHING, figure, interval, short
-from leaderboard.views.base import Spec
 
 
-def essay(evidence: Evidence) -> Essay:
-    """The page: a part for each property task, whether or not there is enough to say anything."""
-    found = links.links(evidence.entries)
-    return Essay(
-        name="worth",
-        title="What constraints are worth",
-        lede="Does a model that breaks a constraint by more get properties wrong by more? Each dot is an entry: a "
-        "checkpoint in a mode, with its violation as the constraints task measures it, and its error on another task.",
+def article(evidence: Evidence) -> Article:
+    """The page: one part for each property task, also where there are too few entries for a coefficient."""
+    found = violation_error.task_correlations(evidence.entries)
+    return Article(
+        name="correlation",
+        title="Constraint violations and property errors",
+        lede="Rank correlation of constraint violations (rotational and inversion equivariance, conservative forces, "
+        "permutation, translation) with errors of properties. Each dot is an entry: a checkpoint in a mode, with its "
+        "violation as measured by the constraints task and its error on another task.",
         parts=[_part(each) for each in found] or [_nothing()],
         notes=(
-            "ρ is Spearman's rank correlation, τ Kendall's: +1 where more violation always comes with more error, 0 "
-            "where the two have nothing to do with each other. Brackets are 95 % bootstrap intervals over entries; "
-            "those of one checkpoint are drawn together, because they share their weights.",
-            "An entry that keeps a constraint, within what rounding does in its arithmetic, breaks it by nothing: what "
-            "is left is the size of the rounding, and would put models in an order that means nothing.",
+            "ρ is Spearman's rank correlation coefficient, τ Kendall's: +1 where the error increases monotonically "
+            "with the violation, 0 where the two are uncorrelated. Brackets are 95 % bootstrap intervals over "
+            "entries; those of one checkpoint are resampled together, because they share their weights.",
+            "The violation of an entry that satisfies a constraint within rounding error counts as zero: the remaining "
+            "value is the size of the rounding error, and an order by it would be meaningless.",
             f"There is no coefficient below {FEWEST_ENTRIES} entries or {FEWEST_CHECKPOINTS} checkpoints, nor where "
-            f"fewer than {links.FEWEST_BREAKING} checkpoints break the constraint. An interval that leaves out zero is "
-            "no proof where many were looked at: of twenty, one does so by chance.",
-            "A correlation over models is no cause: models that keep constraints also differ in size, training data "
-            "and age. What a violation alone does is on the page of the tolerance curves, where everything else stays.",
-            "Entries of another level of theory than the reference's are left out: their error is the theory's too.",
+            f"fewer than {violation_error.FEWEST_BREAKING} checkpoints break the constraint. An interval that "
+            "excludes zero is no proof where many are examined: of twenty, one does so by chance.",
+            "A correlation over models is not causation: models that satisfy constraints also differ in size, "
+            "training data and age. The page of the tolerance curves shows the effect of a violation alone, with "
+            "everything else unchanged.",
+            "Entries of another level of theory than the reference's are excluded: their error includes the difference "
+            "between the theories.",
         ),
-        downloads={"worth.json": links.to_json(found), "worth.csv": links.to_csv(found)},
+        downloads={
+            "correlation.json": violation_error.to_json(found),
+            "correlation.csv": violation_error.to_csv(found),
+        },
     )
 
 
 def _nothing() -> Part:
     return Part(
-        title="No entry has both",
+        title="No results",
         sentences=("No entry has results of both the constraints and a task with a reference.",),
         command=f"mlip-zoo evaluate NAME --task {VIOLATIONS}",
     )
 
 
-def _part(link: Link) -> Part:
-    leading = [pair for pair in link.pairs if pair.metric is link.task.metrics[0]]
-    drawn = [pair for pair in leading if pair.violation.name in _drawn(link) and _shows(pair)]
+def _part(of_task: TaskCorrelations) -> Part:
+    leading = [pair for pair in of_task.pairs if pair.metric is of_task.task.metrics[0]]
+    drawn = [pair for pair in leading if pair.violation.name in _drawn(of_task) and _shows(pair)]
     return Part(
-        title=link.task.title,
-        sentences=_sentences(link, leading),
-        pictures=[_picture(link, pair) for pair in drawn],
-        caption=f"{axis_title(link.task.metrics[0])}, against the violation, logarithmic. What rounding explains is "
-        "drawn at the left edge."
+        title=of_task.task.title,
+        sentences=_sentences(of_task, leading),
+        pictures=[_picture(of_task, pair) for pair in drawn],
+        caption=f"{axis_title(of_task.task.metrics[0])}, against the violation, logarithmic. Violations within "
+        "rounding error are drawn at the left edge."
         if drawn
         else "",
-        table=_table(link, leading),
-        command=None if link.n > 1 else f"mlip-zoo evaluate NAME --task {VIOLATIONS}",
+        table=_table(of_task, leading),
+        command=None if of_task.n > 1 else f"mlip-zoo evaluate NAME --task {VIOLATIONS}",
     )
 
 
 def _shows(pair: Pair) -> bool:
-    """Whether there is anything to see: two entries, and a violation."""
+    """Whether there is anything to draw: two entries, and a violation."""
     return len(pair.dots) > 1 and any(dot.violation > 0 for dot in pair.dots)
 
 
-def _drawn(link: Link) -> set[str]:
+def _drawn(of_task: TaskCorrelations) -> set[str]:
     """The violation that ranks, and the first that decides each claim."""
-    return {link.pairs[0].violation.name, *(names[0] for names in DETECTORS.values())} if link.pairs else set()
+    return {of_task.pairs[0].violation.name, *(names[0] for names in DETECTORS.values())} if of_task.pairs else set()
 
 
-def _sentences(link: Link, leading: list[Pair]) -> list[str]:
-    cards = {dot.card for pair in link.pairs for dot in pair.dots}
+def _sentences(of_task: TaskCorrelations, leading: list[Pair]) -> list[str]:
+    cards = {dot.card for pair in of_task.pairs for dot in pair.dots}
     said = [
-        f"{link.n} {'entry' if link.n == 1 else 'entries'} of {len(cards)} "
-        f"{'checkpoint' if len(cards) == 1 else 'checkpoints'} ran the {link.subset} subset of this task and the "
-        f"{link.constraints_subset} subset of the constraints."
+        f"{of_task.n} {'entry' if of_task.n == 1 else 'entries'} of {len(cards)} "
+        f"{'checkpoint' if len(cards) == 1 else 'checkpoints'} ran the {of_task.subset} subset of this task and the "
+        f"{of_task.constraints_subset} subset of the constraints."
     ]
-    if link.left_out:
-        said.append(f"Left out, of another level of theory: {', '.join(link.left_out)}.")
+    if of_task.left_out:
+        said.append(f"Excluded, of another level of theory: {', '.join(of_task.left_out)}.")
     known = [pair for pair in leading if pair.correlation.spearman]
     if not known:
         reasons = dict.fromkeys(pair.correlation.reason for pair in leading if pair.correlation.reason)
         return [*said, f"No correlation is given: {'; '.join(map(str, reasons))}."] if reasons else said
     settled = [pair for pair in known if _settled(pair.correlation.spearman)]
-    label = link.task.metrics[0].label
+    label = of_task.task.metrics[0].label
     if settled:
         told = "; ".join(f"{pair.violation.label}, ρ {_told(pair.correlation.spearman)}" for pair in settled)
-        said.append(f"Of {len(known)} violations, {len(settled)} {_go(len(settled))} with {label}: {told}.")
+        correlates = "correlates" if len(settled) == 1 else "correlate"
+        said.append(f"Of {len(known)} violations, {len(settled)} {correlates} with {label}: {told}.")
     else:
-        said.append(f"Of {len(known)} violations, none goes with {label} in a way that these entries settle.")
+        said.append(f"Of {len(known)} violations, none has a correlation with {label} whose interval excludes zero.")
     return [*said, *_without(leading)]
 
 
@@ -107,12 +114,8 @@ def _without(leading: list[Pair]) -> list[str]:
     return [f"No coefficient for {', '.join(labels)}: {reason}." for reason, labels in of.items()]
 
 
-def _go(n: int) -> str:
-    return "goes" if n == 1 else "go"
-
-
 def _settled(found: Coefficient | None) -> bool:
-    """Whether the interval leaves out zero."""
+    """Whether the interval excludes zero."""
     return found is not None and found.low is not None and found.high is not None and found.low * found.high > 0
 
 
@@ -120,10 +123,10 @@ def _told(found: Coefficient | None) -> str:
     return NOTHING if found is None else f"{figure(found.value, 2)} {interval(found.low, found.high, 2)}".rstrip()
 
 
-def _table(link: Link, leading: list[Pair]) -> Table | None:
+def _table(of_task: TaskCorrelations, leading: list[Pair]) -> Table | None:
     if not any(pair.correlation.spearman for pair in leading):
         return None
-    label = link.task.metrics[0].label
+    label = of_task.task.metrics[0].label
     return Table(
         label=f"Violations and {label}",
         columns=(
@@ -132,9 +135,9 @@ def _table(link: Link, leading: list[Pair]) -> Table | None:
             "checkpoints",
             f"ρ with {label}",
             f"τ with {label}",
-            "measured, from",
-            "to",
-            "broken by",
+            "smallest",
+            "largest",
+            "violated by",
         ),
         rows=[
             (
@@ -156,12 +159,12 @@ def _named(metric: Metric) -> str:
     return f"{metric.label}, {metric.unit}" if metric.unit else metric.label
 
 
-def _picture(link: Link, pair: Pair) -> Picture:
+def _picture(of_task: TaskCorrelations, pair: Pair) -> Picture:
     found = pair.correlation.spearman
     note = f"ρ {_told(found)}, n = {pair.correlation.n}" if found else f"n = {pair.correlation.n}"
     told = "; ".join(f"{dot.entry} {short(dot.measured)}, {short(dot.figure)}" for dot in pair.dots)
     return Picture(
-        key=f"{link.task.name}/{pair.violation.name}",
+        key=f"{of_task.task.name}/{pair.violation.name}",
         title=f"{_named(pair.violation)}: {note}",
         spec=_spec(pair),
         alt=f"{pair.metric.label} against {pair.violation.label}, {note}: {told}.",
@@ -180,12 +183,7 @@ def _spec(pair: Pair) -> Spec:
     ]
     x = alt.X("x:Q").title(None).scale(type="log", nice=False, padding=8)
     x = x.axis(log_axis(across, grid=False))
-    y = alt.Y("y:Q").title(None).scale(zero=False, padding=8).axis(tickCount=4)
-    tooltip = [
-        alt.Tooltip("entry:N", title="entry"),
-        alt.Tooltip("shown:N", title=pair.violation.label),
-        alt.Tooltip("y:Q", title=pair.metric.label, format=".3~g"),
-    ]
-    dots = alt.Chart(alt.Data(values=rows)).mark_circle(size=70, opacity=0.8).encode(x, y, tooltip=tooltip)
-    spec: Spec = dots.properties(width="container", height=190).to_dict()
-    return spec
+    y = y_axis("y:Q", ticks=4, zero=False, padding=8)
+    told = tooltips(entry=("entry", "N"), shown=(pair.violation.label, "N"), y=(pair.metric.label, "Q", ".3~g"))
+    dots = alt.Chart(alt.Data(values=rows)).mark_circle(size=70, opacity=0.8).encode(x, y, tooltip=told)
+    return finish(dots, 190)

@@ -15,13 +15,13 @@ from leaderboard.ranking.collect import Collection, Entry
 
 @dataclass(frozen=True)
 class Evidence:
-    """What essays and findings are made of."""
+    """Everything from which articles and findings are computed."""
 
     entries: tuple[Entry, ...]
     curves: tuple[Curves, ...] = ()
-    """Tolerance curves, by the sound model's name."""
+    """Tolerance curves, by the reference model's name."""
     calibrations: tuple[Calibration, ...] = ()
-    """What detectors find of faults of known size."""
+    """What detectors measure of perturbations of known amplitude."""
 
     def of(self, task: str) -> list[Entry]:
         """Entries of a task that were made under today's protocol, dataset and checkpoint."""

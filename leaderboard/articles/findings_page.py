@@ -1,24 +1,24 @@
-"""Findings: what the results on this site say, in sentences that are computed from them."""
+"""Findings: statements about the results on this site, computed from them."""
 
 from __future__ import annotations
 
-from leaderboard.articles.article import Essay, Part
+from leaderboard.articles.article import Article, Part
 from leaderboard.articles.evidence import Evidence
 from leaderboard.articles.findings import FINDINGS
 
 
-def essay(evidence: Evidence) -> Essay:
+def article(evidence: Evidence) -> Article:
     """The page of all findings whose results are here."""
     parts = [part for finding in FINDINGS for part in finding(evidence)]
     missing = Part(
-        title="Nothing yet",
-        sentences=("The results that are here do not show anything that this page looks for.",),
+        title="No results",
+        sentences=("None of the findings of this page can be computed from the results so far.",),
         command="mlip-zoo evaluate NAME",
     )
-    return Essay(
+    return Article(
         name="findings",
         title="Findings",
-        lede="What the results here say. Every number of these sentences is computed from the results when the site is "
-        "built; a finding whose results are missing is not on this page.",
+        lede="Statements about conservative forces, equivariance, phonons, relaxation and equations of state. Every "
+        "number is computed from the results when the site is built; a finding whose results are missing is omitted.",
         parts=parts or [missing],
     )

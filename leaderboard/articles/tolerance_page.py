@@ -1,4 +1,4 @@
-"""Tolerance: how much violation of a constraint a phonon can stand, from a sound model with faults of known size."""
+"""Tolerance curves: phonons and relaxation of a reference model against the amplitude of an imposed perturbation."""
 
 from __future__ import annotations
 
@@ -7,52 +7,55 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from evaluation.studies.tolerance_data import COMMAND, Curves, Dial, Point
-from leaderboard.analysis.tolerance_levels import Level, levels, stands
+from leaderboard.analysis.tolerance_levels import Level, levels, tolerated
 from leaderboard.analysis.violation_error import VIOLATIONS
-from leaderboard.articles.article import Essay, Part, Picture, Table
+from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
+from leaderboard.charts.spec import Picture, Spec, finish, tooltips
 from leaderboard.formatting import duration, short
-from leaderboard.views.base import Spec
 from zoo.files import json_text
 
 if TYPE_CHECKING:
     from leaderboard.ranking.collect import Entry
 
-DIALS: dict[Dial, tuple[str, str, float]] = {
-    "asymmetry": ("λ of the forces", "", 1.0),
+PERTURBATIONS: dict[Dial, tuple[str, str, float]] = {
+    "asymmetry": ("force-constant asymmetry λ", "", 1.0),
     "rotation_error": ("rotation error of the forces", "meV/Å", 1000.0),
     "smooth": ("smooth noise", "meV/Å", 1000.0),
     "rough": ("white noise", "meV/Å", 1000.0),
 }
-"""Dial → what it is called, the unit it is shown in, and that unit per house unit."""
+"""Perturbation → its label, the unit of its amplitude as shown, and that unit per house unit."""
 MEASURED: dict[Dial, str] = {"asymmetry": "lambda", "rotation_error": "rotation_force", "rough": "force_noise"}
-"""Dial → the metric of the constraints task that measures it of real models, in the unit it is shown in."""
+"""Perturbation → the metric of the constraints task that measures it on other models, in the unit as shown."""
 USUAL, FULL = "usual workflow", "full set, nothing symmetrised"
 _IMAGINARY = (
-    f"Share of crystals and seeds, stable in the sound model, with an imaginary mode: {USUAL}, and {FULL} (dashed)."
+    f"Share of crystals and seeds, stable in the reference model, with an imaginary mode: {USUAL}, and {FULL} (dashed)."
 )
 
 
-def essay(evidence: Evidence) -> Essay:
+def article(evidence: Evidence) -> Article:
     """The page; without results it says what makes them."""
-    return Essay(
+    return Article(
         name="tolerance",
-        title="How much violation a phonon stands",
-        lede="A sound model is given one fault at a time, of a size that is known, and put through what people do with "
-        "it: frequencies at its own geometry, and a relaxation from a rattled start. Everything else stays as it is.",
+        title="Tolerance of phonons to constraint violations",
+        lede="A reference (unperturbed) model is given one perturbation at a time, of known amplitude: "
+        "force-constant asymmetry, broken rotational equivariance, smooth or white noise. Phonon frequencies at its "
+        "own geometry and a relaxation from a rattled start are computed at each amplitude; everything else is "
+        "unchanged.",
         parts=[part for curves in evidence.curves for part in _parts(curves, evidence.of(VIOLATIONS))]
         or [
             Part(title="Not measured yet", sentences=("No tolerance curve is here.",), command=COMMAND),
         ],
         notes=(
-            "The faults are smooth fields and noise of a kind that can be dialled; what a real model does wrong may be "
-            "of another kind, and the crystals are few. The curves say what size is harmless here, and what is not.",
-            "Where nothing is symmetrised nobody takes the net force out either: acoustic modes at Γ are as far from "
-            "zero as noise makes them, and count as imaginary a little below it. An optical mode that turns over is "
-            "another harm.",
-            "Of a curl the usual workflow leaves nothing: it imposes the symmetry that the forces lack, and takes the "
-            "Hermitian part of the dynamical matrix. The residuals of the raw force constants are where it shows.",
+            "The perturbations are smooth fields and noise whose amplitude can be set; the errors of other models "
+            "may be of another kind, and the crystals are few. The curves show which amplitudes are harmless here.",
+            "Where nothing is symmetrised the acoustic sum rule is not imposed either: noise moves the acoustic "
+            "modes at Γ away from zero, and slightly below zero they count as imaginary. An optical mode that "
+            "becomes imaginary is a separate, physical error.",
+            "The usual workflow removes force-constant asymmetry: it imposes the index symmetry that the forces "
+            "lack, and takes the Hermitian part of the dynamical matrix. Only residuals of the raw force constants "
+            "show it.",
         ),
         downloads={
             f"tolerance/{curves.entry}.json": json_text(curves.model_dump(mode="json")) for curves in evidence.curves
@@ -61,34 +64,46 @@ def essay(evidence: Evidence) -> Essay:
 
 
 def _parts(curves: Curves, measured: Sequence[Entry]) -> list[Part]:
-    found = {dial: levels(curves, dial) for dial in DIALS if dial in curves.protocol.dials}
-    found = {dial: given for dial, given in found.items() if given}
-    sound = [point for point in curves.points if point.level == 0]
+    found = {
+        perturbation: levels(curves, perturbation)
+        for perturbation in PERTURBATIONS
+        if perturbation in curves.protocol.dials
+    }
+    found = {perturbation: given for perturbation, given in found.items() if given}
+    unperturbed = [point for point in curves.points if point.level == 0]
     return [
-        Part(title=curves.entry, sentences=_sentences(curves, found, sound, measured)),
+        Part(title=curves.entry, sentences=_sentences(curves, found, unperturbed, measured)),
         Part(
             title="Error of the frequencies",
             pictures=[
-                _picture(curves, "omega", dial, given, _omega, logarithmic=True) for dial, given in found.items()
+                _picture(curves, "omega", perturbation, given, _omega, logarithmic=True)
+                for perturbation, given in found.items()
             ],
-            caption=f"Mean absolute error against the sound model's frequencies (THz), median over crystals and seeds: "
-            f"{USUAL}, and {FULL} (dashed).",
+            caption="Mean absolute error against the reference model's frequencies (THz), median over crystals and "
+            f"seeds: {USUAL}, and {FULL} (dashed).",
         ),
         Part(
             title="Imaginary modes",
-            pictures=[_picture(curves, "imaginary", dial, given, _imaginary) for dial, given in found.items()],
+            pictures=[
+                _picture(curves, "imaginary", perturbation, given, _imaginary) for perturbation, given in found.items()
+            ],
             caption=_IMAGINARY,
         ),
         Part(
             title="Symmetry after relaxation",
-            pictures=[_picture(curves, "symmetry", dial, given, _kept(curves)) for dial, given in found.items()],
-            caption="Share of relaxations from a rattled start that end in the space group to which the sound model "
-            f"comes back from such a start, by the precision at which it is looked for "
-            f"({_precisions(curves)}). {_kept_when_sound(curves, sound)}",
+            pictures=[
+                _picture(curves, "symmetry", perturbation, given, _kept(curves))
+                for perturbation, given in found.items()
+            ],
+            caption="Share of relaxations from a rattled start that end in the space group that the reference model "
+            f"recovers from such a start, by the symmetry precision "
+            f"({_precisions(curves)}). {_kept_unperturbed(curves, unperturbed)}",
         ),
         Part(
             title="Convergence",
-            pictures=[_picture(curves, "converged", dial, given, _converged) for dial, given in found.items()],
+            pictures=[
+                _picture(curves, "converged", perturbation, given, _converged) for perturbation, given in found.items()
+            ],
             caption=f"Share of relaxations that reach {curves.protocol.retention.fmax:g} eV/Å within "
             f"{curves.protocol.retention.steps} steps.",
             table=_table(found),
@@ -97,36 +112,45 @@ def _parts(curves: Curves, measured: Sequence[Entry]) -> list[Part]:
 
 
 def summary(curves: Curves, evidence: Evidence) -> Part:
-    """Dial by dial: from which size on modes become imaginary, and which entries are beyond it."""
-    found = {dial: given for dial in curves.protocol.dials if (given := levels(curves, dial))}
+    """By perturbation: the amplitude from which modes become imaginary, and the entries beyond it."""
+    found = {perturbation: given for perturbation in curves.protocol.dials if (given := levels(curves, perturbation))}
     measured = evidence.of(VIOLATIONS)
     return Part(
-        title=f"How much violation a phonon stands: {curves.entry} with faults of known size",
-        sentences=[_told(dial, given) + _beyond(dial, given, measured) for dial, given in found.items()],
-        pictures=[_picture(curves, "imaginary", dial, given, _imaginary) for dial, given in found.items()],
+        title=f"Imaginary modes by amplitude of the perturbation: {curves.entry}",
+        sentences=[
+            _told(perturbation, given) + _beyond(perturbation, given, measured) for perturbation, given in found.items()
+        ],
+        pictures=[
+            _picture(curves, "imaginary", perturbation, given, _imaginary) for perturbation, given in found.items()
+        ],
         caption=_IMAGINARY,
     )
 
 
 def _sentences(
-    curves: Curves, found: dict[Dial, list[Level]], sound: Sequence[Point], measured: Sequence[Entry]
+    curves: Curves, found: dict[Dial, list[Level]], unperturbed: Sequence[Point], measured: Sequence[Entry]
 ) -> list[str]:
-    told = [_told(dial, given) + _beyond(dial, given, measured) for dial, given in found.items()]
+    told = [
+        _told(perturbation, given) + _beyond(perturbation, given, measured) for perturbation, given in found.items()
+    ]
     failed = sum(point.error is not None for point in curves.points)
     crystals = ", ".join(curves.protocol.crystals)
     cost = duration(sum(point.seconds for point in curves.points))
     said = [f"{len(curves.points)} points on {crystals}, in {cost} on {curves.device}."]
-    if unstable := [point.crystal for point in sound if point.spectrum and not point.spectrum.sound_stable]:
-        said.append(f"The sound model itself has imaginary modes in {', '.join(unstable)}, which no share counts.")
+    if unstable := [point.crystal for point in unperturbed if point.spectrum and not point.spectrum.sound_stable]:
+        said.append(
+            f"The reference model itself has imaginary modes in {', '.join(unstable)}, which are excluded from all "
+            "shares."
+        )
     if failed:
         said.append(f"{failed} {'point has' if failed == 1 else 'points have'} no numbers: {_first_error(curves)}.")
     return [*said, *told]
 
 
-def _told(dial: Dial, given: Sequence[Level]) -> str:
-    name, unit, scale = DIALS[dial]
+def _told(perturbation: Dial, given: Sequence[Level]) -> str:
+    name, unit, scale = PERTURBATIONS[perturbation]
     for what, broken in (("usual", lambda level: level.imaginary), ("full", lambda level: level.imaginary_full)):
-        harmless, harmful = stands(given, broken)
+        harmless, harmful = tolerated(given, broken)
         if harmful is None:
             if what == "usual":
                 continue
@@ -147,14 +171,14 @@ def _told(dial: Dial, given: Sequence[Level]) -> str:
     return f"{_opening(name)}: nothing was measured."
 
 
-def _beyond(dial: Dial, given: Sequence[Level], measured: Sequence[Entry]) -> str:
-    """Which entries of the constraints task break more than what was harmless here; empty where that is unknown."""
-    harmless, harmful = stands(given, lambda level: level.imaginary)
-    if harmless is None or harmful is None or dial not in MEASURED:
+def _beyond(perturbation: Dial, given: Sequence[Level], measured: Sequence[Entry]) -> str:
+    """Entries of the constraints task with a violation above the largest harmless amplitude; empty where unknown."""
+    harmless, harmful = tolerated(given, lambda level: level.imaginary)
+    if harmless is None or harmful is None or perturbation not in MEASURED:
         return ""
-    values = {entry.name: entry.result.scores[MEASURED[dial]].value for entry in measured}
+    values = {entry.name: entry.result.scores[MEASURED[perturbation]].value for entry in measured}
     known = {name: value for name, value in values.items() if value is not None}
-    beyond = sorted(name for name, value in known.items() if value > DIALS[dial][2] * harmless.level)
+    beyond = sorted(name for name, value in known.items() if value > PERTURBATIONS[perturbation][2] * harmless.level)
     if not known:
         return ""
     told = f": {', '.join(beyond)}" if beyond else ""
@@ -162,8 +186,8 @@ def _beyond(dial: Dial, given: Sequence[Level], measured: Sequence[Entry]) -> st
 
 
 def _opening(name: str) -> str:
-    """A name at the start of a sentence: a Greek letter stays what it is."""
-    return name[0].upper() + name[1:] if name[0].isascii() else name
+    """A label at the start of a sentence."""
+    return name[0].upper() + name[1:]
 
 
 def _first_error(curves: Curves) -> str:
@@ -211,25 +235,25 @@ def _precisions(curves: Curves) -> str:
     return "; ".join(f"{symprec:g} Å{styles[i % 3]}" for i, symprec in enumerate(curves.protocol.retention.symprecs))
 
 
-def _kept_when_sound(curves: Curves, sound: Sequence[Point]) -> str:
-    found = [point.relaxation for point in sound if point.relaxation]
+def _kept_unperturbed(curves: Curves, unperturbed: Sequence[Point]) -> str:
+    found = [point.relaxation for point in unperturbed if point.relaxation]
     told = [
         f"{sum(one.space_groups[i] == one.space_group_sound for one in found)} at {symprec:g} Å"
         for i, symprec in enumerate(curves.protocol.retention.symprecs)
     ]
-    return f"Without any fault: of {len(found)}, {', '.join(told)}."
+    return f"Without a perturbation: of {len(found)}, {', '.join(told)}."
 
 
 def _picture(
     curves: Curves,
     what: str,
-    dial: Dial,
+    perturbation: Dial,
     given: Sequence[Level],
     lines: Callable[[Sequence[Level]], list[Line]],
     *,
     logarithmic: bool = False,
 ) -> Picture:
-    name, unit, scale = DIALS[dial]
+    name, unit, scale = PERTURBATIONS[perturbation]
     rows: list[dict[str, float | str]] = [
         {"x": scale * level, "y": value, "line": line}
         for line, values in lines(given)
@@ -238,7 +262,7 @@ def _picture(
     ]
     told = "; ".join(f"{row['line']} {short(float(row['y']))} at {short(float(row['x']))}" for row in rows)
     return Picture(
-        key=f"{curves.entry}/{what}/{dial}",
+        key=f"{curves.entry}/{what}/{perturbation}",
         title=f"{name}, {unit}" if unit else name,
         spec=_spec(rows, list(dict.fromkeys(line for line, _ in lines(given))), logarithmic=logarithmic),
         alt=f"{what} against {name}{f' in {unit}' if unit else ''}: {told}.",
@@ -258,25 +282,15 @@ def _spec(rows: Sequence[dict[str, float | str]], names: list[str], *, logarithm
     )
     colour = alt.Color("line:N").scale(domain=names).legend(None)
     dash = alt.StrokeDash("line:N").scale(domain=names, range=[[1, 0], [4, 3], [1, 3]][: len(names)]).legend(None)
-    tooltip = [
-        alt.Tooltip("line:N", title="line"),
-        alt.Tooltip("x:Q", title="dialled", format="~g"),
-        alt.Tooltip("y:Q", title="value", format=".2~g"),
-    ]
+    told = tooltips(line=("line", "N"), x=("amplitude", "Q", "~g"), y=("value", "Q", ".2~g"))
     base = alt.Chart(alt.Data(values=list(rows))).encode(x, y, colour)
-    spec: Spec = (
-        alt.layer(
-            base.mark_line(strokeWidth=1.5).encode(dash), base.mark_point(filled=True, size=30).encode(tooltip=tooltip)
-        )
-        .properties(width="container", height=140)
-        .to_dict()
-    )
-    return spec
+    dots = base.mark_point(filled=True, size=30).encode(tooltip=told)
+    return finish(alt.layer(base.mark_line(strokeWidth=1.5).encode(dash), dots), 140)
 
 
 def _table(found: dict[Dial, list[Level]]) -> Table:
-    def row(dial: Dial, level: Level) -> tuple[str, ...]:
-        name, unit, scale = DIALS[dial]
+    def row(perturbation: Dial, level: Level) -> tuple[str, ...]:
+        name, unit, scale = PERTURBATIONS[perturbation]
         return (
             name,
             f"{short(scale * level.level)} {unit}".rstrip(),
@@ -291,11 +305,11 @@ def _table(found: dict[Dial, list[Level]]) -> Table:
         )
 
     return Table(
-        label="All levels of all dials",
+        label="All amplitudes of all perturbations",
         columns=(
-            *("Fault", "Size", "ω error, THz", "full set", "imaginary", "full set"),
+            *("Perturbation", "Amplitude", "ω error, THz", "full set", "imaginary", "full set"),
             *("symmetry kept", "converged", "steps", "no numbers"),
         ),
-        rows=[row(dial, level) for dial, given in found.items() for level in given],
+        rows=[row(perturbation, level) for perturbation, given in found.items() for level in given],
         texts=2,
     )

@@ -1,18 +1,13 @@
-"""Figures: pictures of a board, as Vega-Lite specifications.
-
-No colour stands in them: the page gives its own to both of its themes (`static/charts.js`).
-"""
+"""Board plots: every ranked entry of a board with its interval, as a Vega-Lite specification."""
 
 from __future__ import annotations
 
 from evaluation.metric import Metric
 from leaderboard.charts.log_axis import log_axis
+from leaderboard.charts.spec import ROW_HEIGHT, Spec, categories, finish, name_axis, tooltips
 from leaderboard.formatting import figure, interval
 from leaderboard.ranking.board import Board, Place
-from leaderboard.views.base import Spec
 
-ROW_HEIGHT = 28
-"""Pixels between two entries."""
 SPAN = 1e3
 """Values farther apart than this factor take a logarithmic axis."""
 
@@ -26,10 +21,10 @@ def dot_plot(board: Board) -> Spec | None:
     if len(drawn) < 2:
         return None
     rows = _rows(drawn, metric, board.decimals(metric))
-    theories = ["reference's", "another"]
+    colour, shape = categories("theory:N", ["reference's", "another"])
     base = alt.Chart(alt.Data(values=rows)).encode(
-        alt.Y("entry:N").sort(None).title(None).axis(labelLimit=240, ticks=False, domain=False, grid=False),
-        alt.Color("theory:N").scale(domain=theories).legend(None),
+        name_axis("entry:N", grid=False),
+        colour,
     )
     sizes = [place.score(metric).value for place in drawn] + [place.score(metric).low for place in drawn]
     spread = [size for size in sizes if size is not None]
@@ -42,12 +37,11 @@ def dot_plot(board: Board) -> Spec | None:
         whiskers.encode(alt.X("low:Q").scale(scale).title(axis_title(metric)).axis(axis), alt.X2("high:Q")),
         dots.encode(
             alt.X("value:Q"),
-            alt.Shape("theory:N").scale(domain=theories, range=["circle", "diamond"]).legend(None),
-            tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in _TOOLTIP],
+            shape,
+            tooltip=tooltips(**_TOOLTIP),
         ),
-    ).properties(width="container", height=ROW_HEIGHT * len(rows))
-    spec: Spec = chart.to_dict()
-    return spec
+    )
+    return finish(chart, ROW_HEIGHT * len(rows))
 
 
 def axis_title(metric: Metric) -> str:
@@ -65,7 +59,13 @@ def describe(board: Board) -> str:
     return f"{axis_title(metric)}, from best to worst: {'; '.join(parts)}."
 
 
-_TOOLTIP = (("entry", "entry"), ("rank", "rank"), ("shown", "value"), ("interval", "95 % interval"), ("of", "theory"))
+_TOOLTIP = {
+    "entry": ("entry", "N"),
+    "rank": ("rank", "N"),
+    "shown": ("value", "N"),
+    "interval": ("95 % interval", "N"),
+    "of": ("theory", "N"),
+}
 
 
 def _rows(places: list[Place], metric: Metric, digits: int) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Axis: logarithmic axes with few lines, at numbers that people read."""
+"""Logarithmic axes with few ticks, at round numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEWEST = 3
 def log_ticks(values: Iterable[float]) -> list[float]:
     """Powers of ten between the smallest and the largest value, both > 0; with 2 and 5 of each where they are few.
 
-    All of what Vega-Lite would draw itself, nine lines a decade, hides what a picture shows.
+    All of what Vega-Lite would draw itself, nine lines a decade, hides the data.
     """
     found = [value for value in values if value > 0]
     if not found:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from leaderboard.charts.spec import DASHED_REFERENCE, Spec, finish, line, x_axis, y_axis
 
 if TYPE_CHECKING:
     import altair as alt
-
-    from leaderboard.views.base import Spec
 
 
 def parity(
@@ -25,16 +26,26 @@ def parity(
     import altair as alt
 
     if logarithmic:
-        scale, ticks = alt.Scale(type="log", nice=False), alt.Axis(tickCount=3, format="~g")
+        x = x_axis("ref:Q", labels="~g", type="log", nice=False)
+        y = y_axis("pred:Q", labels="~g", type="log", nice=False)
     else:
-        scale, ticks = alt.Scale(zero=False, nice=False), alt.Axis(tickCount=4)
-    x = alt.X("ref:Q", title=None, scale=scale, axis=alt.Axis(**{**ticks.to_dict(), "grid": False}))
-    y = alt.Y("pred:Q", title=None, scale=scale, axis=ticks)
-    equal = alt.Chart(alt.NamedData("equal")).mark_line(strokeDash=[4, 3], strokeWidth=1.5, style="reference")
+        x = x_axis("ref:Q", ticks=4, zero=False, nice=False)
+        y = y_axis("pred:Q", ticks=4, zero=False, nice=False)
     marked = alt.Chart(alt.NamedData(points))
     if isinstance(size, int):
         drawn = marked.mark_circle(size=size, opacity=0.6).encode(x, y, tooltip=tooltip)
     else:
         drawn = marked.mark_circle(opacity=0.6).encode(x, y, size, tooltip=tooltip)
-    spec: Spec = alt.layer(equal.encode(x, y), drawn).properties(width="container", height=height).to_dict()
-    return spec
+    return finish(alt.layer(line("equal", DASHED_REFERENCE).encode(x, y), drawn), height)
+
+
+def diagonal(points: Sequence[Mapping[str, float | str]], *, margin: float) -> list[dict[str, float | str]]:
+    """The data set `equal` of positive points: the diagonal, reaching further than the outermost by the factor."""
+    numbers = [float(point[axis]) for point in points for axis in ("ref", "pred")]
+    ends = (four_digits(min(numbers) / margin), four_digits(max(numbers) * margin))
+    return [{"ref": end, "pred": end} for end in ends]
+
+
+def four_digits(number: object) -> float:
+    """To what a picture can show, so that the last digits of a platform stay out."""
+    return float(f"{cast(float, number):.4g}")

@@ -85,7 +85,7 @@ class Board:
 
 
 def boards(entries: Sequence[Entry]) -> list[Board]:
-    """One board per task and subset that somebody ran: tasks by name, the largest subset of each first."""
+    """One board per task and subset with results: tasks by name, the largest subset of each first."""
     groups: dict[tuple[str, Subset], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.task.name, entry.result.run.subset), []).append(entry)
@@ -122,7 +122,7 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
         total = max(entry.result.run.counts.total for entry in fresh)
         found = ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in fresh}, total, metric)
     else:
-        # of canaries alone, which have no reference, there is no score; a failure would cost the worst, this is none
+        # canaries alone, which have no reference, give no score; that is not a failure, which would cost the worst value
         scored = [entry for entry in fresh if entry.result.scores[metric.name].value is not None]
         found = dict.fromkeys(entry.name for entry in fresh)
         found.update(ranks({entry.name: _values(entry, metric) for entry in scored}, metric))

@@ -1,4 +1,4 @@
-"""Diff: what moved between two sets of results, and by how much against the intervals."""
+"""Diff: scores that differ between two sets of results, and by how much of their intervals."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def show(found: Diff, console: Console) -> None:
         nothing = f"{found.compared} results compared; no score differs."
         console.print(nothing if found.compared else "The two have no result in common.")
         return
-    table = Table(title="What moved", show_lines=True)
+    table = Table(title="Changed scores", show_lines=True)
     table.add_column("entry, task, metric", overflow="fold")  # one column, so that a terminal of 80 has room for names
     for name in ("old", "new", "change", "of the interval"):
         table.add_column(name, justify="right")

@@ -1,4 +1,4 @@
-"""Export: boards as flat tables, CSV and JSON, for people who compute with them. Same boards, same bytes."""
+"""Export: boards as flat tables, CSV and JSON, for further analysis. Same boards, same bytes."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _row(board: Board, place: Place) -> dict[str, Cell]:
 
 
 def _csv_cell(value: Cell) -> Cell:
-    """A cell that a spreadsheet cannot take for a formula; a card's title is a stranger's text."""
+    """A cell that a spreadsheet cannot take for a formula; a card's title is untrusted text."""
     if value is None:
         return _NONE
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Rank: who is better than whom on the same samples, and how sure that is. Pure numpy; values in, ranks out."""
+"""Rank: order of the entries by their values on common samples, with bootstrap intervals. Pure numpy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Values = Mapping[str, float | None]
 """Sample → the figure whose mean is the metric; None where the entry has no number."""
 
 MIN_COVERAGE = 0.5
-"""An entry with numbers for less than this share of the samples has no rank: too little of it was seen."""
+"""An entry with numbers for less than this share of the samples has no rank."""
 
 _CHUNK = 100
 """Resamples that are in memory at once."""
@@ -41,8 +41,8 @@ class Rank:
 def ranks(values: Mapping[str, Values], metric: Metric) -> dict[str, Rank | None]:
     """Rank of each entry by `metric`, from its values per sample; None for an entry that cannot be ranked.
 
-    Every two entries are compared by their means over the samples that both have, so that nobody gains by failing on
-    a hard sample and one entry's gaps change no comparison between two others. The place is one more than the number
+    Every two entries are compared by their means over the samples that both have, so that failing on a hard
+    sample is no advantage and one entry's gaps change no comparison between two others. The place is one more than the number
     of entries that are better; equals share a place. The interval is a paired bootstrap: every resample draws the
     same samples for all entries.
 

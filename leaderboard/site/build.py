@@ -18,6 +18,7 @@ from leaderboard import articles
 from leaderboard.analysis.constraint_grades import constraint_cards
 from leaderboard.articles.evidence import gather
 from leaderboard.charts import board_plots
+from leaderboard.charts.spec import Spec
 from leaderboard.errors import ResultFault, SiteError
 from leaderboard.ranking import export
 from leaderboard.ranking.board import Board, boards
@@ -26,7 +27,6 @@ from leaderboard.site import sample_sheet
 from leaderboard.site.entry_section import sections
 from leaderboard.site.markdown import prose_html
 from leaderboard.site.templating import Renderer, data_path
-from leaderboard.views.base import Spec
 from zoo.cards import index
 from zoo.cards.card import Card, training_sets
 from zoo.errors import CardError
@@ -43,7 +43,7 @@ def build(collection: Collection, out: Path) -> list[str]:
     """Write the site into `out`, whole or not at all; returns the faults that its pages do without.
 
     Raises SiteError when `out` holds something that is not a site of ours, ResultFault when no result at all can be
-    shown: an empty site takes nobody's place.
+    shown: an empty site does not replace an earlier one.
     """
     if not collection.entries:
         raise ResultFault("\n".join(collection.faults))
@@ -58,7 +58,7 @@ def build(collection: Collection, out: Path) -> list[str]:
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        fresh.chmod(0o755)  # mkdtemp makes private folders, and a web server is somebody else
+        fresh.chmod(0o755)  # mkdtemp makes private folders, which a web server of another user cannot read
         _swap(fresh, out)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -73,7 +73,7 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
     written = [make(evidence) for make in articles.found()]
     all_boards = boards(collection.entries)
     tasks = {board.task.name: board.task for board in all_boards}
-    render = Renderer(tasks=tuple(tasks.values()), essays=written)
+    render = Renderer(tasks=tuple(tasks.values()), articles=written)
     shown = {entry.card.name for entry in collection.entries}
     files: dict[str, str | bytes] = {
         "index.html": render(
@@ -91,10 +91,12 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
         text = path.read_text(encoding="utf-8")
         title, _, prose = text.removeprefix("# ").partition("\n")
         files[f"{path.stem}.html"] = render("page.html.j2", title=title, prose=prose_html(prose, top=1))
-    for essay in written:
-        specs = {picture.key: picture.spec for picture in essay.pictures}
-        files[f"{essay.name}.html"] = render("essay.html.j2", essay=essay, charts={"specs": specs, "datasets": {}})
-        files |= {f"data/{name}": data for name, data in essay.downloads.items()}
+    for article in written:
+        specs = {picture.key: picture.spec for picture in article.pictures}
+        files[f"{article.name}.html"] = render(
+            "article.html.j2", article=article, charts={"specs": specs, "datasets": {}}
+        )
+        files |= {f"data/{name}": data for name, data in article.downloads.items()}
     for card in cards:
         files[f"models/{card.name}.html"] = _model_page(render, card, all_boards, collection.entries)
     for task in tasks.values():
@@ -158,7 +160,7 @@ def _vega() -> str:
 
 
 def _without_folder(fault: str, folders: Sequence[Path]) -> str:
-    """A fault without the paths of the machine that built the site: those are nobody else's business."""
+    """A fault without the paths of the machine that built the site, which are not published."""
     for folder in folders:
         fault = fault.replace(f"{folder}/", "")
     return fault

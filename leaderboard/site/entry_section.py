@@ -1,4 +1,4 @@
-"""Sections: what one entry's result on one task comes to on a page: scores, pictures, samples, how it was made."""
+"""Entry section: one entry's result on one task as a page shows it: scores, pictures, samples, provenance."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from leaderboard import views
+from leaderboard.charts.spec import Datasets, Spec
 from leaderboard.ranking.board import Board, Place
 from leaderboard.ranking.collect import Entry
 from leaderboard.site import sample_sheet
-from leaderboard.views.base import Datasets, Panel, Spec, View
+from leaderboard.views.base import Panel, View
 
 if TYPE_CHECKING:
     from evaluation.metric import Metric

@@ -1,4 +1,4 @@
-"""Cards: a model card's prose as HTML. A card is a stranger's text, so that nothing in it may act on a page."""
+"""Markdown: a model card's prose as HTML. A card is untrusted text: nothing in it may act on a page."""
 
 from __future__ import annotations
 

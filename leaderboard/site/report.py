@@ -1,4 +1,4 @@
-"""Report: everything that was measured of one entry on one page that stands alone, or in a terminal.
+"""Report: all results of one entry on one self-contained page, or in a terminal.
 
 The page needs no network, no other file and no script: its pictures are drawn here, and stand in it as images, which
 cannot act whatever is in the data. Its policy allows nothing but its own style sheet and these images.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from evaluation import task as tasks
 from leaderboard.analysis.constraint_grades import ConstraintCard, constraint_cards
+from leaderboard.charts.theme import ROLES, theme
 from leaderboard.errors import NoResults
 from leaderboard.ranking.board import boards
 from leaderboard.ranking.collect import Collection, Entry, collect
@@ -27,7 +28,7 @@ from zoo.cards.card import Card, training_sets
 from zoo.cards.mode import Mode
 
 if TYPE_CHECKING:
-    from leaderboard.views.base import Datasets, Spec
+    from leaderboard.charts.spec import Datasets, Spec
 
 _CSS = Path(__file__).parent / "static" / "site.css"
 PICTURE_WIDTH = 220
@@ -135,29 +136,7 @@ def _source(layer: Mapping[str, object]) -> str:
     return str(data.get("name")) if isinstance(data, dict) else ""
 
 
-_CONFIG = {
-    "background": "transparent",
-    "font": "sans-serif",
-    "view": {"stroke": None},
-    "mark": {"color": "var(--accent)"},
-    "line": {"color": "var(--accent)"},
-    "point": {"color": "var(--accent)"},
-    "circle": {"color": "var(--accent)"},
-    "style": {"reference": {"color": "var(--muted)"}},
-    "range": {"category": ["var(--accent)", "var(--other)", "var(--third)"]},
-    "axis": {
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "titleFontWeight": "normal",
-        "labelFontSize": 10.5,
-        "titleFontSize": 12,
-        "gridColor": "var(--line)",
-        "domainColor": "var(--line)",
-        "tickColor": "var(--line)",
-    },
-    "axisY": {"labelColor": "var(--text)"},
-}
-"""As static/charts.js has it."""
+_CONFIG = theme({role: f"var(--{role})" for role in ROLES}, label_size=10.5)
 
 
 def _style() -> str:

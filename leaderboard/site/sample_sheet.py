@@ -1,4 +1,4 @@
-"""Pictures: what a model's page draws of an entry's samples, on one sheet, as SVG beside the records."""
+"""Sample sheet: the pictures of an entry's samples on one sheet, as SVG beside the records."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import cast
 
 from leaderboard import views
+from leaderboard.charts.spec import Spec
+from leaderboard.charts.theme import theme
 from leaderboard.formatting import decimals, figure
 from leaderboard.ranking.collect import Entry
-from leaderboard.views.base import Panel, Spec, View
+from leaderboard.views.base import Panel, View
 from zoo.files import write_text
 
 COLUMNS = 5
@@ -21,8 +23,15 @@ FEW, LARGE = 3, 380
 """So many panels are drawn that large."""
 _CAPTION = 170
 """Characters in a line of the caption."""
-_ACCENT, _OTHER, _TEXT, _MUTED, _LINE = "#0f6a73", "#b45309", "#1b1f23", "#5a636b", "#dfe2e0"
-"""The site's colours by daylight (static/style.css): a file has no theme of its own."""
+_COLOURS = {
+    "accent": "#0f6a73",
+    "other": "#b45309",
+    "third": "#6b4fa0",
+    "text": "#1b1f23",
+    "muted": "#5a636b",
+    "line": "#dfe2e0",
+}
+"""The site's light theme (`static/site.css`): a file has no theme of its own."""
 
 
 def beside(entry: Entry) -> Path:
@@ -44,10 +53,10 @@ def write(entry: Entry) -> Path | None:
 
 
 def current(entry: Entry) -> bytes | None:
-    """An entry's sheet; None where nobody drew it from just these records.
+    """An entry's sheet; None where there is none that was drawn from these records.
 
-    Folders of results come from strangers as well, and a browser runs what stands in an SVG: one with anything but what
-    we draw with is none of ours.
+    Folders of results are untrusted, and a browser runs scripts in an SVG: a file with any element or attribute beyond
+    those that are drawn here is rejected.
     """
     path = beside(entry)
     if not path.is_file():
@@ -146,22 +155,11 @@ def _made_from(entry: Entry) -> str:
 
 
 _CONFIG: dict[str, object] = {
-    "background": "white",
-    "font": "sans-serif",
-    "view": {"stroke": None},
-    "mark": {"color": _ACCENT},
-    "line": {"color": _ACCENT},
-    "point": {"color": _ACCENT},
-    "circle": {"color": _ACCENT},
-    "style": {"reference": {"color": _MUTED}},
-    "range": {"category": [_ACCENT, _OTHER]},
-    "title": {"color": _TEXT, "subtitleColor": _MUTED, "fontSize": 11, "subtitleFontSize": 10},
-    "axis": {
-        "labelColor": _MUTED,
-        "titleColor": _MUTED,
-        "labelFontSize": 10,
-        "gridColor": _LINE,
-        "domainColor": _LINE,
-        "tickColor": _LINE,
+    **theme(_COLOURS, label_size=10, background="white"),
+    "title": {
+        "color": _COLOURS["text"],
+        "subtitleColor": _COLOURS["muted"],
+        "fontSize": 11,
+        "subtitleFontSize": 10,
     },
 }

@@ -1,4 +1,4 @@
-"""Render: templates with what all of them need. Nothing that a card or a result says reaches a page unescaped."""
+"""Templating: the templates with what all of them need. Text of cards and results is escaped on every page."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from evaluation.task import Task
-    from leaderboard.articles.article import Essay
+    from leaderboard.articles.article import Article
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Renderer:
-    """The templates; `tasks` and `essays` are what the site's head links."""
+    """The templates; `tasks` and `articles` are what the site's head links."""
 
-    def __init__(self, *, tasks: Sequence[Task] = (), essays: Sequence[Essay] = ()) -> None:
+    def __init__(self, *, tasks: Sequence[Task] = (), articles: Sequence[Article] = ()) -> None:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
         self._environment: Environment = Environment(
@@ -40,7 +40,7 @@ class Renderer:
         )
         self._environment.globals.update(
             tasks=tuple(tasks),
-            essays=tuple(essays),
+            articles=tuple(articles),
             families=families(),
             digits=formatting,
             axis_title=board_plots.axis_title,
@@ -50,7 +50,7 @@ class Renderer:
     def __call__(self, template: str, *, root: str = "", prose: str = "", style: str = "", **values: object) -> str:
         """Render a template.
 
-        `prose` is HTML from `prose_html`, which lets nothing through that acts; `style` is our own style sheet.
+        `prose` is HTML from `prose_html`, which passes no active content; `style` is our own style sheet.
         """
         from markupsafe import Markup
 
@@ -84,7 +84,7 @@ def json_block(data: object) -> Markup:
 
 
 def _claim(card: Card) -> str:
-    """What a card claims to be, in words."""
+    """A card's claim to be constrained, in words."""
     if card.constrained is None:
         return "not documented whether it is constrained"
     return "claims to be constrained" if card.constrained else "claims to be unconstrained"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def view(task: str) -> View | None:
-    """The view of a task; None where nobody has written one."""
+    """The view of a task; None where it has none."""
     if not (Path(__file__).parent / f"{task}.py").is_file():
         return None
     found: View = importlib.import_module(f"{__name__}.{task}").VIEW

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from evaluation.record import Record
+from leaderboard.charts.spec import Datasets, Spec
 from leaderboard.views.grades import grade
 
 if TYPE_CHECKING:
     from zoo.cards.card import Card
     from zoo.cards.mode import Mode
-
-Spec = dict[str, object]
-"""A Vega-Lite specification."""
-Datasets = Mapping[str, Sequence[Mapping[str, float | str]]]
-"""Data set's name in the specification → its rows."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +27,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Panel:
-    """One small picture: a sample, or what many have in common."""
+    """One small picture: of a sample, or of all samples together."""
 
     title: str
     mark: str | None
-    """What a reader must know about this sample, in a word."""
+    """A tag beside the title, as *magnetic* or *limit cycle*."""
     note: str
-    """The sample's figure, short."""
+    """The sample's main figure."""
     reason: str | None
-    """Why it has none."""
+    """Why there is no picture."""
     alt: str
     datasets: Datasets | None
     """None where there is nothing to draw."""
@@ -58,7 +54,7 @@ class Check:
     sample: str | None
     """The crystal that gave it."""
     threshold: float | None = None
-    """The most that rounding makes of it; None where the protocol has none, and then there is no grade."""
+    """The largest value that rounding explains; None where the protocol has none, and then there is no grade."""
 
     @property
     def grade(self) -> str | None:
@@ -68,27 +64,27 @@ class Check:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim of the card with what was measured of it: the head of a small table."""
+    """A claim of the card with the figures that confirm or refute it: the head of a small table."""
 
     name: str
-    """In a word: *conservative*."""
+    """Key of the claim: *conservative*."""
     claim: str
-    """In words: *forces are the gradient of the energy*."""
+    """Heading of the claim: *Rotational equivariance*."""
     claimed: bool | None
-    """Whether the card says so; None where it says nothing."""
+    """Whether the card claims it; None where the card does not mention it."""
     status: str
     """confirmed, refuted or untested."""
     false_label: bool
-    """Whether the card says what the numbers refute."""
+    """Whether the card claims it and the figures refute it."""
     checks: tuple[Check, ...]
     """The figures that decide it."""
 
     @property
     def said(self) -> str:
-        """What the card says of it, in words."""
+        """What the card says about it, in words."""
         if self.claimed is None:
-            return "the card says nothing of it"
-        return "the card says so" if self.claimed else "the card does not say so"
+            return "the card does not mention it"
+        return "claimed by the card" if self.claimed else "not claimed by the card"
 
 
 class View(Protocol):
@@ -117,3 +113,16 @@ class Judges(View, Protocol):
 
     def ungraded(self, rows: Sequence[Mapping[str, object]]) -> list[Check]:
         """Figures that no threshold judges, each at its worst sample."""
+
+
+def by_element(
+    records: Sequence[Record],
+    rows: Sequence[Mapping[str, object]],
+    panel: Callable[[Record, Mapping[str, object]], Panel],
+) -> list[Panel]:
+    """One panel for each row of a task whose samples are elements, by atomic number."""
+    from ase.data import atomic_numbers
+
+    by_sample = {record.sample: record for record in records}
+    ordered = sorted(rows, key=lambda row: atomic_numbers[str(row["sample"])])
+    return [panel(by_sample[str(row["sample"])], row) for row in ordered]

@@ -9,16 +9,17 @@ from evaluation.metric import Metric
 from evaluation.metrics.constraints import DETECTORS, Detector, Verdict, verdicts
 from evaluation.record import Record
 from evaluation.tasks.constraints import TASK
-from leaderboard.views.base import Check, Column, Datasets, Judgement, Panel, Spec
+from leaderboard.charts.spec import Datasets, Spec, finish, line, tooltips, x_axis, y_axis
+from leaderboard.views.base import Check, Column, Judgement, Panel
 
 if TYPE_CHECKING:
     from zoo.cards.card import Card
     from zoo.cards.mode import Mode
 
 _CLAIMS = {
-    "rotation": "Turned crystals have turned answers",
-    "inversion": "Mirror images have mirrored answers",
-    "conservative": "Forces and stress are derivatives of the energy",
+    "rotation": "Rotational equivariance",
+    "inversion": "Inversion equivariance",
+    "conservative": "Conservative forces: forces and stress are derivatives of the energy",
 }
 _UNITS = {metric.name: (metric.label, metric.unit) for metric in TASK.metrics} | {
     "stress_ratio": ("stress error, relative", "")
@@ -26,10 +27,10 @@ _UNITS = {metric.name: (metric.label, metric.unit) for metric in TASK.metrics} |
 
 
 class ConstraintsView:
-    """The view; a claim is judged at the worst crystal, against what the mode's arithmetic can make of rounding."""
+    """The view; a claim is judged at the worst crystal, against the rounding error of the mode's arithmetic."""
 
     columns = (
-        Column("lambda", "λ", "", 7),
+        Column("lambda", "force-constant asymmetry λ", "", 7),
         Column("lambda_extrapolated", "λ, extrapolated", "", 7),
         Column("lambda_0_005", "λ at 0.005 Å", "", 4),
         Column("lambda_0_01", "λ at 0.01 Å", "", 4),
@@ -56,14 +57,14 @@ class ConstraintsView:
         Column("nve_drift", "drift", "meV/atom/ps", 3),
     )
     caption = (
-        "λ against the step of the differences, Å, both logarithmic: a true asymmetry is level, noise falls to the "
-        "right, truncation of an anharmonic or rough energy rises to the right."
+        "Force-constant asymmetry λ against the step of the finite differences (Å), both logarithmic: a true asymmetry "
+        "does not depend on the step, noise falls with it, truncation error of an anharmonic or rough energy rises."
     )
     judging = (
-        "Confirmed: within the threshold at every crystal measured; refuted: beyond it at the one named. Thresholds "
-        "are what rounding in this entry's arithmetic can do. The letter says how far beyond: A within the threshold, "
-        "B up to ten of it, C a hundred, D a thousand, F more. It says whether the constraint holds, not what harm "
-        "the violation does."
+        "Confirmed: within the threshold at every crystal measured; refuted: beyond it at the crystal named. "
+        "Thresholds are the largest rounding errors of this entry's arithmetic. Grades: A within the threshold, B up "
+        "to 10 times, C up to 100 times, D up to 1000 times the threshold, F beyond. A grade tells whether the "
+        "constraint holds, not how much the violation affects properties."
     )
 
     def judgements(self, rows: Sequence[Mapping[str, object]], card: Card, mode: Mode) -> list[Judgement]:
@@ -76,20 +77,16 @@ class ConstraintsView:
         return [_judgement(each) for each in verdicts(rows, claims=claims, limits=TASK.protocol.thresholds[mode.dtype])]
 
     def ungraded(self, rows: Sequence[Mapping[str, object]]) -> list[Check]:
-        """The task's other metrics: they have a size, and no size that rounding explains."""
+        """The task's other metrics, which have no rounding threshold."""
         judged = {name for names in DETECTORS.values() for name in names}
         return [_worst(rows, metric) for metric in TASK.metrics if metric.name not in judged and metric.best == 0]
 
     def spec(self) -> Spec:
         """A line with points over the dataset `steps` (columns h, l)."""
-        import altair as alt
-
-        x = alt.X("h:Q").title(None).scale(type="log").axis(tickCount=3, grid=False, format="~e")
-        y = alt.Y("l:Q").title(None).scale(type="log").axis(tickCount=3, format="~e")
-        tooltip = [alt.Tooltip("h:Q", title="step (Å)", format="~e"), alt.Tooltip("l:Q", title="λ", format=".2e")]
-        line = alt.Chart(alt.NamedData("steps")).mark_line(point=True, strokeWidth=1.5).encode(x, y, tooltip=tooltip)
-        spec: Spec = line.properties(width="container", height=110).to_dict()
-        return spec
+        x = x_axis("h:Q", labels="~e", type="log")
+        y = y_axis("l:Q", labels="~e", type="log")
+        told = tooltips(h=("step (Å)", "Q", "~e"), l=("λ", "Q", ".2e"))
+        return finish(line("steps", point=True).encode(x, y, tooltip=told))
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per crystal, in the order of the rows."""

@@ -1,4 +1,4 @@
-"""Descents: the energy on each crystal's way down by every optimiser, and the floors under the forces of all."""
+"""Descent: the energy of each crystal against the step by every optimiser, and the smallest forces reached by all."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ import numpy as np
 
 from evaluation.record import Record
 from evaluation.tasks.descent import OPTIMIZERS, TASK, conservative, descents, energies_of
+from leaderboard.charts.spec import DASHED, REFERENCE, SOLID, Datasets, Spec, finish, line, rule, x_axis, y_axis
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 _POINTS = 60
 """Of a line at most: the start, the end, and steps between them."""
 _SMALLEST = 0.01
 """meV/atom: energies that are closer to the lowest one are drawn here."""
-_LINES: dict[str, dict[str, object]] = {
-    "conservative": {"style": "reference", "strokeWidth": 1.5},
-    "fire": {"strokeWidth": 1.5},
-    "lbfgs": {"strokeWidth": 1.5, "strokeDash": [4, 3]},
-}
+_LINES = {"conservative": REFERENCE, "fire": SOLID, "lbfgs": DASHED}
 
 
 class DescentView:
-    """The view; a panel for the floors of all crystals, then one for each crystal's ways down."""
+    """The view; a panel for the force floors of all crystals, then one for each crystal's descents."""
 
     columns = (
         Column("converged", "converged", "", 1),
@@ -43,24 +40,19 @@ class DescentView:
         Column("excess_energy", "excess energy", "meV/atom", 3),
     )
     caption = (
-        "First: the share of the crystals whose forces fell to a floor (meV/Å, logarithmic) or below it, by FIRE "
-        "(solid) and by L-BFGS (dashed); the upright line is the threshold. Then each crystal: the energy above the "
-        "lowest that was seen (meV/atom, logarithmic) against the step; grey is the descent by the conservative head, "
-        "where the mode's forces are direct, above the lowest of its own energies."
+        "First: the share of the crystals against the force floor, the smallest force reached (meV/Å, logarithmic), "
+        "by FIRE (solid) and by L-BFGS (dashed); the vertical line is the threshold. Then each crystal: the energy "
+        "above the lowest that was seen (meV/atom, logarithmic) against the step; grey is the descent by the "
+        "conservative head, where the mode's forces are direct, above the lowest of its own energies."
     )
 
     def spec(self) -> Spec:
         """Lines over the datasets `fire`, `lbfgs` and `conservative` (columns step, energy)."""
         import altair as alt
 
-        x = alt.X("step:Q").title(None).axis(tickCount=3, grid=False)
-        y = alt.Y("energy:Q").title(None).scale(type="log", nice=False).axis(tickCount=4, format="~g")
-        lines = [
-            alt.Chart(alt.NamedData(name)).mark_line(**style).encode(x, y)  # type: ignore[arg-type]
-            for name, style in _LINES.items()
-        ]
-        spec: Spec = alt.layer(*lines).properties(width="container", height=110).to_dict()
-        return spec
+        x = x_axis("step:Q")
+        y = y_axis("energy:Q", ticks=4, labels="~g", type="log", nice=False)
+        return finish(alt.layer(*(line(name, style).encode(x, y) for name, style in _LINES.items())))
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """Floors first, then crystals by name."""
@@ -70,7 +62,7 @@ class DescentView:
 
 
 def _floors(rows: Sequence[Mapping[str, object]]) -> Panel:
-    """A crystal without a descent is one of those that reached no floor."""
+    """The share counts a crystal without a descent as one that reached no floor."""
     curves: Datasets = {
         key: [
             {"floor": float(f"{floor:.3g}"), "share": round((place + 1) / len(rows), 4)}
@@ -88,7 +80,7 @@ def _floors(rows: Sequence[Mapping[str, object]]) -> Panel:
     )
     note = ", ".join(shares)
     return Panel(
-        title="Floors",
+        title="Force floors",
         mark=None,
         note=f"converged: {note}" if drawn else "",
         reason=None if drawn else "no descent began",
@@ -102,29 +94,24 @@ def _floors_spec() -> Spec:
     """Steps over the datasets `fire` and `lbfgs` (columns floor, share), a rule at `threshold`."""
     import altair as alt
 
-    x = alt.X("floor:Q").title(None).scale(type="log", nice=False).axis(tickCount=4, grid=False, format="~g")
-    y = alt.Y("share:Q").title(None).scale(domain=[0, 1]).axis(tickCount=3)
-    rule = alt.Chart(alt.NamedData("threshold")).mark_rule(style="reference", strokeWidth=1).encode(x=x)
+    x = x_axis("floor:Q", ticks=4, labels="~g", type="log", nice=False)
+    y = y_axis("share:Q", domain=[0, 1])
     lines = [
-        alt.Chart(alt.NamedData(key))
-        .mark_line(interpolate="step-after", point=True, **_LINES[key])  # type: ignore[arg-type]
-        .encode(x, y)
-        for key in TASK.protocol.optimizers
+        line(key, _LINES[key], interpolate="step-after", point=True).encode(x, y) for key in TASK.protocol.optimizers
     ]
-    spec: Spec = alt.layer(rule, *lines).properties(width="container", height=130).to_dict()
-    return spec
+    return finish(alt.layer(rule("threshold").encode(x=x), *lines), 130)
 
 
 def _panel(row: Mapping[str, object], record: Record) -> Panel:
     name, reason = record.sample, None if record.status == "ok" else str(row["error"])
-    ways = [] if reason else [f"{OPTIMIZERS[key]} {_outcome(row, key)}" for key in TASK.protocol.optimizers]
-    note = ", ".join(ways)
+    outcomes = [] if reason else [f"{OPTIMIZERS[key]} {_outcome(row, key)}" for key in TASK.protocol.optimizers]
+    note = ", ".join(outcomes)
     return Panel(
         title=name,
         mark="limit cycle" if row["limit_cycle"] else None,
         note=note,
         reason=reason,
-        alt=f"Energy on the way down of {name}: {reason or note}",
+        alt=f"Energy against step of {name}: {reason or note}",
         datasets=None if reason else _datasets(record),
     )
 

@@ -1,4 +1,4 @@
-"""E(r) of every pair: the model's curve over the PBE points."""
+"""Diatomics: E(r) of every pair, the model's curve over the PBE points."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 
 from evaluation.record import Record
 from evaluation.tasks.diatomics import curve, reference_curve
+from leaderboard.charts.spec import Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel, by_element
 
 _HIGHEST, _LOWEST = 5.0, -15.0
-"""Energies outside, eV relative to the far end, are the wall: a picture of it would hide the well."""
+"""Energies outside, eV relative to the far end, are the repulsive wall, which would hide the well."""
 _STRIDE = 4
 """Every so many points of a curve are drawn."""
 
@@ -42,21 +43,14 @@ class DiatomicsView:
         """Two layers over the datasets `model` and `points` (columns r, e)."""
         import altair as alt
 
-        x = alt.X("r:Q").title(None).scale(zero=False, nice=False).axis(tickCount=3, grid=False)
-        y = alt.Y("e:Q").title(None).axis(tickCount=3)
-        tooltip = [alt.Tooltip("r:Q", title="r (Å)"), alt.Tooltip("e:Q", title="E (eV)")]
-        model = alt.Chart(alt.NamedData("model")).mark_line(strokeWidth=1.5).encode(x, y)
-        points = alt.Chart(alt.NamedData("points")).mark_circle(size=20, opacity=1).encode(x, y, tooltip=tooltip)
-        spec: Spec = alt.layer(model, points).properties(width="container", height=110).to_dict()
-        return spec
+        x, y = x_axis("r:Q", zero=False, nice=False), y_axis("e:Q")
+        told = tooltips(r=("r (Å)", "Q"), e=("E (eV)", "Q"))
+        points = alt.Chart(alt.NamedData("points")).mark_circle(size=20, opacity=1).encode(x, y, tooltip=told)
+        return finish(alt.layer(line("model").encode(x, y), points))
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per element, by atomic number."""
-        from ase.data import atomic_numbers
-
-        by_sample = {record.sample: record for record in records}
-        ordered = sorted(rows, key=lambda row: atomic_numbers[str(row["sample"])])
-        return [_panel(by_sample[str(row["sample"])], row) for row in ordered]
+        return by_element(records, rows, _panel)
 
 
 def _panel(record: Record, row: Mapping[str, object]) -> Panel:

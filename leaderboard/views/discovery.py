@@ -10,13 +10,14 @@ import numpy as np
 from evaluation.metric import SEED
 from evaluation.record import Record
 from leaderboard.charts.parity import parity
+from leaderboard.charts.spec import Datasets, Spec, rule, tooltips
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 _POINTS = 1000
 """Crystals drawn: a fixed random draw."""
 _EDGE = 0.5
-"""eV/atom: what is further from the hull is decided, and would squeeze what is near it."""
+"""eV/atom: crystals further from the hull are not drawn, so that those near it have room."""
 
 
 class DiscoveryView:
@@ -32,21 +33,17 @@ class DiscoveryView:
     )
     caption = (
         "The model's energy above DFT's hull (eV/atom) against DFT's: up to 1,000 crystals, drawn at random from those "
-        "within 0.5 eV/atom of the hull on both axes; below zero a crystal is stable. Dashed line: equal. Upright and "
-        "level: the hull; crystals in the upper left are missed, those in the lower right wrongly promised."
+        "within 0.5 eV/atom of the hull on both axes; below zero a crystal is stable. Dashed line: equal. Vertical "
+        "and horizontal: the hull; crystals in the upper left are false negatives, in the lower right false positives."
     )
 
     def spec(self) -> Spec:
         """Two layers over the datasets `equal` (columns ref, pred) and `crystals` (and name), two rules over `hull`."""
         import altair as alt
 
-        tooltip = [
-            alt.Tooltip("name:N", title="crystal"),
-            alt.Tooltip("pred:Q", title="model (eV/atom)"),
-            alt.Tooltip("ref:Q", title="DFT (eV/atom)"),
-        ]
-        spec = parity("crystals", tooltip)
-        hull = alt.Chart(alt.NamedData("hull")).mark_rule(style="reference", strokeWidth=1)
+        told = tooltips(name=("crystal", "N"), pred=("model (eV/atom)", "Q"), ref=("DFT (eV/atom)", "Q"))
+        spec = parity("crystals", told)
+        hull = rule("hull")
         rules = alt.layer(hull.encode(x="at:Q"), hull.encode(y="at:Q")).to_dict()["layer"]
         return {**spec, "layer": [*rules, *cast("list[object]", spec["layer"])]}
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from evaluation.metric import SEED
 from evaluation.record import Record
-from leaderboard.charts.parity import parity
+from leaderboard.charts.parity import diagonal, four_digits, parity
+from leaderboard.charts.spec import Datasets, Spec, tooltips
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 _MODULI = {"K": "k", "G": "g"}
 _POINTS = 500
@@ -41,14 +42,8 @@ class ElasticityView:
 
     def spec(self) -> Spec:
         """Two layers over the datasets `equal` (columns ref, pred) and `crystals` (and crystal)."""
-        import altair as alt
-
-        tooltip = [
-            alt.Tooltip("crystal:N"),
-            alt.Tooltip("pred:Q", title="model (GPa)"),
-            alt.Tooltip("ref:Q", title="reference (GPa)"),
-        ]
-        return parity("crystals", tooltip, logarithmic=True)
+        told = tooltips(crystal=("crystal", "N"), pred=("model (GPa)", "Q"), ref=("reference (GPa)", "Q"))
+        return parity("crystals", told, logarithmic=True)
 
     def panels(
         self,
@@ -79,20 +74,12 @@ def _datasets(name: str, rows: Sequence[Mapping[str, object]]) -> Datasets:
     crystals: list[dict[str, float | str]] = [
         {
             "crystal": f"{rows[i]['formula']}, {rows[i]['sample']}",
-            "ref": _rounded(rows[i][f"{name}_ref_gpa"]),
-            "pred": _rounded(rows[i][f"{name}_pred_gpa"]),
+            "ref": four_digits(rows[i][f"{name}_ref_gpa"]),
+            "pred": four_digits(rows[i][f"{name}_pred_gpa"]),
         }
         for i in drawn
     ]
-    numbers = [cast(float, crystal[axis]) for crystal in crystals for axis in ("ref", "pred")]
-    ends = (_rounded(min(numbers) / _MARGIN), _rounded(max(numbers) * _MARGIN))
-    equal: list[dict[str, float | str]] = [{"ref": end, "pred": end} for end in ends]
-    return {"crystals": crystals, "equal": equal}
-
-
-def _rounded(number: object) -> float:
-    """To what a picture can show, so that the last digits of a platform stay out."""
-    return float(f"{cast(float, number):.4g}")
+    return {"crystals": crystals, "equal": diagonal(crystals, margin=_MARGIN)}
 
 
 VIEW = ElasticityView()

@@ -1,4 +1,4 @@
-"""E(V) of every element: the model's points and fit over the all-electron curve."""
+"""Equations of state: E(V) of every element, the model's points and fit over the all-electron curve."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from evaluation.record import Record
 from evaluation.tasks.eos import curve, model_curve, reference_curve
+from leaderboard.charts.spec import DASHED_REFERENCE, Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel, by_element
 
 _POINTS_OF_LINE = 25
 
@@ -39,27 +40,15 @@ class EosView:
         """Three layers over the datasets `reference`, `model` and `points` (columns v, e)."""
         import altair as alt
 
-        x = alt.X("v:Q").title(None).scale(zero=False, nice=False).axis(tickCount=3, grid=False)
-        y = alt.Y("e:Q").title(None).axis(tickCount=3)
-        tooltip = [alt.Tooltip("v:Q", title="V (Å³/atom)"), alt.Tooltip("e:Q", title="E (meV/atom)")]
-        reference = (
-            alt.Chart(alt.NamedData("reference"))
-            .mark_line(strokeDash=[4, 3], strokeWidth=1.5, style="reference")
-            .encode(x, y)
-        )
-        model = alt.Chart(alt.NamedData("model")).mark_line(strokeWidth=1.5).encode(x, y)
-        points = alt.Chart(alt.NamedData("points")).mark_circle(size=26, opacity=1).encode(x, y, tooltip=tooltip)
-        chart = alt.layer(reference, model, points).properties(width="container", height=110)
-        spec: Spec = chart.to_dict()
-        return spec
+        x, y = x_axis("v:Q", zero=False, nice=False), y_axis("e:Q")
+        told = tooltips(v=("V (Å³/atom)", "Q"), e=("E (meV/atom)", "Q"))
+        points = alt.Chart(alt.NamedData("points")).mark_circle(size=26, opacity=1).encode(x, y, tooltip=told)
+        reference = line("reference", DASHED_REFERENCE).encode(x, y)
+        return finish(alt.layer(reference, line("model").encode(x, y), points))
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per element, by atomic number."""
-        from ase.data import atomic_numbers
-
-        by_sample = {record.sample: record for record in records}
-        ordered = sorted(rows, key=lambda row: atomic_numbers[str(row["sample"])])
-        return [_panel(by_sample[str(row["sample"])], row) for row in ordered]
+        return by_element(records, rows, _panel)
 
 
 def _panel(record: Record, row: Mapping[str, object]) -> Panel:

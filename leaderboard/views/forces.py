@@ -11,13 +11,14 @@ from evaluation.metric import SEED
 from evaluation.record import Record
 from evaluation.tasks.forces import SETS, forces
 from leaderboard.charts.parity import parity
+from leaderboard.charts.spec import Datasets, Spec, tooltips
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 _POINTS = 400
 """Components drawn per set: a fixed random draw."""
 _FRACTION = 0.99
-"""Half the width of a panel is this quantile of |F|, so that one wild frame does not squeeze the others."""
+"""Half the width of a panel is this quantile of |F|, so that outliers do not compress the others."""
 
 
 class ForcesView:
@@ -38,10 +39,7 @@ class ForcesView:
 
     def spec(self) -> Spec:
         """Two layers over the datasets `equal` and `points` (columns ref, pred)."""
-        import altair as alt
-
-        tooltip = [alt.Tooltip("ref:Q", title="DFT (eV/Å)"), alt.Tooltip("pred:Q", title="model (eV/Å)")]
-        return parity("points", tooltip)
+        return parity("points", tooltips(ref=("DFT (eV/Å)", "Q"), pred=("model (eV/Å)", "Q")))
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per source set that has frames, in the task's order."""

@@ -7,8 +7,9 @@ from typing import cast
 
 from evaluation.record import Record
 from leaderboard.charts.parity import parity
+from leaderboard.charts.spec import Datasets, Spec, tooltips
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 _MARGIN = 0.5
 """eV/atom: the panel reaches so far beyond DFT's own values."""
@@ -32,14 +33,8 @@ class FormationView:
 
     def spec(self) -> Spec:
         """Two layers over the datasets `equal` (columns ref, pred) and `crystals` (and name)."""
-        import altair as alt
-
-        tooltip = [
-            alt.Tooltip("name:N", title="crystal"),
-            alt.Tooltip("pred:Q", title="model (eV/atom)"),
-            alt.Tooltip("ref:Q", title="DFT (eV/atom)"),
-        ]
-        return parity("crystals", tooltip)
+        told = tooltips(name=("crystal", "N"), pred=("model (eV/atom)", "Q"), ref=("DFT (eV/atom)", "Q"))
+        return parity("crystals", told)
 
     def panels(
         self,

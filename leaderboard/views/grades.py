@@ -1,7 +1,7 @@
-"""Grades: a letter for how far a figure is beyond what rounding can make of it.
+"""Grades: a letter for the ratio of a violation to the threshold of rounding error.
 
-`A` is within the threshold of the entry's arithmetic, each further letter ten times more, `F` all that is beyond. A
-letter says whether a constraint holds, not what a violation does to anybody's numbers.
+`A` is within the threshold of the entry's arithmetic, each further letter a factor of ten, `F` everything beyond. A
+grade tells whether a constraint holds, not how much a violation affects properties.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Conductivities of every solid against DFT's, one picture for each crystal structure; then each solid's by mode."""
+"""Thermal conductivity of every solid against DFT's, by crystal structure; then of each solid, by mode frequency."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ import numpy as np
 from evaluation.record import Record
 from evaluation.reference.phonondb import STRUCTURES, references
 from evaluation.tasks.kappa import TASK, modes_of
-from leaderboard.charts.parity import parity
+from leaderboard.charts.parity import diagonal, four_digits, parity
+from leaderboard.charts.spec import (
+    DASHED_REFERENCE,
+    PANEL_HEIGHT,
+    SOLID,
+    Datasets,
+    Spec,
+    finish,
+    line,
+    tooltips,
+    x_axis,
+    y_axis,
+)
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 _MARGIN = 1.3
 """The diagonal reaches so much further than the outermost solids."""
@@ -32,24 +44,24 @@ class KappaView:
         Column("lowest_frequency", "lowest frequency", "THz", 2),
     )
     caption = (
-        "Conductivity of the model against DFT's, W/(m·K) at 300 K, logarithmic on both axes; a point is a solid, and "
-        "the larger the point, the larger its SRME (0 to 2). Dashed line: equal. Solids without a conductivity are "
-        "only in the table. Then each solid: what its modes up to a frequency (THz) conduct together, W/(m·K); solid "
-        "the model, dashed DFT."
+        "Thermal conductivity of the model against DFT's, W/(m·K) at 300 K, logarithmic on both axes; a point is a "
+        "solid, and the larger the point, the larger its SRME (0 to 2). Dashed line: equal. Solids without a "
+        "conductivity are only in the table. Then each solid: cumulative conductivity of its modes up to a frequency "
+        "(THz), W/(m·K); solid the model, dashed DFT."
     )
 
     def spec(self) -> Spec:
         """Two layers over the datasets `equal` (columns ref, pred) and `solids` (and srme, solid)."""
         import altair as alt
 
-        tooltip = [
-            alt.Tooltip("solid:N"),
-            alt.Tooltip("pred:Q", title="κ (W/(m·K))"),
-            alt.Tooltip("ref:Q", title="κ, reference"),
-            alt.Tooltip("srme:Q", title="SRME"),
-        ]
+        told = tooltips(
+            solid=("solid", "N"),
+            pred=("κ (W/(m·K))", "Q"),
+            ref=("κ, reference (W/(m·K))", "Q"),
+            srme=("SRME", "Q"),
+        )
         size = alt.Size("srme:Q").scale(domain=[0, 2], range=[12, 90]).legend(None)
-        return parity("solids", tooltip, height=110, logarithmic=True, size=size)
+        return parity("solids", told, height=PANEL_HEIGHT, logarithmic=True, size=size)
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel for each structure that is among the rows, one for each solid that has a conductivity."""
@@ -71,7 +83,7 @@ def _panel(structure: str, rows: Sequence[Mapping[str, object]]) -> Panel:
         mark=None,
         note=note,
         reason=None if drawn else "no solid has a conductivity",
-        alt=f"Conductivities of {structure} against DFT's: {note} where there is one",
+        alt=f"Thermal conductivities of {structure} against DFT's: {note} where there is one",
         datasets=_datasets(drawn) if drawn else None,
     )
 
@@ -80,16 +92,13 @@ def _datasets(rows: Sequence[Mapping[str, object]]) -> Datasets:
     solids: list[dict[str, float | str]] = [
         {
             "solid": str(row["sample"]).partition("-")[0],
-            "ref": _rounded(row["kappa_ref"]),
-            "pred": _rounded(row["kappa_pred"]),
+            "ref": four_digits(row["kappa_ref"]),
+            "pred": four_digits(row["kappa_pred"]),
             "srme": round(cast(float, row["srme"]), 3),
         }
         for row in rows
     ]
-    numbers = [cast(float, solid[axis]) for solid in solids for axis in ("ref", "pred")]
-    ends = (_rounded(min(numbers) / _MARGIN), _rounded(max(numbers) * _MARGIN))
-    equal: list[dict[str, float | str]] = [{"ref": end, "pred": end} for end in ends]
-    return {"solids": solids, "equal": equal}
+    return {"solids": solids, "equal": diagonal(solids, margin=_MARGIN)}
 
 
 def _by_mode(record: Record, row: Mapping[str, object]) -> Panel:
@@ -106,7 +115,7 @@ def _by_mode(record: Record, row: Mapping[str, object]) -> Panel:
         mark=None,
         note=note,
         reason=None,
-        alt=f"Conductivity of {record.sample} by the frequency of its modes: {note}",
+        alt=f"Thermal conductivity of {record.sample} by the frequency of its modes: {note}",
         datasets={
             "model": _summed(modes.frequencies, modes.mode_kappa, modes.weights, grid),
             "reference": []
@@ -124,29 +133,21 @@ def _summed(
     order = np.argsort(frequencies, axis=None)
     together = np.concatenate([[0.0], np.cumsum(kappa.ravel()[order]) / weights.sum()])
     up_to = np.searchsorted(frequencies.ravel()[order], grid, side="right")
-    return [{"w": round(w, 3), "k": _rounded(k)} for w, k in zip(grid.tolist(), together[up_to].tolist(), strict=True)]
+    return [
+        {"w": round(w, 3), "k": four_digits(k)} for w, k in zip(grid.tolist(), together[up_to].tolist(), strict=True)
+    ]
 
 
 def _by_mode_spec() -> Spec:
     """Two lines over the datasets `model` and `reference` (columns w, k)."""
     import altair as alt
 
-    x = alt.X("w:Q").title(None).axis(tickCount=3, grid=False)
-    y = alt.Y("k:Q").title(None).axis(tickCount=3)
-    lines = [
-        alt.Chart(alt.NamedData(name)).mark_line(interpolate="step-after", **style).encode(x, y)
-        for name, style in (
-            ("reference", {"strokeDash": [4, 3], "strokeWidth": 1.5, "style": "reference"}),
-            ("model", {"strokeWidth": 1.5}),
-        )
-    ]
-    spec: Spec = alt.layer(*lines).properties(width="container", height=110).to_dict()
-    return spec
-
-
-def _rounded(number: object) -> float:
-    """To what a picture can show, so that the last digits of a platform stay out."""
-    return float(f"{cast(float, number):.4g}")
+    x, y = x_axis("w:Q"), y_axis("k:Q")
+    lines = (
+        line(name, style, interpolate="step-after").encode(x, y)
+        for name, style in (("reference", DASHED_REFERENCE), ("model", SOLID))
+    )
+    return finish(alt.layer(*lines))
 
 
 VIEW = KappaView()

@@ -1,4 +1,4 @@
-"""Ladders: what each rung costs and how wrong it is, for all crystals together and for each."""
+"""Mitigation: cost and frequency error of each mitigation step, for all crystals together and for each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import cast
 from evaluation.metrics.ladder import Means, column, front, means
 from evaluation.record import Record
 from evaluation.tasks.ladder import LABELS
+from leaderboard.charts.spec import REFERENCE, Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 Row = Mapping[str, object]
 
@@ -17,26 +18,26 @@ _IMAGINARY = {True: "none", False: "imaginary"}
 """`stable` in the words of the tooltip."""
 
 
-class LadderView:
-    """The view; two panels of means, against PBE and against the checkpoint's own best, then one for each crystal."""
+class MitigationView:
+    """The view; two panels of means, against PBE and against the most accurate step, then one for each crystal."""
 
     columns = (
-        Column("remedied_mae", "ω MAE, remedied", "THz", 3),
+        Column("remedied_mae", "ω MAE, best step", "THz", 3),
         Column("remedied_cost", "cost", "calls", 1),
         *(
-            Column(column(rung, "frequency_mae"), f"ω MAE, {label}", "THz", 3)
-            for rung, label in LABELS.items()
-            if rung in ("raw", "symmetric_raw", "symmetric_plus_minus", "symmetric_projector")
-            or rung in ("symmetric_all_displaced", "usual", "o3_3", "o3_7", "head_constants", "head")
+            Column(column(step, "frequency_mae"), f"ω MAE, {label}", "THz", 3)
+            for step, label in LABELS.items()
+            if step in ("raw", "symmetric_raw", "symmetric_plus_minus", "symmetric_projector")
+            or step in ("symmetric_all_displaced", "usual", "o3_3", "o3_7", "head_constants", "head")
         ),
-        Column("usual_own_mae", "usual to own best", "THz", 3),
-        Column("o3_3_own_mae", "42 rotations to own best", "THz", 3),
+        Column("usual_own_mae", "usual to best step", "THz", 3),
+        Column("o3_3_own_mae", "42 rotations to best step", "THz", 3),
         Column("raw_omega_min", "ω min, raw", "THz", 2),
         Column("usual_omega_min", "ω min, usual", "THz", 2),
-        Column("space_group", "space group, left alone", "", 0),
-        Column("fc_asymmetry", "Φ asymmetry", "", 4),
+        Column("space_group", "space group, not imposed", "", 0),
+        Column("fc_asymmetry", "force-constant asymmetry", "", 4),
         Column("fc_asymmetry_shown", "…, shown", "", 4),
-        Column("asr_violation", "sum rule", "eV/Å²", 4),
+        Column("asr_violation", "acoustic sum rule", "eV/Å²", 4),
         Column("asr_violation_shown", "…, shown", "eV/Å²", 4),
         Column("space_group_residual", "Φ outside the group", "", 4),
         Column("space_group_residual_shown", "…, shown", "", 4),
@@ -46,44 +47,34 @@ class LadderView:
         Column("o3_3_seconds", "…, 42 rotations", "s", 2),
     )
     caption = (
-        "Error of the frequencies (THz) against the cost of a rung: force calls on the supercell, logarithmic. A point "
-        "is a rung, a cross one with imaginary modes (in a mean: of any crystal). The line joins what nothing cheaper "
-        "beats, with names. Means are over the same crystals for all rungs, so that rungs which some crystal lacks are "
-        "in its own picture alone. Against PBE where there is PBE; the checkpoint's own best is its conservative head, "
-        "or else its highest average."
+        "Error of the frequencies (THz) against the cost of a mitigation step: force calls on the supercell, "
+        "logarithmic. A point is a step, a cross one with imaginary modes (in a mean: of any crystal). The line "
+        "joins the steps that no cheaper step beats, with their names. Means are over the same crystals for all "
+        "steps; a step that some crystal lacks is only in the pictures of the others. Errors are against PBE where "
+        "there is PBE; the checkpoint's most accurate step is its conservative head, or else its largest average."
     )
 
     def spec(self) -> Spec:
-        """Three layers: a line and names over `front`, points over `rungs` (columns x, y, rung, and what is told)."""
+        """Three layers: a line and names over `front`, points over `steps` (columns x, y, step, and the tooltip's)."""
         import altair as alt
 
-        x = (
-            alt.X("x:Q")
-            .title(None)
-            .scale(type="log", nice=False, padding=18)
-            .axis(tickCount=3, grid=False, format="~g")
+        x = x_axis("x:Q", labels="~g", type="log", nice=False, padding=18)
+        y = y_axis("y:Q", ticks=4, zero=True)
+        told = tooltips(
+            step=("mitigation step", "N"),
+            y=("error (THz)", "Q"),
+            x=("cost (calls)", "Q"),
+            seconds=("model's time (s)", "Q"),
+            modes=("imaginary modes", "N"),
         )
-        y = alt.Y("y:Q").title(None).scale(zero=True).axis(tickCount=4)
-        tooltip = [
-            alt.Tooltip("rung:N"),
-            alt.Tooltip("y:Q", title="error (THz)"),
-            alt.Tooltip("x:Q", title="cost (calls)"),
-            alt.Tooltip("seconds:Q", title="model's time (s)"),
-            alt.Tooltip("modes:N", title="imaginary modes"),
-        ]
         shape = alt.Shape("modes:N").scale(domain=["none", "imaginary"], range=["circle", "cross"]).legend(None)
         ahead = alt.Chart(alt.NamedData("front"))
-        line = ahead.mark_line(strokeWidth=1.5, interpolate="step-after", style="reference").encode(x, y)
+        joined = line("front", REFERENCE, interpolate="step-after").encode(x, y)
         names = ahead.mark_text(align="left", dx=5, dy=-7, fontSize=10, style="reference").encode(
-            x, y, alt.Text("rung:N")
+            x, y, alt.Text("step:N")
         )
-        points = alt.Chart(alt.NamedData("rungs")).mark_point(filled=True, size=40, opacity=0.8)
-        spec: Spec = (
-            alt.layer(line, points.encode(x, y, shape, tooltip=tooltip), names)
-            .properties(width="container", height=170)
-            .to_dict()
-        )
-        return spec
+        points = alt.Chart(alt.NamedData("steps")).mark_point(filled=True, size=40, opacity=0.8)
+        return finish(alt.layer(joined, points.encode(x, y, shape, tooltip=told), names), 170)
 
     def panels(
         self,
@@ -95,7 +86,7 @@ class LadderView:
         ordered = sorted(rows, key=lambda row: (not row["has_reference"], str(row["sample"])))
         return [
             _means("All, against PBE", compared, "frequency_mae"),
-            _means("All, against its own best", rows, "own_mae"),
+            _means("All, against its most accurate step", rows, "own_mae"),
             *(_crystal(row) for row in ordered),
         ]
 
@@ -111,18 +102,18 @@ def _means(title: str, rows: Sequence[Row], error: str) -> Panel:
 def _none(rows: Sequence[Row], error: str) -> str:
     if not rows:
         return "no crystal has a reference"
-    return "no crystal has its own best" if error == "own_mae" else "no rung was reached"
+    return "no crystal has its most accurate step" if error == "own_mae" else "no step was completed"
 
 
 def _crystal(row: Row) -> Panel:
-    """A crystal's own ladder, with every rung that was reached."""
+    """One crystal, with every mitigation step that was completed."""
     error = "frequency_mae" if row["has_reference"] else "own_mae"
     of = {
-        rung: Means(cast(float, row[column(rung, "cost")]), cast(float, row[column(rung, error)]))
-        for rung in LABELS
-        if row[column(rung, "cost")] is not None and row[column(rung, error)] is not None
+        step: Means(cast(float, row[column(step, "cost")]), cast(float, row[column(step, error)]))
+        for step in LABELS
+        if row[column(step, "cost")] is not None and row[column(step, error)] is not None
     }
-    said = "" if row["has_reference"] else "to its own best"
+    said = "" if row["has_reference"] else "to its most accurate step"
     return _panel(str(row["sample"]), [row], of, error, said=said, none=str(row["error"] or "nothing to compare"))
 
 
@@ -130,33 +121,33 @@ def _panel(title: str, rows: Sequence[Row], of: Mapping[str, Means], error: str,
     ahead = front(of)
     best = f"{LABELS[ahead[-1]]}: {figure(of[ahead[-1]].error, 2)} THz" if ahead else ""
     note = ", ".join(filter(None, (said, best)))
-    against = "PBE" if error == "frequency_mae" else "the checkpoint's own best"
+    against = "PBE" if error == "frequency_mae" else "the checkpoint's most accurate step"
     return Panel(
         title=title,
         mark=None,
         note=note if ahead else "",
         reason=None if ahead else none,
-        alt=f"{title}: error of frequencies against {against} over cost, by rung: {note if ahead else none}",
+        alt=f"{title}: error of frequencies against {against} over cost, by mitigation step: {note if ahead else none}",
         datasets=_datasets(rows, of, ahead) if ahead else None,
     )
 
 
 def _datasets(rows: Sequence[Row], of: Mapping[str, Means], ahead: Sequence[str]) -> Datasets:
-    points = {rung: _point(rows, rung, mean) for rung, mean in of.items()}
-    return {"rungs": list(points.values()), "front": [points[rung] for rung in ahead]}
+    points = {step: _point(rows, step, mean) for step, mean in of.items()}
+    return {"steps": list(points.values()), "front": [points[step] for step in ahead]}
 
 
-def _point(rows: Sequence[Row], rung: str, mean: Means) -> dict[str, float | str]:
+def _point(rows: Sequence[Row], step: str, mean: Means) -> dict[str, float | str]:
     """To what a picture can show, so that the last digits of a platform stay out."""
-    reached = [row for row in rows if row[column(rung, "cost")] is not None]
-    seconds = [cast(float, row[column(rung, "seconds")]) for row in reached]
+    completed = [row for row in rows if row[column(step, "cost")] is not None]
+    seconds = [cast(float, row[column(step, "seconds")]) for row in completed]
     return {
-        "rung": LABELS[rung],
+        "step": LABELS[step],
         "x": float(f"{mean.cost:.3g}"),
         "y": float(f"{mean.error:.3g}"),
         "seconds": float(f"{sum(seconds) / len(seconds):.2g}"),
-        "modes": _IMAGINARY[all(row[column(rung, "stable")] for row in reached)],
+        "modes": _IMAGINARY[all(row[column(step, "stable")] for row in completed)],
     }
 
 
-VIEW = LadderView()
+VIEW = MitigationView()

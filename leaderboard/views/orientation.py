@@ -1,4 +1,4 @@
-"""Orientation: the frequencies of every crystal, run by run; a sound potential draws level lines."""
+"""Orientation: the frequencies of every crystal in each orientation, equal where a potential is equivariant."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from evaluation.metrics.orientation import optical
 from evaluation.metrics.phonon import gamma
 from evaluation.record import Record
 from evaluation.tasks.orientation import TASK
+from leaderboard.charts.spec import Datasets, Spec, finish, rule, tooltips, y_axis
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 _DECIMALS = 3
 """THz: of what is drawn."""
@@ -30,21 +31,22 @@ class OrientationView:
         Column("omega_min", "ω min", "THz", 2),
         Column("omega_max", "ω max", "THz", 2),
         Column("imaginary", "imaginary", "of runs", 2),
-        Column("verdict_agreement", "verdict as upright", "of runs", 2),
-        Column("group_agreement", "group as upright", "of runs", 2),
+        Column("verdict_agreement", "verdict as unrotated", "of runs", 2),
+        Column("group_agreement", "group as unrotated", "of runs", 2),
         Column("group_loose", "group kept", "of runs", 2),
         Column("group_strict", "…, 1e-5 Å", "of runs", 2),
-        Column("left", "left when pushed", "of runs", 2),
+        Column("left", "left after displacement", "of runs", 2),
         Column("depth", "distorted start ends at", "meV/atom", 3),
-        Column("control", "does what it must", "of runs", 2),
-        Column("control_upright", "…, upright", "", 0),
+        Column("control", "expected outcome", "of runs", 2),
+        Column("control_upright", "…, unrotated", "", 0),
         Column("converged", "converged", "of runs", 2),
-        Column("answers", "answers", "of runs", 2),
+        Column("answers", "completed", "of runs", 2),
     )
     caption = (
-        "Frequencies (THz; below zero: imaginary) in each run: 0 is the upright crystal, 1 to 4 are turned, 5 to 8 "
-        "turned and inverted. Shown are the optical modes at Γ and the lowest and highest of all. A sound potential "
-        "draws level lines. A cross at the bottom: the run did not do what the crystal must, or has no answer."
+        "Rotational equivariance: frequencies (THz; negative: imaginary modes) in each run. Run 0 is the unrotated "
+        "crystal, 1 to 4 are rotated, 5 to 8 rotated and inverted. Shown are the optical modes at Γ and the lowest and "
+        "highest of all. An equivariant potential gives horizontal lines. A cross at the bottom: the run has not the "
+        "expected outcome, or no result."
     )
 
     def spec(self) -> Spec:
@@ -53,24 +55,22 @@ class OrientationView:
 
         runs = list(range(len(TASK.protocol.settings.rotations)))
         x = alt.X("run:O").title(None).scale(domain=runs).axis(labelAngle=0, ticks=False)
-        y = alt.Y("w:Q").title(None).axis(tickCount=4)
-        tooltip = [alt.Tooltip("run:O", title="run"), alt.Tooltip("w:Q", title="ω (THz)")]
-        zero = alt.Chart(alt.NamedData("zero")).mark_rule(style="reference", strokeWidth=1).encode(y=y)
+        y = y_axis("w:Q", ticks=4)
+        told = tooltips(run=("run", "O"), w=("ω (THz)", "Q"))
         lines = (
             alt.Chart(alt.NamedData("modes"))
             .mark_line(point=alt.OverlayMarkDef(size=14), strokeWidth=1)
-            .encode(x, y, alt.Detail("mode:N"), tooltip=tooltip)
+            .encode(x, y, alt.Detail("mode:N"), tooltip=told)
         )
         wrong = (
             alt.Chart(alt.NamedData("wrong"))
             .mark_point(shape="cross", size=40, filled=True)
             .encode(x=x, y=alt.value("height"))
         )
-        spec: Spec = alt.layer(zero, lines, wrong).properties(width="container", height=130).to_dict()
-        return spec
+        return finish(alt.layer(rule("zero").encode(y=y), lines, wrong), 130)
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
-        """One panel per crystal: those that must break first, then by name."""
+        """One panel per crystal: those whose symmetry must break first, then by name."""
         by_sample = {record.sample: record for record in records}
         ordered = sorted(rows, key=lambda row: (row["expected"] != "breaks", str(row["sample"])))
         return [_panel(by_sample[str(row["sample"])], row) for row in ordered]

@@ -11,8 +11,9 @@ import numpy as np
 from evaluation.metrics.phonon import dos
 from evaluation.record import Record
 from evaluation.tasks.phonons import primitive_cell, reference, spectrum
+from leaderboard.charts.spec import REFERENCE, SOLID, Datasets, Spec, Style, finish, line, rule, y_axis
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 if TYPE_CHECKING:
     from evaluation.reference.phonondb import Spectrum
@@ -22,6 +23,8 @@ _DOS_LEFT, _DOS_WIDTH = 1.1, 0.6
 """Where the density of states stands beside the bands, whose two directions span -1 to 1."""
 _BROADENING = 1 / 60
 """Of the density of states, in highest frequencies."""
+_BAND: Style = {**SOLID, "strokeWidth": 1.2}
+_REFERENCE_BAND: Style = {**REFERENCE, "strokeWidth": 1.2, "strokeDash": [3, 2]}
 _DOS = -1
 """What the density of states is called among the bands."""
 
@@ -39,9 +42,9 @@ class PhononsView:
         Column("heat_capacity_error", "C_V error", "J/K/mol", 2),
         Column("entropy_error", "S error", "J/K/mol", 2),
         Column("free_energy_error_kj", "F error", "kJ/mol", 3),
-        Column("fc_asymmetry", "Φ asymmetry", "", 4),
+        Column("fc_asymmetry", "force-constant asymmetry", "", 4),
         Column("fc_asymmetry_reduced", "…, reduced set", "", 4),
-        Column("asr_violation", "sum rule", "eV/Å²", 4),
+        Column("asr_violation", "acoustic sum rule", "eV/Å²", 4),
         Column("asr_violation_reduced", "…, reduced set", "eV/Å²", 4),
         Column("space_group_residual", "Φ outside the group", "", 4),
         Column("space_group_residual_reduced", "…, reduced set", "", 4),
@@ -50,7 +53,7 @@ class PhononsView:
         Column("n_displacements", "displacements", "", 0),
     )
     caption = (
-        "Frequencies (THz; below zero: imaginary) along two directions from Γ, which is the upright line: to the left "
+        "Frequencies (THz; negative: imaginary modes) along two directions from Γ, the vertical line: to the left "
         "towards L (cubic) or M (wurtzite), to the right towards X (cubic) or A (wurtzite); at the far right the "
         "density of states. Solid: the model, from the symmetry-reduced set. Dashed: PBE on the same q points."
     )
@@ -60,18 +63,12 @@ class PhononsView:
         import altair as alt
 
         x = alt.X("x:Q").axis(None).scale(domain=[-1, _DOS_LEFT + _DOS_WIDTH])
-        y = alt.Y("y:Q").title(None).axis(tickCount=4)
-        rule = alt.Chart(alt.NamedData("gamma")).mark_rule(style="reference", strokeWidth=1).encode(x=x)
-        lines = [
-            alt.Chart(alt.NamedData(name)).mark_line(**style).encode(x=x, y=y, detail="b:N", order="o:Q")
-            for name, style in (
-                ("model", {"strokeWidth": 1.2}),
-                ("reference", {"strokeDash": [3, 2], "strokeWidth": 1.2, "style": "reference"}),
-            )
-        ]
-        chart = alt.layer(rule, *lines).properties(width="container", height=150)
-        spec: Spec = chart.to_dict()
-        return spec
+        y = y_axis("y:Q", ticks=4)
+        lines = (
+            line(name, style).encode(x=x, y=y, detail="b:N", order="o:Q")
+            for name, style in (("model", _BAND), ("reference", _REFERENCE_BAND))
+        )
+        return finish(alt.layer(rule("gamma").encode(x=x), *lines), 150)
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """One panel per crystal, those with a reference first, by name."""
@@ -155,8 +152,8 @@ def _hexagonal(q: np.ndarray, reciprocal: np.ndarray) -> float | None:
     first, third = np.linalg.norm(reciprocal[0]), np.linalg.norm(reciprocal[2])
     if plane < 1e-3 * first:
         return float(2 * up / third)
-    turned = np.degrees(np.arctan2(*q[1::-1]) - np.arctan2(*reciprocal[0, 1::-1])) % 60
-    on_line = up < 1e-3 * third and min(turned, 60 - turned) < 0.1
+    angle = np.degrees(np.arctan2(*q[1::-1]) - np.arctan2(*reciprocal[0, 1::-1])) % 60
+    on_line = up < 1e-3 * third and min(angle, 60 - angle) < 0.1
     return float(-2 * plane / first) if on_line else None
 
 

@@ -1,4 +1,4 @@
-"""Relaxations on their way: the largest force after each step; and how much symmetry is left at each precision."""
+"""Relaxation: the largest force after each step, and the share of crystals with DFT's space group by precision."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import numpy as np
 from evaluation.outputs.relaxation import forces
 from evaluation.record import Record
 from evaluation.tasks.relaxation import TASK, symmetry_column
+from leaderboard.charts.spec import DASHED, SOLID, Datasets, Spec, finish, line, rule, tooltips, x_axis, y_axis
 from leaderboard.formatting import figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
 _POINTS = 60
 """Of a line at most: the start, the end, and steps between them."""
 _SMALLEST = 1e-4
 """eV/Å: smaller forces, as those of a perfect start, are drawn here."""
+_LINES = {"reference": SOLID, "perturbed": DASHED}
+"""Start → its line."""
 
 
 class RelaxationView:
@@ -32,28 +35,20 @@ class RelaxationView:
         Column("uphill", "uphill", "meV/atom", 2),
     )
     caption = (
-        "First: share of the relaxed crystals that have DFT's space group, against the precision (Å) at which it is "
-        "looked for. Then each crystal: the largest force on an atom or on the cell (eV/Å, logarithmic) against the "
-        "step, from the DFT geometry (solid) and from the distorted one (dashed), and how many steps either took. The "
-        "level line is the threshold."
+        "First: share of the relaxed crystals that have DFT's space group, against the symmetry precision (Å). Then "
+        "each crystal: the largest force on an atom or on the cell (eV/Å, logarithmic) against the step, from the "
+        "DFT geometry (solid) and from the distorted one (dashed), and how many steps either took. The horizontal "
+        "line is the threshold."
     )
 
     def spec(self) -> Spec:
         """Lines over the datasets `reference` and `perturbed` (columns step, force), a rule over `threshold`."""
         import altair as alt
 
-        x = alt.X("step:Q").title(None).axis(tickCount=3, grid=False)
-        y = alt.Y("force:Q").title(None).scale(type="log", nice=False).axis(tickCount=4, format="~g")
-        rule = alt.Chart(alt.NamedData("threshold")).mark_rule(style="reference", strokeWidth=1).encode(y=y)
-        lines = [
-            alt.Chart(alt.NamedData(name)).mark_line(**style).encode(x, y)
-            for name, style in (
-                ("reference", {"strokeWidth": 1.5}),
-                ("perturbed", {"strokeWidth": 1.5, "strokeDash": [4, 3]}),
-            )
-        ]
-        spec: Spec = alt.layer(rule, *lines).properties(width="container", height=110).to_dict()
-        return spec
+        x = x_axis("step:Q")
+        y = y_axis("force:Q", ticks=4, labels="~g", type="log", nice=False)
+        lines = (line(name, style).encode(x, y) for name, style in _LINES.items())
+        return finish(alt.layer(rule("threshold").encode(y=y), *lines))
 
     def panels(self, records: Sequence[Record], rows: Sequence[Mapping[str, object]]) -> list[Panel]:
         """Symmetry first, then crystals by name."""
@@ -77,7 +72,7 @@ def _symmetry(rows: Sequence[Mapping[str, object]]) -> Panel:
     note = f"{figure(loose, 2)} at {TASK.protocol.reference_symprec:g} Å"
     drawn = any(kept.values())
     return Panel(
-        title="Symmetry kept",
+        title="Space group kept",
         mark=None,
         note=note,
         reason=None if drawn else "no crystal was relaxed",
@@ -97,17 +92,11 @@ def _symmetry_spec() -> Spec:
     """Two lines over the datasets `reference` and `perturbed` (columns symprec, kept)."""
     import altair as alt
 
-    x = alt.X("symprec:Q").title(None).scale(type="log").axis(tickCount=4, grid=False, format="~g")
-    y = alt.Y("kept:Q").title(None).scale(domain=[0, 1]).axis(tickCount=3)
-    tooltip = [alt.Tooltip("symprec:Q", title="precision (Å)"), alt.Tooltip("kept:Q", title="share")]
-    lines = [
-        alt.Chart(alt.NamedData(name))
-        .mark_line(point=True, strokeWidth=1.5, strokeDash=dash)
-        .encode(x, y, tooltip=tooltip)
-        for name, dash in (("reference", [1, 0]), ("perturbed", [4, 3]))
-    ]
-    spec: Spec = alt.layer(*lines).properties(width="container", height=110).to_dict()
-    return spec
+    x = x_axis("symprec:Q", ticks=4, labels="~g", type="log")
+    y = y_axis("kept:Q", domain=[0, 1])
+    told = tooltips(symprec=("precision (Å)", "Q"), kept=("share", "Q"))
+    lines = (line(name, style, point=True).encode(x, y, tooltip=told) for name, style in _LINES.items())
+    return finish(alt.layer(*lines))
 
 
 def _panel(name: str, rows: Sequence[Mapping[str, object]], by_sample: Mapping[str, Record]) -> Panel:

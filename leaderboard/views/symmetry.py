@@ -1,4 +1,4 @@
-"""Symmetry of every crystal: at which precisions the relaxed one shows its space group, and of how many it does."""
+"""Symmetry: the precisions at which each relaxed crystal has its space group, and the share of crystals that do."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import cast
 
 from evaluation.record import Record
 from evaluation.tasks.symmetry import TASK, kept_column
+from leaderboard.charts.spec import DASHED, REFERENCE, Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.formatting import NOTHING, figure
-from leaderboard.views.base import Column, Datasets, Panel, Spec
+from leaderboard.views.base import Column, Panel
 
-_WAYS = {"own": "free", "other": "other_free", "fixed": "fixed"}
-"""Data set of the survival curves → the relaxation in the table."""
+_RELAXATIONS = {"own": "free", "other": "other_free", "fixed": "fixed"}
+"""Data set of the curves → the relaxation in the table."""
 _STARTS = {"reference": "DFT's geometry", "strained": "the strained one"}
 
 
 class SymmetryView:
-    """The view; a survival curve for each start, then the precisions of each crystal."""
+    """The view; the share of kept space groups for each start, then the precisions of each crystal."""
 
     columns = (
-        Column("survival", "survival", "", 2),
+        Column("survival", "space group kept", "", 2),
         Column("survival_fixed", "…, group fixed", "", 2),
         Column("survival_float32", "…, float32", "", 2),
         Column("survival_float64", "…, float64", "", 2),
         Column("recovered_symprec", "group found at", "Å", 5),
         Column("recovered_symprec_other_free", "…, other dtype", "Å", 5),
-        Column("symmetry_tax", "symmetry tax", "", 1),
+        Column("symmetry_tax", "displacement-count ratio", "", 1),
         Column("symmetry_tax_fixed", "…, group fixed", "", 1),
         Column("symmetry_tax_float32", "…, float32", "", 1),
         Column("symmetry_tax_float64", "…, float64", "", 1),
@@ -33,25 +34,23 @@ class SymmetryView:
         Column("max_force", "force at the end", "eV/Å", 5),
     )
     caption = (
-        "First, for each start: the share of the relaxed crystals that show their space group, against the precision "
-        "(Å) at which it is looked for. Solid: as the entry runs; dashed: in the other floating-point type; grey: with "
-        "the group fixed. Then each crystal: full squares are precisions at which it shows its group, pale ones where "
-        "it does not, from either start and in either floating-point type."
+        "First, for each start: the share of the relaxed crystals that have their space group, against the symmetry "
+        "precision (Å). Solid: as the entry runs; dashed: in the other floating-point type; grey: with "
+        "the group fixed. Then each crystal: full squares are precisions at which it has its group, pale ones where "
+        "it has not, from either start and in either floating-point type."
     )
 
     def spec(self) -> Spec:
-        """Squares over the dataset `kept` (columns symprec, way, kept)."""
+        """Squares over the dataset `kept` (columns symprec, relaxation, kept)."""
         import altair as alt
 
         symprecs = TASK.protocol.symprecs
         room = [0.6 * symprecs[0], 1.7 * symprecs[-1]]  # for the first and the last square
-        x = alt.X("symprec:Q").title(None).scale(type="log", domain=room, nice=False)
-        x = x.axis(tickCount=3, grid=False, format="~e")
-        y = alt.Y("way:N").title(None).sort(None).axis(ticks=False, domain=False, grid=False)
+        x = x_axis("symprec:Q", labels="~e", type="log", domain=room, nice=False)
+        y = alt.Y("relaxation:N").title(None).sort(None).axis(ticks=False, domain=False, grid=False)
         opacity = alt.Opacity("kept:Q").scale(domain=[0, 1], range=[0.15, 1]).legend(None)
         chart = alt.Chart(alt.NamedData("kept")).mark_point(shape="square", filled=True, size=70)
-        spec: Spec = chart.encode(x, y, opacity).properties(width="container", height=alt.Step(18)).to_dict()
-        return spec
+        return finish(chart.encode(x, y, opacity), alt.Step(18))
 
     def panels(
         self,
@@ -71,9 +70,9 @@ def _survival(start: str, rows: Sequence[Mapping[str, object]]) -> Panel:
         name: [
             {"symprec": symprec, "kept": round(share, 4)}
             for symprec in TASK.protocol.symprecs
-            if (share := _share(rows, way, symprec)) is not None
+            if (share := _share(rows, relaxation, symprec)) is not None
         ]
-        for name, way in _WAYS.items()
+        for name, relaxation in _RELAXATIONS.items()
     }
     tight, loose = (
         figure(_share(rows, "free", symprec), 2)
@@ -82,19 +81,19 @@ def _survival(start: str, rows: Sequence[Mapping[str, object]]) -> Panel:
     note = f"{tight} at {TASK.protocol.tight_symprec:g} Å, {loose} at {TASK.protocol.loose_symprec:g} Å"
     drawn = any(curves.values())
     return Panel(
-        title=f"Survival from {_STARTS[start]}",
+        title=f"Space group kept from {_STARTS[start]}",
         mark=None,
         note=note if drawn else "",
         reason=None if drawn else "no crystal was relaxed",
-        alt=f"Share of crystals that show their space group after relaxation from {_STARTS[start]}: {note}",
+        alt=f"Share of crystals that have their space group after relaxation from {_STARTS[start]}: {note}",
         datasets=curves if drawn else None,
         spec=_survival_spec(),
     )
 
 
-def _share(rows: Sequence[Mapping[str, object]], way: str, symprec: float) -> float | None:
-    """Share of the crystals that were relaxed this way; one that ran away on the way has kept nothing."""
-    known = [kept for row in rows if (kept := row[kept_column(way, symprec)]) is not None]
+def _share(rows: Sequence[Mapping[str, object]], relaxation: str, symprec: float) -> float | None:
+    """Share of the crystals with this relaxation; one that diverged has kept nothing."""
+    known = [kept for row in rows if (kept := row[kept_column(relaxation, symprec)]) is not None]
     return sum(map(bool, known)) / len(known) if known else None
 
 
@@ -102,34 +101,25 @@ def _survival_spec() -> Spec:
     """Three lines over the datasets `own`, `other` and `fixed` (columns symprec, kept)."""
     import altair as alt
 
-    x = alt.X("symprec:Q").title(None).scale(type="log").axis(tickCount=4, grid=False, format="~e")
-    y = alt.Y("kept:Q").title(None).scale(domain=[0, 1]).axis(tickCount=3)
-    tooltip = [alt.Tooltip("symprec:Q", title="precision (Å)"), alt.Tooltip("kept:Q", title="share")]
-    styles: dict[str, dict[str, object]] = {
-        "fixed": {"style": "reference", "strokeWidth": 1.5},
-        "other": {"strokeWidth": 1.5, "strokeDash": [4, 3], "point": True},
-        "own": {"strokeWidth": 1.5, "point": True},
-    }
-    lines = [
-        alt.Chart(alt.NamedData(name)).mark_line(**style).encode(x, y, tooltip=tooltip)  # type: ignore[arg-type]
-        for name, style in styles.items()
-    ]
-    spec: Spec = alt.layer(*lines).properties(width="container", height=130).to_dict()
-    return spec
+    x = x_axis("symprec:Q", ticks=4, labels="~e", type="log")
+    y = y_axis("kept:Q", domain=[0, 1])
+    told = tooltips(symprec=("precision (Å)", "Q"), kept=("share", "Q"))
+    lines = (line("fixed", REFERENCE), line("other", DASHED, point=True), line("own", point=True))
+    return finish(alt.layer(*(each.encode(x, y, tooltip=told) for each in lines)), 130)
 
 
 def _panel(name: str, rows: Sequence[Mapping[str, object]]) -> Panel:
     ok = [row for row in rows if row["status"] == "ok"]
     reason = None if ok else str(rows[0]["error"])
-    taxes = " / ".join(figure(cast("float | None", row["symmetry_tax"]), 0) for row in ok)
+    ratios = " / ".join(figure(cast("float | None", row["symmetry_tax"]), 0) for row in ok)
     broken = next((str(row["error_free"]) for row in ok if row["error_free"] is not None), None)
-    note = f"symmetry tax {taxes}" if ok else ""
+    note = f"displacement-count ratio {ratios}" if ok else ""
     return Panel(
         title=name,
-        mark="ran away" if broken else None,
+        mark="diverged" if broken else None,
         note=note,
         reason=reason,
-        alt=f"Precisions at which {name} shows its space group: {reason or broken or note or NOTHING}",
+        alt=f"Precisions at which {name} has its space group: {reason or broken or note or NOTHING}",
         datasets={"kept": _squares(ok)} if ok else None,
     )
 
@@ -137,12 +127,12 @@ def _panel(name: str, rows: Sequence[Mapping[str, object]]) -> Panel:
 def _squares(rows: Sequence[Mapping[str, object]]) -> list[dict[str, float | str]]:
     found: list[dict[str, float | str]] = []
     for row in rows:
-        for way, dtype in (("free", row["dtype"]), ("other_free", row["other_dtype"])):
+        for relaxation, dtype in (("free", row["dtype"]), ("other_free", row["other_dtype"])):
             label = ", ".join(str(part) for part in (row["start"], dtype) if part is not None)
             for symprec in TASK.protocol.symprecs:
-                kept = row[kept_column(way, symprec)]
+                kept = row[kept_column(relaxation, symprec)]
                 if kept is not None:
-                    found.append({"symprec": symprec, "way": label, "kept": int(bool(kept))})
+                    found.append({"symprec": symprec, "relaxation": label, "kept": int(bool(kept))})
     return found
 
 

@@ -13,8 +13,8 @@ from tests.browser.conftest import Visit
 pytestmark = pytest.mark.browser
 
 PHONE = {"width": 390, "height": 844}
-ESSAYS = ("calibration.html", "findings.html", "tolerance.html", "worth.html")
-PAGES = ("index.html", "models/sevennet-0.html", "models/hostile.html", "tasks/eos.html", "reading.html", *ESSAYS)
+ARTICLES = ("calibration.html", "correlation.html", "findings.html", "tolerance.html")
+PAGES = ("index.html", "models/sevennet-0.html", "models/hostile.html", "tasks/eos.html", "reading.html", *ARTICLES)
 
 Go = Callable[..., Visit]
 
@@ -166,7 +166,7 @@ def test_a_phone_scrolls_tables_and_not_the_page(visit: Go, path: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "least"), [("tolerance.html", 8), ("calibration.html", 5), ("findings.html", 2)])
-def test_essays_draw_their_pictures(visit: Go, path: str, least: int) -> None:
+def test_articles_draw_their_pictures(visit: Go, path: str, least: int) -> None:
     seen = visit(path)
     assert draw_all(seen) >= least
     assert seen.said == []

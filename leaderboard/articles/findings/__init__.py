@@ -1,6 +1,6 @@
-"""Findings: sentences that come of results, each with its figure, or nothing while the results are not there.
+"""Findings: sentences that are computed from results, each with its figure; nothing where the results are missing.
 
-A finding computes its numbers when the site is built, so that text, figure and results cannot drift apart.
+A finding computes its numbers when the site is built, so that text, figure and results always agree.
 """
 
 from __future__ import annotations
@@ -9,22 +9,31 @@ from collections.abc import Callable
 
 from leaderboard.articles.article import Part
 from leaderboard.articles.evidence import Evidence
-from leaderboard.articles.findings.calibration import calibrated
-from leaderboard.articles.findings.constraints import claimed
-from leaderboard.articles.findings.descent import descending
-from leaderboard.articles.findings.eos import equations
-from leaderboard.articles.findings.frame_averaging import averaging
-from leaderboard.articles.findings.mitigation import climbing
-from leaderboard.articles.findings.orientation import turning
-from leaderboard.articles.findings.phonons import vibrating
-from leaderboard.articles.findings.relaxation import relaxing
-from leaderboard.articles.findings.symmetry import keeping
-from leaderboard.articles.findings.tolerance import tolerating
+from leaderboard.articles.findings.calibration import calibration_findings
+from leaderboard.articles.findings.constraints import constraint_findings
+from leaderboard.articles.findings.descent import descent_findings
+from leaderboard.articles.findings.eos import eos_findings
+from leaderboard.articles.findings.frame_averaging import frame_averaging_findings
+from leaderboard.articles.findings.mitigation import mitigation_findings
+from leaderboard.articles.findings.orientation import orientation_findings
+from leaderboard.articles.findings.phonons import phonon_findings
+from leaderboard.articles.findings.relaxation import relaxation_findings
+from leaderboard.articles.findings.symmetry import symmetry_findings
+from leaderboard.articles.findings.tolerance import tolerance_findings
 
 Finding = Callable[[Evidence], list[Part]]
 
 FINDINGS: tuple[Finding, ...] = (
-    *(claimed, relaxing, descending, keeping, turning, vibrating),
-    *(climbing, averaging, tolerating, calibrated, equations),
+    constraint_findings,
+    relaxation_findings,
+    descent_findings,
+    symmetry_findings,
+    orientation_findings,
+    phonon_findings,
+    mitigation_findings,
+    frame_averaging_findings,
+    tolerance_findings,
+    calibration_findings,
+    eos_findings,
 )
 """In the order of the page."""

@@ -1,4 +1,4 @@
-"""Calibrated: how well detectors of violations find faults of known size."""
+"""Calibration of the detectors: how accurately they measure perturbations of known amplitude."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from leaderboard.articles import calibration_page as detectors
-from leaderboard.articles.article import Part, Picture
+from leaderboard.articles.article import Part
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
+from leaderboard.charts.spec import ROW_HEIGHT, Picture, finish, name_axis, tooltips
 from leaderboard.formatting import short
 
 if TYPE_CHECKING:
     from evaluation.studies.calibration import Calibration
-    from leaderboard.views.base import Spec
 
 
-def calibrated(evidence: Evidence) -> list[Part]:
-    """How well detectors of violations find faults of known size."""
+def calibration_findings(evidence: Evidence) -> list[Part]:
+    """The largest error of each detector of the constraints task, for each calibration."""
     found = []
     for calibration in evidence.calibrations:
-        worst = {name: detectors.worst_ratio(rows) for name, rows in detectors.dialled(calibration.rows).items()}
+        worst = {name: detectors.worst_ratio(rows) for name, rows in detectors.perturbed(calibration.rows).items()}
         known = {name: ratio for name, ratio in worst.items() if ratio is not None}
         if not known:
             continue
@@ -32,13 +32,13 @@ def calibrated(evidence: Evidence) -> list[Part]:
         rows = [{"what": detectors.label(name), "percent": max(value, 1e-3)} for name, value in off.items()]
         found.append(
             Part(
-                title="The detectors find what is there",
+                title="Accuracy of the detectors",
                 sentences=(
-                    f"Faults of known size, over {_decades(calibration)} decades: the worst reading of "
-                    f"{number} is {short(off[name])} % off ({detectors.label(name)}).",
+                    f"Over {_decades(calibration)} decades of imposed amplitude, the largest error of {number} is "
+                    f"{short(off[name])} % ({detectors.label(name)}).",
                 ),
                 pictures=[_worst_readings(rows)],
-                caption="The reading of each detector that is farthest from what was dialled, in %, logarithmic.",
+                caption="Largest relative error of each detector against the imposed amplitude, in %, logarithmic.",
                 wide=True,
             )
         )
@@ -48,7 +48,7 @@ def calibrated(evidence: Evidence) -> list[Part]:
 def _decades(calibration: Calibration) -> str:
     spans = [
         np.log10(max(row.dialled for row in rows) / min(row.dialled for row in rows))
-        for rows in detectors.dialled(calibration.rows).values()
+        for rows in detectors.perturbed(calibration.rows).values()
     ]
     least, most = round(min(spans)), round(max(spans))
     return f"{least}" if least == most else f"{least} to {most}"
@@ -58,20 +58,9 @@ def _worst_readings(rows: Sequence[dict[str, object]]) -> Picture:
     import altair as alt
 
     chart = alt.Chart(alt.Data(values=list(rows))).mark_point(filled=True, size=90, opacity=1)
-    spec: Spec = (
-        chart.encode(
-            alt.X("percent:Q")
-            .scale(type="log", padding=10)
-            .title("off by (%)")
-            .axis(log_axis([cast(float, row["percent"]) for row in rows])),
-            alt.Y("what:N").sort(None).title(None).axis(labelLimit=240, labelPadding=10, ticks=False, domain=False),
-            tooltip=[
-                alt.Tooltip("what:N", title="detector"),
-                alt.Tooltip("percent:Q", title="off by (%)", format=".2~g"),
-            ],
-        )
-        .properties(width="container", height=28 * len(rows))
-        .to_dict()
-    )
+    x = alt.X("percent:Q").scale(type="log", padding=10).title("error (%)")
+    x = x.axis(log_axis([cast(float, row["percent"]) for row in rows]))
+    shown = tooltips(what=("detector", "N"), percent=("error (%)", "Q", ".2~g"))
+    spec = finish(chart.encode(x, name_axis("what:N", labelPadding=10), tooltip=shown), ROW_HEIGHT * len(rows))
     told = "; ".join(f"{row['what']} {short(cast(float, row['percent']))} %" for row in rows)
-    return Picture(key="detectors", title="", spec=spec, alt=f"Worst reading of each detector: {told}.")
+    return Picture(key="detectors", title="", spec=spec, alt=f"Largest error of each detector: {told}.")

@@ -1,4 +1,4 @@
-"""Claimed: what cards say of symmetry and conservation, and what came out."""
+"""Constraints: claims of model cards on equivariance and conservative forces, and what was measured."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Judged = Sequence[tuple["Entry", "Judgement"]]
 
 
-def claimed(evidence: Evidence) -> list[Part]:
-    """Claims of all entries that were measured, by kind."""
+def constraint_findings(evidence: Evidence) -> list[Part]:
+    """Confirmed and refuted claims of all entries that were measured, with the size of their violations."""
     board = widest(evidence.of(VIOLATIONS))
     view = views.view(VIOLATIONS)
     if board is None or not isinstance(view, Judges):
@@ -37,23 +37,31 @@ def claimed(evidence: Evidence) -> list[Part]:
     checkpoints = len({entry.card.name for entry in entries})
     said = [
         f"{len(entries)} entries of {checkpoints} checkpoints were measured, at up to {board.samples} crystals each.",
-        *_told(of["conservative"], "forces that are the gradient of the energy"),
+        *_told(of["conservative"], "conservative forces (the gradient of the energy)"),
         *_sizes(entries),
-        *_told(of["rotation"], "answers that turn exactly with the crystal"),
+        *_told(of["rotation"], "exact rotational equivariance"),
         *_learned(entries, "rotation"),
-        *_told(of["inversion"], "answers that are mirrored exactly with the crystal"),
+        *_told(of["inversion"], "exact inversion equivariance"),
         *_learned(entries, "inversion"),
     ]
-    lambdas, turns = _values(entries, "lambda"), _values(entries, "rotation_force")
+    lambdas, rotations = _values(entries, "lambda"), _values(entries, "rotation_force")
     pictures = [
-        by_entry(f"claimed/{name}", values, title, axis=title)
+        by_entry(f"constraints/{name}", values, title, axis=title)
         for name, values, title in (
-            ("lambda", lambdas, "λ of the forces"),
-            ("rotation", turns, "rotation error of the forces (meV/Å)"),
+            ("lambda", lambdas, "force-constant asymmetry λ"),
+            ("rotation", rotations, "rotation error of the forces (meV/Å)"),
         )
         if values
     ]
-    return [Part("What cards claim, and what was found", said, pictures, CAPTION, wide=True)]
+    return [
+        Part(
+            "Rotational equivariance, inversion equivariance and conservative forces: claimed and measured",
+            said,
+            pictures,
+            CAPTION,
+            wide=True,
+        )
+    ]
 
 
 def _told(judged: Judged, what: str) -> list[str]:
@@ -68,7 +76,7 @@ def _told(judged: Judged, what: str) -> list[str]:
 
 
 def _named(entry: Entry, judgement: Judgement) -> str:
-    """With what its card says that may explain it: this task does not take jumps and gradients apart."""
+    """With what its card says that may explain it: the task does not separate energy jumps from wrong gradients."""
     jumps = judgement.name == "conservative" and entry.card.cutoff_crossing == "jumps"
     return f"{entry.name} (by its card the energy jumps at the cutoff)" if jumps else entry.name
 
@@ -82,19 +90,19 @@ def _sizes(entries: Sequence[Entry]) -> list[str]:
     direct = [value for _, value in _values([e for e in entries if e.mode.forces == "direct"], "lambda")]
     if not parts:
         return []
-    told = f"λ of gradients is {' and '.join(parts)} (means over crystals)"
+    told = f"Force-constant asymmetry λ of conservative forces is {' and '.join(parts)} (means over crystals)"
     return [f"{told}; of direct heads it is {short(min(direct))} or more." if direct else f"{told}."]
 
 
 def _learned(entries: Sequence[Entry], claim: str) -> list[str]:
-    """How far forces are off where an operation was learned from data; once for each head of a checkpoint."""
+    """Errors of the forces under an operation that was learned from data; once for each head of a checkpoint."""
     plain = [entry for entry in entries if (entry.mode.averaging, entry.mode.dtype) == ("none", "float32")]
     learned = [entry for entry in plain if getattr(entry.card, claim) == "learned"]
     values = sorted(_values(learned, f"{claim}_force"), key=lambda each: each[1])
     if not values:
         return []
     told = ", ".join(f"{short(value)} meV/Å with {entry.name}" for entry, value in values)
-    return [f"Where {claim} was learned from data, forces are off by {told}."]
+    return [f"Where {claim} was learned from data, the error of the forces is {told}."]
 
 
 def _values(entries: Sequence[Entry], metric: str) -> list[tuple[Entry, float]]:

@@ -1,4 +1,4 @@
-"""Descending: whether going downhill by an entry's forces arrives anywhere."""
+"""Descent: convergence of two optimisers, the uphill energy on the way, and the remaining gradient of direct forces."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from leaderboard.ranking.collect import Entry
 
 
-def descending(evidence: Evidence) -> list[Part]:
-    """Convergence, the climb on the way, and how far from the energy's own minimum direct forces come to rest."""
+def descent_findings(evidence: Evidence) -> list[Part]:
+    """Convergence, uphill energy, and the distance to the energy's own minimum where direct forces vanish."""
     board = widest(evidence.of("descent"))
     if board is None:
         return []
@@ -27,41 +27,41 @@ def descending(evidence: Evidence) -> list[Part]:
     dots: list[tuple[Entry, float]] = []
     for place in board.places:
         rows = [row for row in place.entry.rows if tried(row)]
-        climbs = _known(rows, "uphill")
-        if not climbs:
+        uphill = _known(rows, "uphill")
+        if not uphill:
             continue
-        dots.append((place.entry, median(climbs)))
-        said.append(f"{place.entry.name}: {_ways(rows)}.{_rest(rows)}")
+        dots.append((place.entry, median(uphill)))
+        said.append(f"{place.entry.name}: {_convergence(rows)}.{_remaining(rows)}")
     if not dots:
         return []
     return [
         Part(
-            "Is there a way down?",
+            "Convergence of relaxation by two optimisers",
             ["Every crystal is relaxed by two optimisers, FIRE and L-BFGS, from one distorted start.", *said],
-            [by_entry("descending", dots, "", axis="uphill on the way (meV/atom, median)")],
+            [by_entry("descent", dots, "", axis="uphill energy (meV/atom, median)")],
             CAPTION,
             wide=True,
         )
     ]
 
 
-def _ways(rows: Sequence[Row]) -> str:
-    ways = [row[f"converged_{optimizer}"] for row in rows for optimizer in ("fire", "lbfgs")]
+def _convergence(rows: Sequence[Row]) -> str:
+    converged = [row[f"converged_{optimizer}"] for row in rows for optimizer in ("fire", "lbfgs")]
     cycles = [row[f"limit_cycle_{optimizer}"] for row in rows for optimizer in ("fire", "lbfgs")]
-    told = f"{sum(way is True for way in ways)} of {len(ways)} descents converge"
-    round_and_round = sum(cycle is True for cycle in cycles)
-    if round_and_round:
-        told += f", {round_and_round} {'runs' if round_and_round == 1 else 'run'} in a cycle"
-    return f"{told}, {short(median(_known(rows, 'uphill')))} meV/atom uphill (median)"
+    told = f"{sum(each is True for each in converged)} of {len(converged)} descents converge"
+    cyclic = sum(cycle is True for cycle in cycles)
+    if cyclic:
+        told += f", {cyclic} {'ends' if cyclic == 1 else 'end'} in a limit cycle"
+    return f"{told}, {short(median(_known(rows, 'uphill')))} meV/atom uphill energy (median)"
 
 
-def _rest(rows: Sequence[Row]) -> str:
+def _remaining(rows: Sequence[Row]) -> str:
     gaps, excess = _known(rows, "gradient_gap"), _known(rows, "excess_energy")
     if not gaps or not excess:
         return ""
     return (
-        f" Where it comes to rest the gradient of its own energy is {short(median(gaps))} meV/Å, and following that "
-        f"gains {short(median(excess))} meV/atom (medians of {len(excess)})."
+        f" Where its forces vanish, the gradient of its own energy is {short(median(gaps))} meV/Å, and relaxing by "
+        f"that gradient lowers the energy by {short(median(excess))} meV/atom (medians of {len(excess)})."
     )
 
 

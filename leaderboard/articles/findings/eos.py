@@ -1,23 +1,21 @@
-"""Equations of state: how far potentials are apart, and what of their order is settled."""
+"""Equations of state: the range of Δ over entries, which ranks are significant, and the cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from evaluation.metric import Metric
-from leaderboard.articles.article import Part, Picture
+from leaderboard.articles.article import Part
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
+from leaderboard.charts.spec import Picture, categories, finish, tooltips
 from leaderboard.formatting import figure, short
 from leaderboard.ranking.board import Place, boards
 
-if TYPE_CHECKING:
-    from leaderboard.views.base import Spec
 
-
-def equations(evidence: Evidence) -> list[Part]:
-    """How far potentials are apart in equations of state, and what of their order is settled."""
+def eos_findings(evidence: Evidence) -> list[Part]:
+    """The range of Δ over entries, which ranks are significant, and the cost."""
     found = []
     for board in boards(evidence.of("eos")):
         ranked = [place for place in board.places if place.rank and not place.entry.other_theory]
@@ -27,11 +25,13 @@ def equations(evidence: Evidence) -> list[Part]:
         digits = board.decimals(metric)
         first = [place.entry.card.title for place in ranked if place.rank and place.rank.low == 1]
         said = [
-            f"{metric.label} of {len(ranked)} entries goes from {_of(best, metric, digits)} to "
+            f"{metric.label} of {len(ranked)} entries ranges from {_of(best, metric, digits)} to "
             f"{_of(last, metric, digits)} {metric.unit} ({board.samples} elements, {board.subset} subset).",
         ]
         if len(first) > 1:
-            said.append(f"These data do not settle which is the best: it may be any of {', '.join(first)}.")
+            said.append(
+                f"These data do not determine which is the best: rank 1 is in the 95 % interval of {', '.join(first)}."
+            )
         costs = [place.entry.result.run.cost.microseconds_per_atom for place in ranked]
         if costs[0] and costs[-1]:
             said.append(f"The first costs {short(costs[0] / costs[-1])} times as much per atom as the last.")
@@ -41,9 +41,9 @@ def equations(evidence: Evidence) -> list[Part]:
             theories = ", ".join(dict.fromkeys(place.entry.theory for place in others))
             said.append(
                 f"Models of another theory ({theories}) are at {figure(min(values), digits)} to "
-                f"{figure(max(values), digits)}: part of that is the distance between the theories."
+                f"{figure(max(values), digits)}: part of that is the difference between the theories."
             )
-        found.append(Part(title=f"Equations of state: {metric.label} and what it costs", sentences=said))
+        found.append(Part(title=f"Equations of state: {metric.label} and cost", sentences=said))
         found[-1] = _with_cost(found[-1], board.places, metric, board.subset)
     return found
 
@@ -66,31 +66,25 @@ def _with_cost(part: Part, places: Sequence[Place], metric: Metric, subset: str)
         for place in places
         if place.rank and place.entry.result.run.cost.microseconds_per_atom
     ]
-    theories = ["reference's", "another"]
     costs = [cast(float, row["cost"]) for row in rows]
-    spec: Spec = (
+    chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_point(filled=True, size=80, opacity=0.9)
         .encode(
             alt.X("cost:Q").scale(type="log", padding=10).title("cost (µs/atom)").axis(log_axis(costs, form="~s")),
             alt.Y("value:Q").scale(zero=False, padding=8).title(f"{metric.label} ({metric.unit})").axis(tickCount=5),
-            alt.Color("theory:N").scale(domain=theories).legend(None),
-            alt.Shape("theory:N").scale(domain=theories, range=["circle", "diamond"]).legend(None),
-            tooltip=[
-                alt.Tooltip("entry:N", title="entry"),
-                alt.Tooltip("value:Q", title=metric.label, format=".3~g"),
-                alt.Tooltip("cost:Q", title="µs/atom", format=".3~s"),
-            ],
+            *categories("theory:N", ["reference's", "another"]),
+            tooltip=tooltips(
+                entry=("entry", "N"), value=(metric.label, "Q", ".3~g"), cost=("cost (µs/atom)", "Q", ".3~s")
+            ),
         )
-        .properties(width="container", height=240)
-        .to_dict()
     )
     told = "; ".join(f"{row['entry']} {short(cast(float, row['value']))}" for row in rows)
     return Part(
         title=part.title,
         sentences=part.sentences,
-        pictures=[Picture(f"cost/{subset}", "", spec, f"{metric.label} against cost per atom: {told}.")],
+        pictures=[Picture(f"cost/{subset}", "", finish(chart, 240), f"{metric.label} against cost per atom: {told}.")],
         caption=f"{metric.label} against the cost per atom and force call, logarithmic; costs are of one machine each, "
-        "and other work may have run beside. A diamond marks another level of theory.",
+        "and other processes may have run at the same time. A diamond marks another level of theory.",
         wide=True,
     )

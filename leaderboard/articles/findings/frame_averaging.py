@@ -1,4 +1,4 @@
-"""Averaging: what averaging over orientations does to a task's figure, and what it costs."""
+"""Frame averaging: accuracy gain and cost of averaging over orientations."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from leaderboard.ranking.collect import Entry
 
 
-def averaging(evidence: Evidence) -> list[Part]:
-    """What averaging over orientations does to a task's figure, and what it costs."""
+def frame_averaging_findings(evidence: Evidence) -> list[Part]:
+    """Accuracy gain and cost of averaging over orientations, for each task with both entries."""
     compared = list(_averaged(evidence))
     if not compared:
         return []
     return [
         Part(
-            title="What averaging over orientations buys, and costs",
+            title="Frame averaging: accuracy gain and cost of averaging over orientations",
             sentences=[_said(each) for each in compared],
             table=Table(
-                label="Averaged against not averaged, on the samples that both have",
-                columns=("Entry", "Task", "figure", "samples", "alone", "averaged", "change", "95 % interval", "cost"),
+                label="With and without averaging, on the samples that both entries have",
+                columns=("Entry", "Task", "metric", "samples", "single", "averaged", "change", "95 % interval", "cost"),
                 rows=[_row(each) for each in compared],
                 texts=3,
             ),
@@ -42,7 +42,7 @@ def averaging(evidence: Evidence) -> list[Part]:
 
 @dataclass(frozen=True)
 class _Compared:
-    alone: Entry
+    single: Entry
     averaged: Entry
     metric: Metric
     n: int
@@ -55,9 +55,9 @@ class _Compared:
     @property
     def cost(self) -> float | None:
         """µs/atom of the averaged entry over that of the other one."""
-        dear = self.averaged.result.run.cost.microseconds_per_atom
-        cheap = self.alone.result.run.cost.microseconds_per_atom
-        return dear / cheap if dear and cheap else None
+        averaged = self.averaged.result.run.cost.microseconds_per_atom
+        single = self.single.result.run.cost.microseconds_per_atom
+        return averaged / single if averaged and single else None
 
     @property
     def settled(self) -> bool:
@@ -69,40 +69,40 @@ class _Compared:
 
 
 def _metric(task: Task) -> Metric:
-    """The one that ranks the task; of constraints the one that averaging over orientations is there to mend."""
+    """The one that ranks the task; of the constraints the rotation error, which frame averaging reduces."""
     wanted = "rotation_force" if task.name == VIOLATIONS else task.metrics[0].name
     return next(metric for metric in task.metrics if metric.name == wanted)
 
 
 def _averaged(evidence: Evidence) -> Iterator[_Compared]:
-    """Pairs of entries that differ in averaging alone."""
+    """Pairs of entries that differ in averaging single."""
     fresh = {(entry.task.name, entry.name): entry for entry in evidence.entries if not entry.stale and entry.rows}
     for averaged in fresh.values():
         if averaged.mode.averaging == "none":
             continue
         mode = averaged.mode.model_copy(update={"averaging": "none"})
-        alone = fresh.get((averaged.task.name, f"{averaged.card.name}@{mode}"))
-        if alone is None:
+        single = fresh.get((averaged.task.name, f"{averaged.card.name}@{mode}"))
+        if single is None:
             continue
         metric = _metric(averaged.task)
-        values = [(a[metric.name], b[metric.name]) for a, b in common(alone, averaged)]
+        values = [(a[metric.name], b[metric.name]) for a, b in common(single, averaged)]
         both = [(cast(float, a), cast(float, b)) for a, b in values if a is not None and b is not None]
         if not both:
             continue
         change = np.array([b - a for a, b in both])
         low, high = bootstrap_interval(change)
         before, after = (mean(each) for each in zip(*both, strict=True))
-        yield _Compared(alone, averaged, metric, len(both), before, after, low, high)
+        yield _Compared(single, averaged, metric, len(both), before, after, low, high)
 
 
 def _said(each: _Compared) -> str:
     cost = f", at {short(each.cost)} times the cost" if each.cost else ""
     numbers = f"from {short(each.before, 3)} to {short(each.after, 3)} {each.metric.unit}".rstrip()
-    verdict = "a gain" if each.better else "a loss"
+    verdict = "an accuracy gain" if each.better else "an accuracy loss"
     if not each.settled:
-        verdict = "a difference that these samples do not settle"
+        verdict = "a difference that is not significant on these samples"
     return (
-        f"{each.averaged.name}, {each.averaged.task.title.lower()}: {each.metric.label} goes {numbers} on {each.n} "
+        f"{each.averaged.name}, {each.averaged.task.title.lower()}: {each.metric.label} changes {numbers} on {each.n} "
         f"{'sample' if each.n == 1 else 'samples'}, {verdict}{cost}."
     )
 

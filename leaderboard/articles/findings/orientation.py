@@ -1,4 +1,4 @@
-"""Turning: the same crystal in several orientations, through relaxation and phonons."""
+"""Orientation: rotational equivariance of relaxed crystals and their phonons."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from leaderboard.formatting import short
 from leaderboard.ranking.board import widest
 
 
-def turning(evidence: Evidence) -> list[Part]:
-    """How far the frequencies of one crystal are apart that was turned before it was relaxed."""
+def orientation_findings(evidence: Evidence) -> list[Part]:
+    """The spread of the frequencies of a crystal that is relaxed in several orientations."""
     board = widest(evidence.of("orientation"))
     if board is None:
         return []
@@ -23,11 +23,14 @@ def turning(evidence: Evidence) -> list[Part]:
     told = [f"{short(value)} THz with {entry.name} ({n} crystals)" for entry, value, n in values]
     which = told if len(told) <= 4 else [*told[:2], *told[-2:]]
     dots = [(entry, value) for entry, value, _ in values]
-    picture = by_entry("turning", dots, "", axis="spread of the frequencies (THz)")
+    picture = by_entry("orientation", dots, "", axis="spread of the frequencies (THz)")
     return [
         Part(
-            "A crystal that was turned first",
-            [f"Relaxed and displaced in nine orientations, one crystal's frequencies spread by {', '.join(which)}."],
+            "Rotational equivariance of relaxation and phonons",
+            [
+                "The spread of the frequencies over nine orientations, each relaxed and displaced, is "
+                f"{', '.join(which)}."
+            ],
             [picture],
             CAPTION,
             wide=True,

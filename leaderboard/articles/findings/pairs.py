@@ -1,4 +1,4 @@
-"""Pairs: two entries of one checkpoint, and the samples that both ran."""
+"""Pairs: two entries of one checkpoint that differ in the force head, and the samples that both ran."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def common(first: Entry, second: Entry) -> list[tuple[Row, Row]]:
 
 
 def tried(row: Mapping[str, object]) -> bool:
-    """Whether the entry is made for the sample's elements."""
+    """Whether the entry supports the sample's elements."""
     return row["status"] != "unsupported"

@@ -1,4 +1,4 @@
-"""Vibrating: what the two force heads of one checkpoint make of phonons."""
+"""Phonons: imaginary modes and force-constant asymmetry by the two force heads of one checkpoint."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from leaderboard.charts.entry_plots import DIRECT, GRADIENT, head_shares
 from leaderboard.formatting import short
 
 
-def vibrating(evidence: Evidence) -> list[Part]:
-    """What the two force heads of one checkpoint make of phonons."""
+def phonon_findings(evidence: Evidence) -> list[Part]:
+    """Imaginary modes and force-constant asymmetry by conservative and direct forces."""
     found = []
     for direct, gradient in two_heads(evidence.of("phonons")):
         pairs = [(a, b) for a, b in common(direct, gradient) if a["status"] == b["status"] == "ok"]
@@ -31,16 +31,16 @@ def vibrating(evidence: Evidence) -> list[Part]:
         asymmetry = [median(each) for each in zip(*both, strict=True)]
         found.append(
             Part(
-                title=f"{gradient.card.title}: phonons by a gradient, and by a head of its own",
+                title=f"Imaginary modes and force-constant asymmetry by force head: {gradient.card.title}",
                 sentences=(
-                    f"Of {n} crystals that both heads bring through, the direct head gives "
-                    f"{imaginary[0]} of them an imaginary mode, the gradient {imaginary[1]}. The force constants "
-                    "were symmetrised first, as is usual.",
-                    f"Before it, the asymmetry of the force constants is {short(asymmetry[0])} of their size with the "
-                    f"direct head and {short(asymmetry[1])} with the gradient (medians).",
+                    f"Of {n} crystals that both heads complete, {imaginary[0]} have an imaginary mode with direct "
+                    f"forces and {imaginary[1]} with conservative forces. The force constants were symmetrised "
+                    "first, as is usual.",
+                    f"Before that, the relative force-constant asymmetry is {short(asymmetry[0])} with direct forces "
+                    f"and {short(asymmetry[1])} with conservative forces (medians).",
                 ),
                 pictures=[head_shares(f"phonons/{gradient.name}", rows, of="crystals")],
-                caption=f"Share of {n} crystals; the dot is the gradient of the energy, the diamond the direct head.",
+                caption=f"Share of {n} crystals; the dot is conservative forces, the diamond direct forces.",
                 wide=True,
             )
         )

@@ -1,4 +1,4 @@
-"""Relaxing: what becomes of crystals that the two force heads of one checkpoint relax."""
+"""Relaxation: convergence and uphill energy by the two force heads of one checkpoint."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from leaderboard.charts.entry_plots import DIRECT, GRADIENT, head_shares
 from leaderboard.formatting import short
 
 
-def relaxing(evidence: Evidence) -> list[Part]:
-    """What becomes of crystals that the two force heads of one checkpoint relax."""
+def relaxation_findings(evidence: Evidence) -> list[Part]:
+    """Convergence and uphill energy by conservative and direct forces."""
     found = []
     for direct, gradient in two_heads(evidence.of("relaxation")):
         pairs = [(a, b) for a, b in common(direct, gradient) if tried(a) and tried(b)]
@@ -24,20 +24,20 @@ def relaxing(evidence: Evidence) -> list[Part]:
             (label, sum(test(a) for a, _ in pairs), sum(test(b) for _, b in pairs))
             for label, test in (
                 ("converge", lambda row: row["converged"] is True),
-                ("end with some structure", lambda row: row["status"] == "ok"),
-                ("run in a cycle", lambda row: row["limit_cycle"] in (True, 1.0)),
+                ("end with a structure", lambda row: row["status"] == "ok"),
+                ("end in a limit cycle", lambda row: row["limit_cycle"] in (True, 1.0)),
             )
         ]
-        climbed = [[row["uphill"] for row in rows if row["uphill"] is not None] for rows in zip(*pairs, strict=True)]
+        uphill = [[row["uphill"] for row in rows if row["uphill"] is not None] for rows in zip(*pairs, strict=True)]
         said = [
-            f"{gradient.card.title} has two force heads on one set of weights. Of {n} relaxations that both try, the "
-            f"gradient of the energy converges in {shares[0][2]} and the direct head in {shares[0][1]}.",
+            f"{gradient.card.title} has two force heads on one set of weights. Of {n} relaxations by both, "
+            f"{shares[0][2]} converge with conservative forces and {shares[0][1]} with direct forces.",
         ]
-        if all(climbed):
-            up = [median(cast("list[float]", each)) for each in climbed]
+        if all(uphill):
+            up = [median(cast("list[float]", each)) for each in uphill]
             said.append(
-                f"On its way the direct head goes uphill by {short(up[0])} meV/atom (median over those that end), the "
-                f"gradient by {short(up[1])}: forces that are no gradient can follow no energy down."
+                f"The uphill energy is {short(up[0])} meV/atom with direct forces and {short(up[1])} meV/atom with "
+                "conservative forces (medians over relaxations that end): non-conservative forces minimise no energy."
             )
         rows = [
             {"what": label, "share": count / n, "head": head, "shown": f"{count} of {n}"}
@@ -46,10 +46,10 @@ def relaxing(evidence: Evidence) -> list[Part]:
         ]
         found.append(
             Part(
-                title=f"{gradient.card.title}: relaxing by a gradient, and by a head of its own",
+                title=f"Convergence of relaxation by force head: {gradient.card.title}",
                 sentences=said,
                 pictures=[head_shares(f"heads/{gradient.name}", rows, of="relaxations")],
-                caption=f"Share of {n} relaxations; dots are the gradient of the energy, diamonds the direct head.",
+                caption=f"Share of {n} relaxations; dots are conservative forces, diamonds direct forces.",
                 wide=True,
             )
         )

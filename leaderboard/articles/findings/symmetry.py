@@ -1,4 +1,4 @@
-"""Keeping: how many crystals still have their space group when nothing held it during relaxation."""
+"""Symmetry: how many crystals keep their space group in an unconstrained relaxation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from leaderboard.ranking.collect import Entry
 
 _KEPT = "kept_free_1e-02"
-"""At 0.01 Å, nothing imposed."""
+"""At a symmetry precision of 0.01 Å, without a symmetry constraint."""
 
 
-def keeping(evidence: Evidence) -> list[Part]:
-    """Survival of the space group at 0.01 Å, and what its loss costs in displacements."""
+def symmetry_findings(evidence: Evidence) -> list[Part]:
+    """The share of crystals that keep their space group at 0.01 Å, and the displacement-count ratio."""
     board = widest(evidence.of("symmetry"))
     if board is None:
         return []
@@ -32,17 +32,17 @@ def keeping(evidence: Evidence) -> list[Part]:
             continue
         kept = sum(row[_KEPT] is True for row in rows)
         dots.append((place.entry, kept / len(rows)))
-        taxes = [cast(float, row["symmetry_tax_free"]) for row in rows if row["symmetry_tax_free"] is not None]
-        tax = f", and what is left takes {short(mean(taxes))} times the displacements (mean of {len(taxes)})"
-        said.append(f"{place.entry.name}: {kept} of {len(rows)}{tax if taxes else ''}.")
+        ratios = [cast(float, row["symmetry_tax_free"]) for row in rows if row["symmetry_tax_free"] is not None]
+        ratio = f"; the displacement-count ratio is {short(mean(ratios))} (mean of {len(ratios)})" if ratios else ""
+        said.append(f"{place.entry.name}: {kept} of {len(rows)}{ratio}.")
     if not dots:
         return []
-    first = "Relaxed with nothing to hold its symmetry, a crystal has its space group at 0.01 Å afterwards in"
+    first = "Crystals that keep their space group at 0.01 Å in a relaxation without a symmetry constraint"
     return [
         Part(
-            "Symmetry that nothing holds",
-            [f"{first} so many relaxations.", *said],
-            [by_entry("keeping", dots, "", axis="relaxations that keep the space group", share=True)],
+            "Space group after relaxation",
+            [f"{first}:", *said],
+            [by_entry("symmetry", dots, "", axis="relaxations that keep the space group", share=True)],
             CAPTION,
             wide=True,
         )

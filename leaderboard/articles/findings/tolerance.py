@@ -1,4 +1,4 @@
-"""Tolerating: how much of a fault phonons stand, dial by dial."""
+"""Tolerance: the amplitude of each perturbation from which phonons have imaginary modes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from leaderboard.articles.article import Part
 from leaderboard.articles.evidence import Evidence
 
 
-def tolerating(evidence: Evidence) -> list[Part]:
-    """A part for each sound model that was given faults; its page has all the curves."""
+def tolerance_findings(evidence: Evidence) -> list[Part]:
+    """A part for each reference model that was perturbed; the tolerance page has all the curves."""
     return [tolerance_page.summary(curves, evidence) for curves in evidence.curves]

@@ -1,4 +1,4 @@
-"""The link: who is in it, what is against what, and that it claims nothing where there is little."""
+"""Violations against errors: which entries are compared, by what, and that few entries give no coefficient."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from evaluation.subset import Subset
 from leaderboard.analysis import violation_error
-from leaderboard.articles.correlation_page import essay
+from leaderboard.articles.correlation_page import article
 from leaderboard.articles.evidence import Evidence
 from leaderboard.ranking.collect import Entry
 from tests.leaderboard.entries import entry
@@ -28,7 +28,7 @@ def models(n: int, *, subset: Subset = "fast") -> list[Entry]:
 
 
 def test_more_violation_with_more_error_is_one() -> None:
-    (found,) = violation_error.links(models(7))
+    (found,) = violation_error.task_correlations(models(7))
     assert (found.task.name, found.n, found.left_out) == ("eos", 7, ())
     pairs = {(pair.violation.name, pair.metric.name): pair.correlation for pair in found.pairs}
     delta, success = pairs["lambda", "delta"], pairs["lambda", "success"]
@@ -52,13 +52,13 @@ def test_what_rounding_explains_puts_nobody_in_order() -> None:
             "rotation_ratio": 1e-6,
         }
         made += [entry("constraints", f"toy-{i}", values), entry("eos", f"toy-{i}", {"delta": 1.0 + i})]
-    (found,) = violation_error.links(made)
+    (found,) = violation_error.task_correlations(made)
     (pair,) = [each for each in found.pairs if (each.violation.name, each.metric.name) == ("rotation_force", "delta")]
     assert pair.correlation.reason == "no entry breaks it beyond rounding"
     assert [dot.violation for dot in pair.dots] == [0.0] * 7
     assert pair.dots[6].measured == 7e-3
     made[0] = entry("constraints", "toy-0", {"rotation_force": 30.0})
-    (found,) = violation_error.links(made)
+    (found,) = violation_error.task_correlations(made)
     (pair,) = [each for each in found.pairs if (each.violation.name, each.metric.name) == ("rotation_force", "delta")]
     assert {dot.violation for dot in pair.dots} == {0.0, 30.0}
     assert pair.correlation.spearman is None
@@ -69,31 +69,34 @@ def test_what_rounding_explains_puts_nobody_in_order() -> None:
 
 def test_only_tasks_with_a_reference_are_properties() -> None:
     others = [entry("diatomics", f"toy-{i}", {"tortuosity": 1.0 + i}) for i in range(7)]
-    assert [found.task.name for found in violation_error.links([*models(7), *others])] == ["diatomics", "eos"]
+    assert [found.task.name for found in violation_error.task_correlations([*models(7), *others])] == [
+        "diatomics",
+        "eos",
+    ]
     alone = copy.copy(others[0].task)
     alone.reference_theory = None
     without = [replace(each, task=alone) for each in others]
-    assert [found.task.name for found in violation_error.links([*models(7), *without])] == ["eos"]
+    assert [found.task.name for found in violation_error.task_correlations([*models(7), *without])] == ["eos"]
 
 
 def test_stale_results_and_other_theories_have_no_part() -> None:
     made = models(7)
     stale = [*made[:-1], entry("eos", "toy-6", {"delta": 9.0}, stale=("protocol",))]
-    (found,) = violation_error.links(stale)
+    (found,) = violation_error.task_correlations(stale)
     assert found.n == 6
     toy = entry("eos", "toy-6", {"delta": 9.0})
     other = replace(toy, card=toy.card.model_copy(update={"training_sets": ("mp-r2scan",)}))
-    (found,) = violation_error.links([*made[:-1], other])
+    (found,) = violation_error.task_correlations([*made[:-1], other])
     assert (found.n, found.left_out) == (6, ("toy-6@conservative",))
 
 
 def test_subsets_are_never_mixed() -> None:
-    (found,) = violation_error.links([*models(7), *models(3, subset="full")])
+    (found,) = violation_error.task_correlations([*models(7), *models(3, subset="full")])
     assert (found.subset, found.n) == ("fast", 7)
 
 
 def test_below_the_minimum_the_page_says_n_and_no_coefficient() -> None:
-    page = essay(Evidence(tuple(models(3))))
+    page = article(Evidence(tuple(models(3))))
     (part,) = page.parts
     said = " ".join(part.sentences)
     assert "3 entries of 3 checkpoints" in said
@@ -101,13 +104,13 @@ def test_below_the_minimum_the_page_says_n_and_no_coefficient() -> None:
     assert "ρ" not in said
     assert part.table is None
     assert [picture.key for picture in part.pictures] == ["eos/lambda"]
-    assert len(json.loads(page.downloads["worth.json"])[0]["dots"]) == 3
+    assert len(json.loads(page.downloads["correlation.json"])[0]["dots"]) == 3
 
 
 def test_the_page_says_what_is_settled_and_draws_every_entry() -> None:
     made = models(7)
     made[0] = entry("constraints", "toy-0", {"lambda": SIZES[0], "rotation_force": 30.0})
-    page = essay(Evidence(tuple(made)))
+    page = article(Evidence(tuple(made)))
     (part,) = page.parts
     assert any("1 goes with Δ: λ, ρ 1.00 [1.00, 1.00]." in sentence for sentence in part.sentences)
     drawn = {picture.key: picture.spec for picture in part.pictures}
@@ -119,9 +122,9 @@ def test_the_page_says_what_is_settled_and_draws_every_entry() -> None:
 
 
 def test_the_downloads_hold_every_pair() -> None:
-    page = essay(Evidence(tuple(models(7))))
-    rows = list(csv.DictReader(io.StringIO(page.downloads["worth.csv"])))
-    found = json.loads(page.downloads["worth.json"])
+    page = article(Evidence(tuple(models(7))))
+    rows = list(csv.DictReader(io.StringIO(page.downloads["correlation.csv"])))
+    found = json.loads(page.downloads["correlation.json"])
     assert len(rows) == len(found) == 15 * 5
     first = found[0]
     assert (first["violation"], first["metric"], first["spearman"]) == ("lambda", "delta", 1.0)
@@ -131,5 +134,5 @@ def test_the_downloads_hold_every_pair() -> None:
 
 def test_without_constraints_there_is_a_command() -> None:
     made = [each for each in models(7) if each.task.name == "eos"]
-    (part,) = essay(Evidence(tuple(made))).parts
+    (part,) = article(Evidence(tuple(made))).parts
     assert part.command == "mlip-zoo evaluate NAME --task constraints"

@@ -12,14 +12,16 @@ import vl_convert
 from evaluation.record import Record
 from evaluation.tasks.constraints import TASK as CONSTRAINTS
 from evaluation.tasks.ladder import TASK as LADDER
-from leaderboard.articles.article import Part, Picture
+from leaderboard.articles.article import Part
 from leaderboard.articles.evidence import Evidence
-from leaderboard.articles.findings.constraints import claimed
-from leaderboard.articles.findings.descent import descending
-from leaderboard.articles.findings.mitigation import climbing
-from leaderboard.articles.findings.orientation import turning
-from leaderboard.articles.findings.symmetry import keeping
-from leaderboard.articles.findings.tolerance import tolerating
+from leaderboard.articles.findings import FINDINGS
+from leaderboard.articles.findings.constraints import constraint_findings
+from leaderboard.articles.findings.descent import descent_findings
+from leaderboard.articles.findings.mitigation import mitigation_findings
+from leaderboard.articles.findings.orientation import orientation_findings
+from leaderboard.articles.findings.symmetry import symmetry_findings
+from leaderboard.articles.findings.tolerance import tolerance_findings
+from leaderboard.charts.spec import Picture
 from leaderboard.ranking.collect import Entry
 from tests.leaderboard.curves import curves
 from tests.leaderboard.entries import entry
@@ -51,7 +53,7 @@ def measured(card: str, size: float, *, mode: Mode | None = None, rotation: str 
 
 def test_claims_are_counted_and_a_false_one_is_named() -> None:
     part = only(
-        claimed(
+        constraint_findings(
             Evidence(
                 (
                     measured("sound", 1e-9, mode=DOUBLE),
@@ -82,7 +84,7 @@ def test_claims_are_counted_and_a_false_one_is_named() -> None:
 def test_a_jump_at_the_cutoff_is_told_beside_a_gradient_that_is_none() -> None:
     made = measured("jumping", 0.02)
     jumping = replace(made, card=made.card.model_copy(update={"cutoff_crossing": "jumps"}))
-    text = " ".join(only(claimed(Evidence((jumping,)))).sentences)
+    text = " ".join(only(constraint_findings(Evidence((jumping,)))).sentences)
     assert "refuted is jumping@conservative (by its card the energy jumps at the cutoff)." in text
 
 
@@ -105,7 +107,7 @@ def test_descents_are_counted_by_optimiser() -> None:
         row("b", fire=False, cycle=True, uphill=300.0, excess=None),
         {"sample": "c", "status": "unsupported", "uphill": None},
     ]
-    part = only(descending(Evidence((entry("descent", "toy", rows=rows, mode=DIRECT),))))
+    part = only(descent_findings(Evidence((entry("descent", "toy", rows=rows, mode=DIRECT),))))
     assert part.sentences[1] == (
         "toy@direct: 1 of 4 descents converge, 1 runs in a cycle, 200 meV/atom uphill (median). Where it comes to rest "
         "the gradient of its own energy is 30 meV/Å, and following that gains 30 meV/atom (medians of 1)."
@@ -118,7 +120,7 @@ def test_what_keeps_its_group_is_counted_over_what_was_tried() -> None:
         for i in range(4)
     ]
     rows.append({"sample": "x", "status": "unsupported", "kept_free_1e-02": None, "symmetry_tax_free": None})
-    part = only(keeping(Evidence((entry("symmetry", "toy", rows=rows),))))
+    part = only(symmetry_findings(Evidence((entry("symmetry", "toy", rows=rows),))))
     assert (
         part.sentences[1] == "toy@conservative: 3 of 4, and what is left takes 2.5 times the displacements (mean of 4)."
     )
@@ -126,7 +128,7 @@ def test_what_keeps_its_group_is_counted_over_what_was_tried() -> None:
 
 def test_turned_crystals_from_the_least_to_the_most() -> None:
     entries = [entry("orientation", f"m{i}", {"frequency_spread": 10.0**-i}) for i in range(5)]
-    part = only(turning(Evidence(tuple(entries))))
+    part = only(orientation_findings(Evidence(tuple(entries))))
     (sentence,) = part.sentences
     told = [f"m{i}@conservative" for i in (4, 3, 1, 0)]
     assert [sentence.index(name) for name in told] == sorted(sentence.index(name) for name in told)
@@ -141,18 +143,18 @@ def test_remedies_come_with_their_price() -> None:
     for rung, cost, error in (("symmetric_raw", 1.0, 0.9), ("usual", 2.0, 0.5), ("o3_3", 84.0, 0.45)):
         figures = {"cost": cost, "frequency_mae": error, "own_mae": error, "stable": True, "seconds": cost / 100}
         row |= {f"{rung}_{name}": figure for name, figure in figures.items()}
-    part = only(climbing(Evidence((entry("ladder", "toy", rows=[row], mode=DIRECT),))))
+    part = only(mitigation_findings(Evidence((entry("ladder", "toy", rows=[row], mode=DIRECT),))))
     steps, averaged = part.sentences
     assert "usual 0.5 THz for 2 calls; " in steps
     assert averaged.endswith("takes the usual workflow from 0.5 to 0.45 THz at 42 times the cost.")
 
 
 def test_tolerance_is_told_dial_by_dial() -> None:
-    (part,) = tolerating(Evidence((), curves=(curves(),)))
+    (part,) = tolerance_findings(Evidence((), curves=(curves(),)))
     assert any(sentence.startswith("White noise: imaginary modes in 1 of 3 at 1 meV/Å") for sentence in part.sentences)
     assert len(part.pictures) == len(part.sentences) == 2
 
 
-@pytest.mark.parametrize("finding", [claimed, climbing, descending, keeping, tolerating, turning])
+@pytest.mark.parametrize("finding", FINDINGS)
 def test_nothing_comes_of_nothing(finding: Any) -> None:
     assert finding(Evidence(())) == []

@@ -10,15 +10,15 @@ import pytest
 
 from evaluation.studies.calibration import Calibration, Reading
 from evaluation.task import load, protocol_sha256
-from leaderboard.articles.calibration_page import essay as calibration
+from leaderboard.articles.calibration_page import article as calibration
 from leaderboard.articles.evidence import Evidence
 from leaderboard.articles.findings import FINDINGS
-from leaderboard.articles.findings.calibration import calibrated
-from leaderboard.articles.findings.eos import equations
-from leaderboard.articles.findings.frame_averaging import averaging
-from leaderboard.articles.findings.phonons import vibrating
-from leaderboard.articles.findings.relaxation import relaxing
-from leaderboard.articles.findings_page import essay
+from leaderboard.articles.findings.calibration import calibration_findings
+from leaderboard.articles.findings.eos import eos_findings
+from leaderboard.articles.findings.frame_averaging import frame_averaging_findings
+from leaderboard.articles.findings.phonons import phonon_findings
+from leaderboard.articles.findings.relaxation import relaxation_findings
+from leaderboard.articles.findings_page import article
 from leaderboard.ranking.collect import Collection
 from tests.leaderboard.entries import entry
 from zoo.cards.mode import Mode
@@ -42,7 +42,7 @@ def relaxations(converged: int, *, of: int, uphill: float = 0.0, **other: Any) -
 
 def test_without_results_there_is_no_finding() -> None:
     assert [part for finding in FINDINGS for part in finding(Evidence(()))] == []
-    (part,) = essay(Evidence(())).parts
+    (part,) = article(Evidence(())).parts
     assert part.command
 
 
@@ -55,7 +55,7 @@ def test_two_heads_relax_the_same_crystals() -> None:
             entry("relaxation", "toy", rows=direct, mode=DIRECT, subset="full"),
         )
     )
-    (part,) = relaxing(evidence)
+    (part,) = relaxation_findings(evidence)
     assert (
         "Of 9 relaxations that both try, the gradient of the energy converges in 9 and the direct head in 3."
         in (part.sentences[0])
@@ -68,14 +68,18 @@ def test_two_heads_relax_the_same_crystals() -> None:
 
 
 def test_one_head_alone_is_no_comparison() -> None:
-    assert relaxing(Evidence((entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT),))) == []
+    assert relaxation_findings(Evidence((entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT),))) == []
     other = entry("relaxation", "another", rows=relaxations(3, of=9))
-    assert relaxing(Evidence((entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT), other))) == []
+    assert (
+        relaxation_findings(Evidence((entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT), other))) == []
+    )
 
 
 def test_stale_results_are_no_evidence() -> None:
     stale = entry("relaxation", "toy", rows=relaxations(9, of=9), stale=("dataset",))
-    assert relaxing(Evidence((stale, entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT)))) == []
+    assert (
+        relaxation_findings(Evidence((stale, entry("relaxation", "toy", rows=relaxations(3, of=9), mode=DIRECT)))) == []
+    )
 
 
 def test_two_heads_vibrate() -> None:
@@ -85,7 +89,7 @@ def test_two_heads_vibrate() -> None:
             for i in range(5)
         ]
 
-    (part,) = vibrating(
+    (part,) = phonon_findings(
         Evidence((entry("phonons", "toy", rows=rows(1, 5e-4)), entry("phonons", "toy", rows=rows(4, 0.8), mode=DIRECT)))
     )
     assert "Of 5 crystals that both heads bring through, the direct head gives 4" in part.sentences[0]
@@ -103,7 +107,7 @@ def test_two_heads_vibrate() -> None:
 def test_what_averaging_buys_is_compared_on_common_samples(after: list[float], verdict: str) -> None:
     alone = [{"sample": f"s{i}", "rmsd": value} for i, value in enumerate([1.0, 1.1, 0.9, 1.0, 77.0])]
     averaged = [{"sample": f"s{i}", "rmsd": value} for i, value in enumerate(after)]
-    (part,) = averaging(
+    (part,) = frame_averaging_findings(
         Evidence(
             (
                 entry("relaxation", "toy", rows=alone, microseconds=10.0),
@@ -119,7 +123,7 @@ def test_what_averaging_buys_is_compared_on_common_samples(after: list[float], v
 def test_of_constraints_the_rotation_error_is_told() -> None:
     alone = [{"sample": "Si", "status": "ok", "lambda": 0.2, "rotation_force": 30.0}]
     averaged = [{"sample": "Si", "status": "ok", "lambda": 0.1, "rotation_force": 2.0}]
-    (part,) = averaging(
+    (part,) = frame_averaging_findings(
         Evidence(
             (entry("constraints", "toy", rows=alone), entry("constraints", "toy", rows=averaged, mode=AVERAGED)),
         )
@@ -128,7 +132,7 @@ def test_of_constraints_the_rotation_error_is_told() -> None:
 
 
 def test_equations_of_state(collection: Collection) -> None:
-    (part,) = equations(Evidence(collection.entries))
+    (part,) = eos_findings(Evidence(collection.entries))
     assert part.sentences[0].startswith("Δ of 2 entries goes from 2.30 (SevenNet-0 (11Jul2024)) to 3.38 (CHGNet 0.3.0)")
     assert any("Models of another theory (r2SCAN) are at " in sentence for sentence in part.sentences)
     (picture,) = part.pictures
@@ -153,7 +157,7 @@ def readings(ratio: float) -> Calibration:
 
 def test_the_worst_reading_is_told_whichever_side_it_is_on() -> None:
     for ratio in (0.94, 1.06):
-        (part,) = calibrated(Evidence((), calibrations=(readings(ratio),)))
+        (part,) = calibration_findings(Evidence((), calibrations=(readings(ratio),)))
         assert part.sentences == (
             "Faults of known size, over 3 decades: the worst reading of 1 detector is 6 % off (λ).",
         )

@@ -1,4 +1,4 @@
-"""The page of the tolerance curves: counts, what a phonon stands, and what to run where there is nothing."""
+"""The page of the tolerance curves: counts, what a phonon tolerated, and what to run where there is nothing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import altair
 import pytest
 
 from evaluation.studies.tolerance_data import Curves
-from leaderboard.analysis.tolerance_levels import levels, stands
+from leaderboard.analysis.tolerance_levels import levels, tolerated
 from leaderboard.articles.evidence import Evidence, gather
-from leaderboard.articles.tolerance_page import essay
+from leaderboard.articles.tolerance_page import article
 from leaderboard.ranking.collect import Collection
 from tests.leaderboard.curves import curves as made_up
 from tests.leaderboard.entries import entry
@@ -39,16 +39,16 @@ def test_levels_are_counted(curves: Curves) -> None:
     assert levels(curves, "smooth") == []
 
 
-def test_what_a_phonon_stands(curves: Curves) -> None:
-    below, harmful = stands(levels(curves, "rough"), lambda level: level.imaginary)
+def test_what_a_phonon_tolerated(curves: Curves) -> None:
+    below, harmful = tolerated(levels(curves, "rough"), lambda level: level.imaginary)
     assert below
     assert harmful
     assert (below.level, harmful.level) == (1e-4, 1e-3)
-    assert stands([], lambda level: level.imaginary) == (None, None)
+    assert tolerated([], lambda level: level.imaginary) == (None, None)
 
 
 def test_the_page_tells_it(curves: Curves) -> None:
-    page = essay(Evidence((), curves=(curves,)))
+    page = article(Evidence((), curves=(curves,)))
     said = page.parts[0].sentences
     assert "White noise: imaginary modes in 1 of 3 at 1 meV/Å, none up to 0.1 meV/Å." in said
     assert (
@@ -73,7 +73,7 @@ def test_the_page_tells_it(curves: Curves) -> None:
 def test_measured_entries_beyond_what_is_harmless_are_named(curves: Curves) -> None:
     measured = [entry("constraints", name, {"force_noise": noise}) for name, noise in (("calm", 0.1), ("loud", 0.2))]
     unmeasured = entry("constraints", "silent")
-    page = essay(Evidence((*measured, unmeasured), curves=(curves,)))
+    page = article(Evidence((*measured, unmeasured), curves=(curves,)))
     assert any(
         sentence.startswith("White noise: ")
         and sentence.endswith(" Of 2 entries measured, 1 is beyond: loud@conservative.")
@@ -82,7 +82,7 @@ def test_measured_entries_beyond_what_is_harmless_are_named(curves: Curves) -> N
 
 
 def test_without_curves_there_is_a_command() -> None:
-    (part,) = essay(Evidence(())).parts
+    (part,) = article(Evidence(())).parts
     assert part.command == "python -m evaluation.studies.tolerance leaderboard/results/tolerance"
 
 

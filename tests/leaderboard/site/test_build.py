@@ -81,9 +81,9 @@ def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
     assert set(files) == {
         "index.html",
         "reading.html",
-        *(f"{name}.html" for name in ("calibration", "findings", "tolerance", "worth")),
-        "data/worth.csv",
-        "data/worth.json",
+        *(f"{name}.html" for name in ("calibration", "correlation", "findings", "tolerance")),
+        "data/correlation.csv",
+        "data/correlation.json",
         "tasks/eos.html",
         *(f"models/{name}.html" for name in MODELS),
         "data/board.csv",
