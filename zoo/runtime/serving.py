@@ -1,16 +1,6 @@
-"""What a model does with a request, on either side of the pipe: load an adapter, run a batch, say what went wrong.
+"""Serving: the contract of an adapter, and what answers requests with one, in a worker or in the host's process.
 
-The worker loads this file by its path, so it imports nothing but the standard library and numpy. An adapter is a file
-with
-
-    load(files, *, device, dtype, forces, fidelity, runtime) -> model
-
-where `files` maps a role ('weights' and 'config', or 'upstream' and perhaps 'upstream_config') to a path, and the
-model has
-
-    facts: dict            parameters ([trainable, all]), cutoff (Å), elements
-    compute(structures)    → one (energy, forces, stress or None) per structure, eV, eV/Å, eV/Å³ (3×3, tensile > 0)
-    export()               → (tensors: dict of numpy arrays, config: JSON data)
+The worker loads this file by its path, so it imports nothing but the standard library and numpy.
 """
 
 from __future__ import annotations
@@ -24,14 +14,73 @@ import resource
 import sys
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypedDict, cast
 
 import numpy as np
 
 Header = dict[str, Any]
 Arrays = dict[str, np.ndarray]
+Computed = tuple[float, np.ndarray, np.ndarray | None]
+"""One structure's energy (eV), forces (n, 3) in eV/Å, and stress (3, 3) in eV/Å³, symmetric, tensile positive.
+
+The energy is the one that the forces are the gradient of, for the whole structure. The stress is None where the model
+has none for any structure. Arrays are NumPy's, of any float type, off the accelerator.
+"""
+
+
+class Facts(TypedDict):
+    """What a loaded model says of itself; compared with its card."""
+
+    parameters: list[int]
+    """[trainable, all]."""
+    cutoff: float
+    """Radius of one message-passing step, Å."""
+    elements: list[str]
+    """Chemical symbols that the model has rows for; the card may claim fewer."""
+
+
+class AdapterModel(Protocol):
+    """A checkpoint in memory, on its device and in its dtype."""
+
+    @property
+    def facts(self) -> Facts: ...
+
+    def compute(self, structures: list[Structure]) -> Sequence[Computed]:
+        """One answer per structure, in order.
+
+        The host has checked the structures: at least one, each of at least one atom, finite numbers, elements that the
+        card lists. They may be periodic in any of the three directions, their atoms anywhere and their cells
+        left-handed; nothing of them may be changed. Beyond rounding, an answer depends on its structure alone.
+
+        Raises whatever it likes where it cannot do one of them; each is then asked for alone, so that only those that
+        fail have no numbers, and the text is shown to a person. An error that `is_out_of_memory` knows makes the host
+        send a smaller batch. NaN is an error to the host as well.
+        """
+
+    def export(self) -> tuple[Mapping[str, np.ndarray], Mapping[str, Any]]:
+        """The tensors by name and the configuration as JSON data: `load` makes the same model of them, bit by bit.
+
+        Raises ValueError where the checkpoint has no such form, as compiled code.
+        """
+
+
+class Adapter(Protocol):
+    """The module `zoo/adapters/<family>.py`: a PEP 723 header with exact pins, and `load`."""
+
+    def load(
+        self, files: Mapping[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str
+    ) -> AdapterModel:
+        """A checkpoint, ready to compute.
+
+        `files`: role → path; 'weights' (safetensors) and 'config' (JSON) as `export` gave them, or 'upstream', the
+        authors' file, and 'upstream_config' where the card has one. `device`: 'cpu', 'cuda' or 'cuda:1'; 'auto' was
+        decided when the adapter was imported, after its framework. `dtype`: 'float32' or 'float64', of every operation.
+        `forces`: 'conservative' or 'direct'. `fidelity`: a level of theory in the card's words, or None. `runtime`:
+        'eager' or another that the card lists. Raises ValueError for what the family does not have.
+        """
 
 
 @dataclass
@@ -61,7 +110,7 @@ class Structure:
         """The same atoms, periodic in every direction, for models that know nothing else.
 
         A direction that is not periodic gets a cell vector across the others, so long that no image is within
-        `reach` (Å). The box has no meaning beyond that: its stress is nobody's.
+        `reach` (Å). The box has no meaning beyond that: its stress means nothing.
         """
         cell = _completed(self.cell, self.pbc)
         for axis in np.flatnonzero(~self.pbc):
@@ -74,7 +123,7 @@ class Served:
     """A loaded model that answers requests."""
 
     def __init__(self, adapter: Path, files: dict[str, Path], mode: dict[str, Any]) -> None:
-        module = module_from(adapter)
+        module = cast("Adapter", module_from(adapter))
         self.device = _device(mode["device"])
         self.model = module.load(files, **{**mode, "device": self.device})
 
@@ -97,7 +146,7 @@ class Served:
         structures = _unpack(arrays)
         started = time.perf_counter()
         try:
-            answers: list[Any] = list(self.model.compute(structures))
+            answers: list[Computed | None] = list(self.model.compute(structures))
             errors: list[str | None] = [None] * len(structures)
         except Exception as error:
             if len(structures) == 1 or is_out_of_memory(error):
@@ -119,8 +168,8 @@ class Served:
             out["stresses"] = np.array([nothing if a is None else a[2] for a in answers], dtype=np.float64)
         return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb()}, out
 
-    def _one_by_one(self, structures: list[Structure]) -> tuple[list[Any], list[str | None]]:
-        answers: list[Any] = []
+    def _one_by_one(self, structures: list[Structure]) -> tuple[list[Computed | None], list[str | None]]:
+        answers: list[Computed | None] = []
         errors: list[str | None] = []
         for structure in structures:
             try:
