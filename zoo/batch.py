@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,31 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ase import Atoms
 
-UNSUPPORTED = "unsupported: "
-"""How an error begins that says: the model does not claim to know such a structure. Everything else is a failure."""
-
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+
+_UNSUPPORTED = "unsupported: "
+"""How the text of such a failure begins, in records and on pages."""
+
+
+@dataclass(frozen=True)
+class StructureFailure:
+    """Why a model has no answer for one structure."""
+
+    kind: Literal["unsupported", "failed"]
+    """`unsupported`: the model does not claim to know such a structure; `failed`: everything else."""
+    message: str
+
+    def __str__(self) -> str:
+        """The text that is stored: the message, after `unsupported: ` where the model makes no claim."""
+        return f"{_UNSUPPORTED}{self.message}" if self.kind == "unsupported" else self.message
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The failure whose `str` is that text."""
+        if text.startswith(_UNSUPPORTED):
+            return cls("unsupported", text.removeprefix(_UNSUPPORTED))
+        return cls("failed", text)
 
 
 @dataclass(frozen=True)
@@ -39,7 +59,7 @@ class Spread:
 class Batch:
     """Energies, forces and stresses of n structures.
 
-    Where `errors[i]` is text the model could not do structure i, and its numbers are NaN.
+    Where `errors[i]` is not None the model could not do structure i, and its numbers are NaN.
     """
 
     energies: Array
@@ -49,7 +69,7 @@ class Batch:
     stresses: Array | None
     """(n, 3, 3), eV/Å³, tensile positive (ASE's sign); NaN for a structure that is not periodic in three directions,
     None when the model has no stress."""
-    errors: list[str | None]
+    errors: list[StructureFailure | None]
     seconds: float
     """Time inside the model, without the pipe."""
     calls: Counts = field(default=None)  # type: ignore[arg-type]  # its default needs the number of structures
@@ -63,6 +83,12 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.forces)
+
+    def share_seconds(self) -> Array:
+        """(n,), s: each structure's share of `seconds`, in proportion to its atoms times its model evaluations."""
+        parts = self.calls * np.array([len(forces) for forces in self.forces], dtype=np.int64)
+        total = parts.sum()
+        return np.asarray(self.seconds * parts / total) if total else np.zeros(len(self))
 
 
 class Computes(Protocol):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 from zoo.cards.card import Card
 from zoo.errors import WorkerOutOfMemory
 from zoo.runtime.request import Raw, Request
@@ -64,8 +64,8 @@ class Model:
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         """Energies (eV), forces (eV/Å) and stresses (eV/Å³, 3×3) of a list of structures.
 
-        A structure that the model cannot do has a text in `errors` and NaN for numbers. Raises zoo.errors.WorkerError
-        for what is not the structure's fault.
+        A structure that the model cannot do has a StructureFailure in `errors` and NaN for numbers. Raises
+        zoo.errors.WorkerError for what is not the structure's fault.
         """
         errors = [self._objection(a) for a in atoms]
         runnable = [i for i, error in enumerate(errors) if error is None]
@@ -93,22 +93,22 @@ class Model:
                         stresses = None
                     elif stresses is not None and atoms[i].pbc.all():
                         stresses[i] = raw.stresses[k]
-                    errors[i] = raw.errors[k] or _fault(raw.energies[k], force)
+                    errors[i] = _failure(raw.errors[k], raw.energies[k], force)
                 seconds += raw.seconds
                 done = stop
         return Batch(energies, forces, stresses, errors, seconds)
 
-    def _objection(self, atoms: Atoms) -> str | None:
+    def _objection(self, atoms: Atoms) -> StructureFailure | None:
         """Why these atoms need not be sent at all."""
         if len(atoms) == 0:
-            return "there are no atoms"
+            return StructureFailure("failed", "there are no atoms")
         if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-            return "positions or cell are not finite"
+            return StructureFailure("failed", "positions or cell are not finite")
         if atoms.pbc.any() and (atoms.cell.array[atoms.pbc] == 0).all(axis=1).any():
-            return "periodic along a cell vector of length zero"
+            return StructureFailure("failed", "periodic along a cell vector of length zero")
         unknown = [] if self._known is None else sorted(set(atoms.symbols) - self._known)
         if unknown:
-            return f"{UNSUPPORTED}{self._card.name} was not made for {', '.join(unknown)}"
+            return StructureFailure("unsupported", f"{self._card.name} was not made for {', '.join(unknown)}")
         return None
 
     def _fitting(self, n_atoms: np.ndarray) -> int:
@@ -116,7 +116,9 @@ class Model:
         return max(1, int(np.searchsorted(np.cumsum(n_atoms), self.atoms_per_batch, side="right")))
 
 
-def _fault(energy: float, forces: np.ndarray) -> str | None:
-    return (
-        None if np.isfinite(energy) and np.isfinite(forces).all() else "the model returned numbers that are not finite"
-    )
+def _failure(error: str | None, energy: float, forces: np.ndarray) -> StructureFailure | None:
+    """The backend's own error, or that an energy (eV) or a force (eV/Å) is not finite."""
+    if error:
+        return StructureFailure("failed", error)
+    finite = np.isfinite(energy) and np.isfinite(forces).all()
+    return None if finite else StructureFailure("failed", "the model returned numbers that are not finite")

@@ -70,8 +70,8 @@ class Potential(Calculator):
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         """Energies (eV), forces (eV/Å) and stresses (eV/Å³, 3×3) of a list of structures, averaged as the mode says.
 
-        A structure that the model cannot do has a text in `errors` and NaN for numbers. Raises zoo.errors.WorkerError
-        for what is not the structure's fault.
+        A structure that the model cannot do has a StructureFailure in `errors` and NaN for numbers. Raises
+        zoo.errors.WorkerError for what is not the structure's fault.
         """
         return self._answers.compute(atoms)
 

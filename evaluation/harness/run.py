@@ -16,7 +16,7 @@ from evaluation.record import Record
 from evaluation.result import Cost, Counts, Result, Run
 from evaluation.subset import Subset
 from evaluation.task import KeepsWork, Sample, Task, protocol_sha256
-from zoo.batch import UNSUPPORTED
+from zoo.batch import StructureFailure
 from zoo.checkpoints.model_files import loaded_sha256
 from zoo.errors import WorkerError
 from zoo.potential import Potential
@@ -162,8 +162,9 @@ class Evaluation:
 
 
 def _trained_on(sample: Sample) -> Record:
+    reason = f"the model was trained on this frame of {sample.dataset}; only held-out frames are scored"
     return Record(
         sample=sample.id,
         status="unsupported",
-        error=f"{UNSUPPORTED}the model was trained on this frame of {sample.dataset}; only held-out frames are scored",
+        error=str(StructureFailure("unsupported", reason)),
     )

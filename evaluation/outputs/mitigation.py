@@ -121,7 +121,7 @@ def symmetry(outputs: Outputs) -> Row:
 def _geometry(found: ladder.Geometry) -> dict[str, JsonValue]:
     relaxed = found.relaxed
     about: dict[str, JsonValue] = {
-        "error": found.error,
+        "error": None if found.error is None else str(found.error),
         "converged": relaxed.converged,
         "steps": relaxed.steps,
         "max_force": relaxed.max_forces[-1] if relaxed.max_forces else None,
@@ -143,7 +143,7 @@ def _geometry(found: ladder.Geometry) -> dict[str, JsonValue]:
 
 
 def _forces(found: ladder.Forces) -> dict[str, JsonValue]:
-    error, packed = found.error, None
+    error, packed = None if found.error is None else str(found.error), None
     if found.forces is not None:
         try:
             packed = pack(found.forces, quantum=FORCE_QUANTUM)

@@ -12,7 +12,7 @@ from evaluation.metric import Metric
 from evaluation.metrics import descent
 from evaluation.metrics.geometry import Crystal
 from evaluation.record import Record
-from zoo.batch import UNSUPPORTED
+from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -60,9 +60,8 @@ def relaxed_record(sample: str, relaxed: Relaxed, *, reference: Atoms, **outputs
         "seconds": relaxed.seconds,
     }
     if relaxed.error is not None or relaxed.atoms is None:
-        error = relaxed.error or "no structure"
-        status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
-        return Record(sample=sample, status=status, error=error, **cost)  # type: ignore[arg-type]
+        error = relaxed.error or StructureFailure("failed", "no structure")
+        return Record(sample=sample, status=error.kind, error=str(error), **cost)  # type: ignore[arg-type]
     return Record(
         sample=sample,
         status="ok",

@@ -17,7 +17,7 @@ import numpy as np
 from evaluation.physics import probes, verlet
 from evaluation.physics.other_mode import other_dtype
 from evaluation.physics.probes import Array, Outputs, PathLength, Probe
-from zoo.batch import Batch, Computes
+from zoo.batch import Batch, Computes, StructureFailure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -55,7 +55,7 @@ class Measured:
     """What was found at one crystal."""
 
     outputs: Outputs
-    error: str | None = None
+    error: StructureFailure | None = None
     """Why there is nothing."""
     force_calls: int = 0
     seconds: float = 0.0
@@ -178,12 +178,13 @@ def _changes(found: Batch, expected: Batch) -> Outputs:
     )
 
 
-def _refusal(answers: Batch) -> str | None:
+def _refusal(answers: Batch) -> StructureFailure | None:
     """The first error of a batch, or that a number is none."""
     if error := next(filter(None, answers.errors), None):
         return error
     arrays = [answers.energies, *answers.forces, *([] if answers.stresses is None else [answers.stresses])]
-    return None if all(np.isfinite(array).all() for array in arrays) else "energy, forces or stress are no numbers"
+    finite = all(np.isfinite(array).all() for array in arrays)
+    return None if finite else StructureFailure("failed", "energy, forces or stress are no numbers")
 
 
 def _charge(measured: Measured, answers: Batch, structures: Sequence[Atoms], batch: Batch) -> None:

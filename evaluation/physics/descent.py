@@ -100,9 +100,9 @@ def descend(
             by=by[place],
             conservative=conservative[place],
             gradient=None if error else _gradient(name, source, asked, told, row),
-            reason=error,
+            reason=None if error is None else str(error),
             further_calls=sum(int(batch.calls[row]) for batch in own),
-            further_seconds=sum(_seconds(batch, row) for batch in own),
+            further_seconds=sum(float(batch.share_seconds()[row]) for batch in own),
         )
     return made
 
@@ -122,9 +122,3 @@ def _gradient(name: OptimizerName, source: str, asked: Batch, told: Batch, row: 
         stress=None if asked.stresses is None else asked.stresses[row],
         energy_stress=None if told.stresses is None else told.stresses[row],
     )
-
-
-def _seconds(batch: Batch, row: int) -> float:
-    """A structure's share of the time, by atoms."""
-    parts = batch.calls * [len(forces) for forces in batch.forces]
-    return float(batch.seconds * parts[row] / parts.sum())

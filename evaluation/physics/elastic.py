@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evaluation.physics.relax import Relaxation, Relaxed, relax
+from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -28,7 +29,7 @@ class Response:
     unstrained: Relaxed
     strained: tuple[Relaxed, ...]
     """One for each strain, in order; empty when the unstrained crystal failed."""
-    error: str | None
+    error: StructureFailure | None
     """Of the first relaxation that failed, with its strain."""
 
     @property
@@ -98,11 +99,11 @@ def strained(atoms: Atoms, strain: Array) -> Atoms:
     return found
 
 
-def _error(relaxed: Relaxed, strain: Array) -> str | None:
+def _error(relaxed: Relaxed, strain: Array) -> StructureFailure | None:
     error = relaxed.error
     if error is None and (relaxed.stress is None or not np.isfinite(relaxed.stress).all()):
-        error = "the stress is not a number"
+        error = StructureFailure("failed", "the stress is not a number")
     if error is None:
         return None
     parts = ", ".join(f"{VOIGT[place]} {strain[place]:+.3f}" for place in np.flatnonzero(strain))
-    return f"{error} (strain {parts})"
+    return replace(error, message=f"{error.message} (strain {parts})")

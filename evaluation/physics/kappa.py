@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from evaluation.metrics.kappa import average, is_imaginary, lowest_frequencies, mode_kappa
 from evaluation.solvers.client import SolverError
+from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -118,8 +119,8 @@ class Outcome:
 
     kind: Literal["kappa", "imaginary", "symmetry", "failed"] = "failed"
     """`symmetry`: the relaxed crystal has another space group, `imaginary`: imaginary modes. Neither goes further."""
-    error: str | None = None
-    """The model's or the solver's words, when it failed."""
+    error: StructureFailure | None = None
+    """The model's or the solver's reason, when it failed."""
     space_group: int | None = None
     """Of the relaxed crystal."""
     n_displacements: tuple[int, int] | None = None
@@ -158,6 +159,10 @@ def _rounded(table: Array) -> list[JsonValue]:
 class _ModelError(ValueError):
     """The model could not do a supercell."""
 
+    def __init__(self, failure: StructureFailure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
 
 class _Work:
     """One crystal on its way."""
@@ -175,9 +180,10 @@ class _Work:
         """Run one stage; the crystal's failure ends its way."""
         try:
             stage(self)
-        except (SolverError, _ModelError) as reason:
-            self.outcome.error = str(reason)
-            self.ended = True
+        except _ModelError as reason:
+            self.outcome.error, self.ended = reason.failure, True
+        except SolverError as reason:
+            self.outcome.error, self.ended = StructureFailure("failed", str(reason)), True
 
     def displace(self) -> None:
         self.asked = self.solver.ask("supercells", self._question())

@@ -20,6 +20,7 @@ from evaluation.physics import phonons
 from evaluation.physics.force_constants import Projector, Residuals, residuals
 from evaluation.physics.phonons import Array, Crystal, Displacements, NoPrimitiveCell
 from evaluation.physics.relax import Relaxation, Relaxed, relax
+from zoo.batch import StructureFailure
 from zoo.cards.mode import Averaging, Mode
 from zoo.wrappers import averaged
 
@@ -143,7 +144,7 @@ class Forces:
     """Of the geometry's `Moves`: which were computed."""
     forces: Array | None = None
     """(n_rows, n_atoms, 3), eV/Å; None where there is an error."""
-    error: str | None = None
+    error: StructureFailure | None = None
     calls: int = 0
     """Evaluations of the model, of one supercell."""
     seconds: float = 0.0
@@ -157,7 +158,7 @@ class Geometry:
     relaxed: Relaxed
     crystal: Crystal | None = None
     moves: Moves | None = None
-    error: str | None = None
+    error: StructureFailure | None = None
     """Why there is no crystal or no displacements."""
     forces: dict[str, Forces] = field(default_factory=dict)
     """By source."""
@@ -240,12 +241,12 @@ def _relax_by(
 
 def _geometry(ideal: Crystal, relaxed: Relaxed, distance: float) -> Geometry:
     if relaxed.error or relaxed.atoms is None:
-        return Geometry(relaxed, error=relaxed.error or "the relaxation gave no structure")
+        return Geometry(relaxed, error=relaxed.error or StructureFailure("failed", "the relaxation gave no structure"))
     crystal = Crystal(relaxed.atoms, ideal.supercell_matrix, ideal.primitive_matrix, ideal.symprec)
     try:
         return Geometry(relaxed, crystal, moves(crystal, distance=distance))
     except NoPrimitiveCell as reason:
-        return Geometry(relaxed, error=str(reason))
+        return Geometry(relaxed, error=StructureFailure("failed", str(reason)))
 
 
 def moves(crystal: Crystal, *, distance: float) -> Moves:
@@ -276,7 +277,7 @@ def _displace(source: str, computes: Computes, found: Sequence[Climb], chosen: S
     if stream:
         answers = computes.compute(stream)
         for forces, part in asked:
-            _take(forces, answers, part, stream)
+            _take(forces, answers, part)
 
 
 def _sets(source: str) -> dict[str, list[str]]:
@@ -288,16 +289,16 @@ def _sets(source: str) -> dict[str, list[str]]:
     return wanted
 
 
-def _take(forces: Forces, answers: Batch, part: slice, stream: Sequence[Atoms]) -> None:
+def _take(forces: Forces, answers: Batch, part: slice) -> None:
     """A geometry's part of a stream; seconds are shared by atoms."""
-    sizes = answers.calls * [len(atoms) for atoms in stream]
     forces.calls = int(answers.calls[part.start])
-    forces.seconds = float(answers.seconds * sizes[part.start] / sizes.sum())
+    forces.seconds = float(answers.share_seconds()[part.start])
     forces.error = next(filter(None, answers.errors[part]), None)
     if forces.error is None:
         forces.forces = np.array(answers.forces[part])
         if not np.isfinite(forces.forces).all():
-            forces.forces, forces.error = None, "a force in a displaced supercell is not a number"
+            forces.forces = None
+            forces.error = StructureFailure("failed", "a force in a displaced supercell is not a number")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch_sim.models.interface import ModelInterface
 from torch_sim.optimizers.fire import fire_init, fire_step
 from torch_sim.optimizers.lbfgs import lbfgs_init, lbfgs_step
 
-from zoo.batch import UNSUPPORTED, Array, Batch
+from zoo.batch import Array, Batch, StructureFailure
 from zoo.torch_sim import structures
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Measurement:
     """Largest logarithmic principal strain against the start, without sign."""
     calls: int
     seconds: float
-    error: str | None
+    error: StructureFailure | None
     stress: Array | None = None
     """(3, 3), eV/Å³: the model's own; None where it has none."""
 
@@ -72,7 +72,7 @@ class Optimizer:
             try:
                 states.append(self._prepared(atoms))
             except ValueError as reason:  # moyopy's, for a structure that it finds no symmetry in
-                error = f"no symmetry at {self._settings.symprec} Å: {reason}"
+                error = StructureFailure("failed", f"no symmetry at {self._settings.symprec} Å: {reason}")
                 found.append((index, Measurement(np.nan, np.nan, None, np.nan, 0, 0.0, error)))
                 continue
             indices.append(index)
@@ -139,9 +139,8 @@ class Optimizer:
         longest = torch.zeros(state.n_systems, dtype=forces.dtype).scatter_reduce(0, state.system_idx, forces, "amax")
         rows = state.cell_forces.norm(dim=2).amax(dim=1).tolist() if free else [None] * state.n_systems
         strains = _strains(state.deform_grad()) if free else [0.0] * state.n_systems
-        batch, atoms = self._model.last, state.n_atoms_per_system.numpy()
-        parts = batch.calls * atoms
-        seconds = batch.seconds * parts / parts.sum()
+        batch = self._model.last
+        seconds = batch.share_seconds()
         for place in range(state.n_systems):
             yield Measurement(
                 energy=float(state.energy[place]),
@@ -167,7 +166,7 @@ class _Model(ModelInterface):
         self._memory_scales_with = "n_atoms"
         self._asked: tuple[torch.Tensor, torch.Tensor] | None = None
         self.last: Batch
-        self.errors: list[str | None] = []
+        self.errors: list[StructureFailure | None] = []
 
     @override
     def forward(self, state: SimState, **_: object) -> dict[str, torch.Tensor]:
@@ -177,7 +176,8 @@ class _Model(ModelInterface):
             self._asked = asked[0].clone(), asked[1].clone()
             self.errors = list(self.last.errors)
             if self.last.stresses is None and self._needs_stress:
-                self.errors = [e or f"{UNSUPPORTED}no stress, and the cell is to relax" for e in self.errors]
+                without = StructureFailure("unsupported", "no stress, and the cell is to relax")
+                self.errors = [error or without for error in self.errors]
         stresses = self.last.stresses
         if stresses is None:
             stresses = np.full((len(self.last), 3, 3), np.nan)

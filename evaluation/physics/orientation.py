@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from evaluation.physics import phonons
 from evaluation.physics.relax import Relaxation, Relaxed, relax
+from zoo.batch import StructureFailure
 from zoo.wrappers.rotation import turned
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Outcome:
     """From the distorted start; its failure is no failure of the rest."""
     frequencies: Array | None
     """(n_q, n_modes), THz, imaginary ones negative, of `relaxed` at the commensurate q points; None with an `error`."""
-    error: str | None
+    error: StructureFailure | None
     """Why there are no frequencies."""
     force_calls: int
     """Of all three parts."""
@@ -105,15 +106,13 @@ def workflows(potential: Computes, cases: Sequence[Case], settings: Settings) ->
         rows = slice(first, first + len(cells))
         first += len(cells)
         frequencies: Array | None = None
-        error: str | None = ideal.error or "the relaxation gave no structure"
+        error: StructureFailure | None = ideal.error or StructureFailure("failed", "the relaxation gave no structure")
         calls, seconds = np.zeros(0, dtype=np.int64), 0.0
         if plan is not None and answers is not None:
             error = next(filter(None, answers.errors[rows]), None)
             if error is None:
                 frequencies, error = _frequencies(*plan, np.array(answers.forces[rows]))
-            sizes = np.array([len(atoms) for atoms in stream])
-            calls, work = answers.calls[rows], answers.calls * sizes
-            seconds = float(answers.seconds * work[rows].sum() / work.sum())
+            calls, seconds = answers.calls[rows], float(answers.share_seconds()[rows].sum())
         relaxing = ideal.force_calls + free.force_calls
         found[i].append(
             Outcome(
@@ -167,8 +166,8 @@ def _plan(case: Case, relaxed: Relaxed, settings: Settings) -> tuple[phonons.Cry
 
 def _frequencies(
     crystal: phonons.Crystal, moved: phonons.Displacements, forces: Array
-) -> tuple[Array | None, str | None]:
+) -> tuple[Array | None, StructureFailure | None]:
     if not np.isfinite(forces).all():
-        return None, "a force in a displaced supercell is not a number"
+        return None, StructureFailure("failed", "a force in a displaced supercell is not a number")
     qpoints = phonons.commensurate(crystal)
     return phonons.full_set_frequencies(crystal, moved, forces, qpoints=qpoints), None

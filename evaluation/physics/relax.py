@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from zoo.batch import StructureFailure
+
 if TYPE_CHECKING:
     from ase import Atoms
 
@@ -63,7 +65,7 @@ class Relaxed:
     """eV/Å: longest force on an atom, as the optimiser has it (in the frame of the starting cell, after symmetry)."""
     max_cell_forces: list[float]
     """eV/Å: longest row of the cell's generalised forces, as FrechetCellFilter has them; empty for a fixed cell."""
-    error: str | None
+    error: StructureFailure | None
     force_calls: int
     """Evaluations of the model, with those that a wrapper needs for one answer."""
     seconds: float
@@ -127,7 +129,7 @@ class _Trace:
     max_cell_forces: list[float] = field(default_factory=list)
     force_calls: int = 0
     seconds: float = 0.0
-    error: str | None = None
+    error: StructureFailure | None = None
     converged: bool = False
     end: Atoms | None = None
     stress: Array | None = None
@@ -147,14 +149,15 @@ class _Trace:
         self.converged = max(now.max_force, now.max_cell_force or 0.0) < settings.fmax
         return self.converged or len(self.energies) > settings.steps
 
-    def _runaway(self, now: Measurement) -> str | None:
+    def _runaway(self, now: Measurement) -> StructureFailure | None:
+        message = None
         if not np.isfinite([now.energy, now.max_force, now.max_cell_force or 0.0]).all():
-            return "the energy, a force or the stress is not a number"
-        if max(now.max_force, now.max_cell_force or 0.0) > LARGEST_FORCE:
-            return f"forces of {max(now.max_force, now.max_cell_force or 0.0):.1e} eV/Å"
-        if now.max_strain > LARGEST_STRAIN:
-            return f"the cell ran away: logarithmic strain {now.max_strain:.2f} after {len(self.energies)} steps"
-        return None
+            message = "the energy, a force or the stress is not a number"
+        elif max(now.max_force, now.max_cell_force or 0.0) > LARGEST_FORCE:
+            message = f"forces of {max(now.max_force, now.max_cell_force or 0.0):.1e} eV/Å"
+        elif now.max_strain > LARGEST_STRAIN:
+            message = f"the cell ran away: logarithmic strain {now.max_strain:.2f} after {len(self.energies)} steps"
+        return None if message is None else StructureFailure("failed", message)
 
     def relaxed(self) -> Relaxed:
         return Relaxed(

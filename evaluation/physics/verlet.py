@@ -65,14 +65,15 @@ def constant_energy(
         if not alive:
             break
         batch = potential.compute([moving[i] for i in alive])
-        parts = batch.calls * [len(moving[i]) for i in alive]
+        seconds = batch.share_seconds()
         for row, i in enumerate(list(alive)):
             atoms, trajectory = moving[i], trajectories[i]
             trajectory.force_calls += int(batch.calls[row])
-            trajectory.seconds += batch.seconds * float(parts[row] / parts.sum())
+            trajectory.seconds += float(seconds[row])
             energy, forces = float(batch.energies[row]), batch.forces[row]
-            if batch.errors[row] or not (np.isfinite(energy) and np.isfinite(forces).all()):
-                trajectory.error = batch.errors[row] or f"energy or forces are no numbers after {step * timestep:g} fs"
+            error = batch.errors[row]
+            if error or not (np.isfinite(energy) and np.isfinite(forces).all()):
+                trajectory.error = str(error or f"energy or forces are no numbers after {step * timestep:g} fs")
                 alive.remove(i)
                 continue
             accelerations[i] = forces / atoms.get_masses()[:, None]

@@ -141,7 +141,7 @@ class Specimen:
         """
         batch = potential.compute(self.cells)
         if reason := next(filter(None, batch.errors), None):
-            raise StructureError(reason)
+            raise StructureError(str(reason))
         found = phonons.dynamics(self.crystal, self.moved, np.array(batch.forces), qpoints=self.mesh[0])
         plain = self.crystal.without_symmetry  # which now holds the forces of the full set
         plain.produce_force_constants(calculate_full_force_constants=False)
@@ -207,7 +207,7 @@ class Specimen:
             smallest_force=min(found.max_forces, default=None),
             space_groups=tuple(_space_group(found.atoms, symprec) for symprec in numbers.symprecs),
             space_group_sound=_space_group(self.crystal.atoms, self.protocol.symprec),
-            error=found.error,
+            error=None if found.error is None else str(found.error),
         )
 
 

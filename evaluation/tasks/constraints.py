@@ -36,12 +36,11 @@ from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.constraints import FIGURES, figures
 from evaluation.physics.constraints import Measured, Settings, measure
 from evaluation.physics.probes import PathLength
-from evaluation.record import Record, Status
+from evaluation.record import Record
 from evaluation.reference import dataset, phonondb
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
 from zoo import example_crystals
-from zoo.batch import UNSUPPORTED
 from zoo.wrappers.rotation import from_quaternion
 
 if TYPE_CHECKING:
@@ -208,13 +207,10 @@ class Constraints:
 
 
 def _record(sample: Sample, measured: Measured) -> Record:
-    status: Status = "ok"
-    if measured.error is not None:
-        status = "unsupported" if measured.error.startswith(UNSUPPORTED) else "failed"
     return Record(
         sample=sample.id,
-        status=status,
-        error=measured.error,
+        status="ok" if measured.error is None else measured.error.kind,
+        error=None if measured.error is None else str(measured.error),
         outputs={} if measured.error else measured.outputs,
         force_calls=measured.force_calls,
         atom_calls=measured.atom_calls,

@@ -35,13 +35,13 @@ from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import descent
 from evaluation.physics.descent import ENERGY_DIFFERENCES, NOT_DIRECT, Descents, Gradient, descend
 from evaluation.physics.relax import Relaxation, Relaxed
-from evaluation.record import Record, Status
+from evaluation.record import Record
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.crystal_set import CrystalSet
 from evaluation.subset import Subset
 from evaluation.task import Row, Sample, TaskProtocol
 from zoo import example_crystals
-from zoo.batch import UNSUPPORTED
+from zoo.batch import StructureFailure
 from zoo.cards.front_matter import read_yaml
 
 if TYPE_CHECKING:
@@ -243,9 +243,8 @@ def _record(sample: Sample, found: Descents) -> Record:
     seconds = sum(way.seconds for way in ways) + found.further_seconds
     if not any(way.energies for way in ways):
         # a model that has no answer to the start; one that is led astray by its own forces has a descent to show
-        error = ways[0].error or "no descent began"
-        status: Status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
-        return Record(sample=sample.id, status=status, error=error, seconds=seconds, **cost)  # type: ignore[arg-type]
+        error = ways[0].error or StructureFailure("failed", "no descent began")
+        return Record(sample=sample.id, status=error.kind, error=str(error), seconds=seconds, **cost)  # type: ignore[arg-type]
     outputs: dict[str, JsonValue] = {
         "numbers": sample.atoms.numbers.tolist(),
         "descents": {key: _way(way) for key, way in found.by.items()},
@@ -259,7 +258,7 @@ def _record(sample: Sample, found: Descents) -> Record:
 def _way(relaxed: Relaxed) -> JsonValue:
     pairs = zip(relaxed.max_forces, relaxed.max_cell_forces, strict=True)
     return {
-        "error": relaxed.error,
+        "error": None if relaxed.error is None else str(relaxed.error),
         "converged": relaxed.converged,
         "energies": [round(energy, ENERGY_DECIMALS) for energy in relaxed.energies],
         "forces": [float(f"{max(pair):.{FORCE_DIGITS}g}") for pair in pairs],

@@ -32,7 +32,6 @@ from evaluation.record import Record
 from evaluation.reference import dataset
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
-from zoo.batch import UNSUPPORTED
 from zoo.cards.elements import SYMBOLS
 
 if TYPE_CHECKING:
@@ -185,8 +184,8 @@ class Diatomics:
         cost = {"force_calls": calls, "atom_calls": 2 * calls, "seconds": batch.seconds}
         if found := [(r, error) for r, error in zip(distances, batch.errors, strict=True) if error]:
             distance, error = found[0]
-            if error.startswith(UNSUPPORTED):
-                return Record(sample=sample.id, status="unsupported", error=error, **cost)  # type: ignore[arg-type]
+            if error.kind == "unsupported":
+                return Record(sample=sample.id, status="unsupported", error=str(error), **cost)  # type: ignore[arg-type]
             reason = f"no answer at {len(found)} of {len(distances)} distances; at {distance:.2f} Å: {error}"
             return Record(sample=sample.id, status="failed", error=reason, **cost)  # type: ignore[arg-type]
         return Record(sample=sample.id, status="ok", outputs=self._outputs(sample.id, distances, batch), **cost)  # type: ignore[arg-type]

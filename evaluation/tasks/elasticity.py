@@ -47,7 +47,7 @@ from evaluation.reference import dataset
 from evaluation.reference.canary import CanaryCrystal, canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
-from zoo.batch import UNSUPPORTED
+from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -188,9 +188,8 @@ def _record(sample: Sample, response: Response, strains: np.ndarray) -> Record:
     }
     relaxed = response.unstrained.atoms
     if response.error is not None or relaxed is None:
-        error = response.error or "no structure"
-        status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
-        return Record(sample=sample.id, status=status, error=error, **cost)  # type: ignore[arg-type]
+        error = response.error or StructureFailure("failed", "no structure")
+        return Record(sample=sample.id, status=error.kind, error=str(error), **cost)  # type: ignore[arg-type]
     return Record(
         sample=sample.id,
         status="ok",

@@ -27,7 +27,6 @@ from evaluation.physics.eos import BirchMurnaghan, NoMinimum, delta, fit
 from evaluation.record import Record
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
-from zoo.batch import UNSUPPORTED
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -135,8 +134,7 @@ class Eos:
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         ratios = self.protocol.volume_ratios
         batch = potential.compute([_scaled(sample.atoms, ratio) for sample in samples for ratio in ratios])
-        parts = batch.calls * np.repeat([len(sample.atoms) for sample in samples], len(ratios))
-        seconds = batch.seconds * parts / parts.sum()
+        seconds = batch.share_seconds()
         return [
             self._record(sample, batch, range(i * len(ratios), (i + 1) * len(ratios)), seconds)
             for i, sample in enumerate(samples)
@@ -152,8 +150,7 @@ class Eos:
         }
         errors = [error for error in batch.errors[rows.start : rows.stop] if error]
         if errors:
-            status = "unsupported" if errors[0].startswith(UNSUPPORTED) else "failed"
-            return Record(sample=sample.id, status=status, error=errors[0], **cost)  # type: ignore[arg-type]
+            return Record(sample=sample.id, status=errors[0].kind, error=str(errors[0]), **cost)  # type: ignore[arg-type]
         volume = sample.atoms.get_volume() / n
         return Record(
             sample=sample.id,

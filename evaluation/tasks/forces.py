@@ -47,7 +47,6 @@ from evaluation.reference import dataset
 from evaluation.reference.holdout import held_out_frame, reduced_formula
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
-from zoo.batch import UNSUPPORTED
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -193,16 +192,14 @@ class Forces:
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         batch = potential.compute([sample.atoms for sample in samples])
-        parts = batch.calls * np.array([len(sample.atoms) for sample in samples])
-        seconds = batch.seconds * parts / parts.sum()
+        seconds = batch.share_seconds()
         return [self._record(sample, batch, i, float(seconds[i])) for i, sample in enumerate(samples)]
 
     def _record(self, sample: Sample, batch: Batch, i: int, seconds: float) -> Record:
         calls = int(batch.calls[i])
         cost = {"force_calls": calls, "atom_calls": calls * len(sample.atoms), "seconds": seconds}
         if error := batch.errors[i]:
-            status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
-            return Record(sample=sample.id, status=status, error=error, **cost)  # type: ignore[arg-type]
+            return Record(sample=sample.id, status=error.kind, error=str(error), **cost)  # type: ignore[arg-type]
         return Record(
             sample=sample.id,
             status="ok",

@@ -37,13 +37,13 @@ from evaluation.metrics import kappa as errors
 from evaluation.metrics.kappa_scores import METRICS, SHARES, scores
 from evaluation.physics.kappa import Crystal, Modes, Outcome, Settings, conductivities
 from evaluation.physics.relax import Relaxation, Relaxed, relax
-from evaluation.record import Record, Status
+from evaluation.record import Record
 from evaluation.reference import dataset, phonondb
 from evaluation.solvers.array_cache import Arrays, Kept
 from evaluation.solvers.client import Solver
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
-from zoo.batch import UNSUPPORTED, Computes
+from zoo.batch import Computes, StructureFailure
 
 
 class _Numbers(BaseModel):
@@ -275,7 +275,7 @@ def _arrays(result: Relaxed) -> Arrays:
         "seconds": np.array(result.seconds),
     }
     if result.atoms is None:
-        return {**found, "error": np.array(result.error)}
+        return {**found, "error": np.array(str(result.error))}
     last = max(result.max_forces[-1], *result.max_cell_forces[-1:])
     return {**found, "positions": result.atoms.positions, "cell": result.atoms.cell.array, "max_force": np.array(last)}
 
@@ -293,10 +293,10 @@ def _record(sample: Sample, start: Arrays, outcome: Outcome | None) -> Record:
         "atom_calls": calls * len(sample.atoms) + (outcome.atom_calls if outcome else 0),
         "seconds": float(start["seconds"]) + (outcome.seconds if outcome else 0.0),
     }
-    error = str(start["error"]) if outcome is None else outcome.error
     if outcome is None or outcome.kind == "failed":
-        status: Status = "unsupported" if str(error).startswith(UNSUPPORTED) else "failed"
-        return Record(sample=sample.id, status=status, error=error, **cost)  # type: ignore[arg-type]
+        error = StructureFailure.from_text(str(start["error"])) if outcome is None else outcome.error
+        assert error is not None
+        return Record(sample=sample.id, status=error.kind, error=str(error), **cost)  # type: ignore[arg-type]
     return Record(sample=sample.id, status="ok", outputs=_outputs(start, outcome), **cost)  # type: ignore[arg-type]
 
 

@@ -54,12 +54,12 @@ from evaluation.outputs import mitigation
 from evaluation.outputs.quantized_array import unpack
 from evaluation.physics import ladder, phonons
 from evaluation.physics.relax import Relaxation
-from evaluation.record import Record, Status
+from evaluation.record import Record
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol
-from zoo.batch import UNSUPPORTED
+from zoo.batch import StructureFailure
 from zoo.cards.front_matter import read_yaml
 from zoo.cards.mode import Averaging
 
@@ -223,15 +223,13 @@ class Ladder:
     def _record(self, name: str, climb: ladder.Climb) -> Record:
         outputs = mitigation.raw_outputs(climb)
         reached = self._rungs(name, outputs)
-        status: Status = "ok"
         error = None
         if not any("frequencies" in cast("Row", rung) for rung in reached.values()):
-            error = str(cast("Row", reached["usual"])["error"])
-            status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
+            error = StructureFailure.from_text(str(cast("Row", reached["usual"])["error"]))
         return Record(
             sample=name,
-            status=status,
-            error=error,
+            status="ok" if error is None else error.kind,
+            error=None if error is None else str(error),
             outputs={} if error else {**outputs, "rungs": reached},
             **mitigation.spent(climb),  # type: ignore[arg-type]
         )

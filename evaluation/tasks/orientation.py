@@ -52,7 +52,6 @@ from evaluation.reference.controls import Control, Expected
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol
 from zoo import example_crystals
-from zoo.batch import UNSUPPORTED
 from zoo.cards.front_matter import read_yaml
 from zoo.wrappers.rotation import from_quaternion
 
@@ -203,10 +202,10 @@ class Orientation:
         errors = [(place, outcome.error) for place, outcome in enumerate(outcomes) if outcome.error is not None]
         if len(outcomes) - len(errors) < FEWEST:
             place, error = errors[0]
-            if error.startswith(UNSUPPORTED):
-                return Record(sample=sample.id, status="unsupported", error=error, **cost)  # type: ignore[arg-type]
-            error = f"{len(errors)} of {len(outcomes)} orientations failed, number {place} first: {error}"
-            return Record(sample=sample.id, status="failed", error=error, **cost)  # type: ignore[arg-type]
+            if error.kind == "unsupported":
+                return Record(sample=sample.id, status="unsupported", error=str(error), **cost)  # type: ignore[arg-type]
+            reason = f"{len(errors)} of {len(outcomes)} orientations failed, number {place} first: {error}"
+            return Record(sample=sample.id, status="failed", error=reason, **cost)  # type: ignore[arg-type]
         return Record(
             sample=sample.id,
             status="ok",
@@ -312,7 +311,10 @@ def _primitive(atoms: Atoms, primitive_matrix: Array) -> Atoms:
 
 def _outputs(outcome: Outcome) -> dict[str, JsonValue]:
     """One orientation in a record: what came of the perfect start, and under `distorted` of the other."""
-    found: dict[str, JsonValue] = {"error": outcome.error, "distorted": _ended(outcome.distorted)}
+    found: dict[str, JsonValue] = {
+        "error": None if outcome.error is None else str(outcome.error),
+        "distorted": _ended(outcome.distorted),
+    }
     if outcome.frequencies is None:
         return found
     return found | _ended(outcome.relaxed) | {"frequencies": pack(outcome.frequencies, quantum=FREQUENCY_QUANTUM)}
@@ -320,7 +322,7 @@ def _outputs(outcome: Outcome) -> dict[str, JsonValue]:
 
 def _ended(relaxed: Relaxed) -> dict[str, JsonValue]:
     if relaxed.atoms is None or relaxed.error is not None:
-        return {"error": relaxed.error or "the relaxation gave no structure"}
+        return {"error": str(relaxed.error or "the relaxation gave no structure")}
     return {
         "error": None,
         "energy": relaxed.energies[-1],

@@ -37,7 +37,7 @@ from evaluation.reference import dataset, phonondb
 from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Row, Sample, TaskProtocol, read_protocol
-from zoo.batch import UNSUPPORTED
+from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
     Matrix = NDArray[np.int64]
+    _Plan = tuple[phonons.Crystal, phonons.Displacements]
 
 FORCE_QUANTUM = 1e-6
 """eV/Å: what stored forces are rounded to. A force constant moves by 2e-5 eV/Å² at most."""
@@ -169,7 +170,7 @@ class Phonons:
         streams = [phonons.supercells(*plan) if isinstance(plan, tuple) else [] for plan in plans]
         stream = [atoms for cells in streams for atoms in cells]
         answers = potential.compute(stream) if stream else None
-        shares = _shares(answers, stream)
+        shares = answers.share_seconds() if answers else np.zeros(0)
         records, first = [], 0
         for sample, one, plan, cells in zip(samples, relaxed, plans, streams, strict=True):
             rows = range(first, first + len(cells))
@@ -181,23 +182,22 @@ class Phonons:
                 "seconds": one.seconds + float(shares[rows.start : rows.stop].sum()),
             }
             outcome = self._outcome(sample.id, one, plan, answers, rows)
-            if isinstance(outcome, str):
-                status = "unsupported" if outcome.startswith(UNSUPPORTED) else "failed"
-                records.append(Record(sample=sample.id, status=status, error=outcome, **cost))  # type: ignore[arg-type]
+            if isinstance(outcome, StructureFailure):
+                records.append(Record(sample=sample.id, status=outcome.kind, error=str(outcome), **cost))  # type: ignore[arg-type]
             else:
                 records.append(Record(sample=sample.id, status="ok", outputs=outcome, **cost))  # type: ignore[arg-type]
         return records
 
-    def _plan(self, name: str, relaxed: Relaxed) -> tuple[phonons.Crystal, phonons.Displacements] | str:
+    def _plan(self, name: str, relaxed: Relaxed) -> _Plan | StructureFailure:
         """The relaxed crystal and its displacements, or why there are none."""
         if relaxed.atoms is None or relaxed.error:
-            return relaxed.error or "the relaxation gave no structure"
+            return relaxed.error or StructureFailure("failed", "the relaxation gave no structure")
         ideal = self._crystal(name)
         crystal = self._in_cells(relaxed.atoms, ideal.supercell_matrix, ideal.primitive_matrix)
         try:
             return crystal, phonons.displacements(crystal, distance=self.protocol.displacement)
         except phonons.NoPrimitiveCell as reason:
-            return str(reason)
+            return StructureFailure("failed", str(reason))
 
     def _fewest(self, name: str) -> int:
         """Displacements that the reference's symmetry needs, from its unit cell: our supercells all keep its group."""
@@ -209,12 +209,12 @@ class Phonons:
         self,
         name: str,
         relaxed: Relaxed,
-        plan: tuple[phonons.Crystal, phonons.Displacements] | str,
+        plan: _Plan | StructureFailure,
         answers: Batch | None,
         rows: range,
-    ) -> dict[str, JsonValue] | str:
+    ) -> dict[str, JsonValue] | StructureFailure:
         """A record's outputs, or why there are none."""
-        if isinstance(plan, str):
+        if isinstance(plan, StructureFailure):
             return plan
         assert answers is not None
         if errors := [error for error in answers.errors[rows.start : rows.stop] if error]:
@@ -222,7 +222,7 @@ class Phonons:
         crystal, moved = plan
         forces = np.array(answers.forces[rows.start : rows.stop])
         if not np.isfinite(forces).all():
-            return "a force in a displaced supercell is not a number"
+            return StructureFailure("failed", "a force in a displaced supercell is not a number")
         packed = pack(forces, quantum=FORCE_QUANTUM)
         qpoints, weights = self._mesh(name, crystal)
         outputs: dict[str, JsonValue] = {
@@ -324,14 +324,6 @@ def structure(record: Record) -> Atoms:
 def primitive_cell(record: Record) -> Array:
     """The primitive cell (3, 3) of an ok record, rows; its q points are fractional in it."""
     return np.asarray(np.array(record.outputs["primitive_matrix"]).T @ np.array(record.outputs["cell"]))
-
-
-def _shares(answers: Batch | None, stream: Sequence[Atoms]) -> Array:
-    """Seconds of each supercell of the stream, by atoms."""
-    if answers is None:
-        return np.zeros(0)
-    parts = answers.calls * [len(atoms) for atoms in stream]
-    return np.asarray(answers.seconds * parts / parts.sum())
 
 
 def _analysis(found: phonons.Dynamics) -> dict[str, JsonValue]:

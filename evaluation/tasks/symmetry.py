@@ -33,12 +33,12 @@ from evaluation.metrics.geometry import Crystal
 from evaluation.physics import symmetry
 from evaluation.physics.other_mode import dtype_beside, mode_of
 from evaluation.physics.relax import Relaxation, Relaxed
-from evaluation.record import Record, Status
+from evaluation.record import Record
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.crystal_set import CrystalSet
 from evaluation.subset import Subset
 from evaluation.task import Row, Sample, TaskProtocol
-from zoo.batch import UNSUPPORTED
+from zoo.batch import StructureFailure
 from zoo.cards.front_matter import read_yaml
 
 if TYPE_CHECKING:
@@ -212,9 +212,8 @@ class Symmetry:
         seconds = sum(one.seconds for one in own)
         # the other dtype's calls are no part of the entry's cost
         if all(one.atoms is None for one in own):
-            error = own[0].error or "no relaxation gave a structure"
-            status: Status = "unsupported" if error.startswith(UNSUPPORTED) else "failed"
-            return Record(sample=sample.id, status=status, error=error, seconds=seconds, **cost)  # type: ignore[arg-type]
+            error = own[0].error or StructureFailure("failed", "no relaxation gave a structure")
+            return Record(sample=sample.id, status=error.kind, error=str(error), seconds=seconds, **cost)  # type: ignore[arg-type]
         relaxations: dict[str, JsonValue] = {name: self._relaxation(one) for name, one in found.own.items()}
         relaxations |= {f"other_{name}": self._relaxation(one) for name, one in found.other.items()}
         outputs = {**about, "relaxations": relaxations}
@@ -222,7 +221,7 @@ class Symmetry:
 
     def _relaxation(self, relaxed: Relaxed) -> JsonValue:
         if relaxed.atoms is None:
-            return {"error": relaxed.error}
+            return {"error": None if relaxed.error is None else str(relaxed.error)}
         return {
             "error": None,
             "converged": relaxed.converged,

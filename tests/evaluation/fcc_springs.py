@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from tests.zoo.sound import pairs
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 
 STIFFNESS = 2.0
 """eV/Å²"""
@@ -35,11 +35,7 @@ class Springs:
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         """A Batch; `twist` (eV/Å³) is a stress σ_xx = twist (σ_yy's strain), which no energy has."""
         answers = [self._one(each) for each in atoms]
-        errors = [
-            "it broke" if str(a.symbols) in self.broken else f"{UNSUPPORTED}not that"
-            if str(a.symbols) in self.unknown else None
-            for a in atoms
-        ]  # fmt: skip
+        errors = [self._failure(str(each.symbols)) for each in atoms]
         return Batch(
             energies=np.array([energy for energy, _, _ in answers]),
             forces=[forces for _, forces, _ in answers],
@@ -47,6 +43,11 @@ class Springs:
             errors=errors,
             seconds=1.0,
         )
+
+    def _failure(self, symbols: str) -> StructureFailure | None:
+        if symbols in self.broken:
+            return StructureFailure("failed", "it broke")
+        return StructureFailure("unsupported", "not that") if symbols in self.unknown else None
 
     def _one(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
         first, _, vectors = pairs(atoms)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 
 SPRING = 4.0
 """eV/Å², of each atom to its place."""
@@ -37,9 +37,9 @@ class Known:
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         answers = [self._one(each) for each in atoms]
         errors = [
-            f"{UNSUPPORTED}not that"
+            StructureFailure("unsupported", "not that")
             if str(a.symbols) in self.unknown
-            else "it broke"
+            else StructureFailure("failed", "it broke")
             if str(a.symbols) in self.broken
             else None
             for a in atoms

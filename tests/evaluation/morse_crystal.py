@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from zoo.batch import Batch
+from zoo.batch import Batch, StructureFailure
 
 ROCKSALT = (1 / 2, 1 / np.sqrt(2))
 DIAMOND = (np.sqrt(3) / 4, 1 / np.sqrt(2))
@@ -39,7 +39,7 @@ class MorseCrystal:
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         self.calls += len(atoms)
         energies, forces, stresses = zip(*(self._one(a) for a in atoms), strict=True)
-        errors = ["it broke" if a.numbers[0] in self.refuses else None for a in atoms]
+        errors = [StructureFailure("failed", "it broke") if a.numbers[0] in self.refuses else None for a in atoms]
         return Batch(np.array(energies), list(forces), np.array(stresses), errors, seconds=1.0)
 
     def _one(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from tests.evaluation.morse_crystal import DIAMOND, ROCKSALT, MorseCrystal
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 from zoo.wrappers.synthetic_errors import Pairs
 
 FCC = (1 / np.sqrt(2), 1.0)
@@ -46,7 +46,11 @@ class MorseCrystals:
             forces=[part.forces[0] for part in parts],
             stresses=np.array([part.stresses[0] for part in parts if part.stresses is not None]),
             errors=[
-                f"{UNSUPPORTED}not that" if name in self.unknown else "it broke" if name in self.broken else None
+                StructureFailure("unsupported", "not that")
+                if name in self.unknown
+                else StructureFailure("failed", "it broke")
+                if name in self.broken
+                else None
                 for name in names
             ],
             seconds=1.0,

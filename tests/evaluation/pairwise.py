@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from tests.evaluation.springs import SHELLS
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 from zoo.wrappers.synthetic_errors import Pairs
 
 LENGTH, DECAY, DEPTH, CUTOFF = 2.85, 2.2, 0.4, 4.6
@@ -28,18 +28,23 @@ class Pairwise:
         energies, forces, stresses, errors = zip(*(self._one(each) for each in atoms), strict=True)
         return Batch(np.array(energies), list(forces), np.array(stresses), list(errors), seconds=float(len(atoms)))
 
-    def _one(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray, str | None]:
+    def _one(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray, StructureFailure | None]:
         elements = set(atoms.symbols)
         shells = next((shells for name, shells in SHELLS.items() if elements == set(Atoms(name).symbols)), None)
         if elements == {"Al"}:
             shells = BCC if self.hides else ()
         if shells is None:
-            return np.nan, np.full((len(atoms), 3), np.nan), np.full((3, 3), np.nan), f"{UNSUPPORTED}not that"
+            return (
+                np.nan,
+                np.full((len(atoms), 3), np.nan),
+                np.full((3, 3), np.nan),
+                StructureFailure("unsupported", "not that"),
+            )
         pairs = Pairs.of(atoms)
         energies, slopes = _springs(pairs.distances, shells) if shells else _morse(pairs.distances)
         pulls = (slopes / pairs.distances)[:, None] * pairs.vectors
         stress = np.einsum("ni,nj->ij", pairs.vectors, pulls) / 2 / atoms.get_volume()
-        error = "it broke" if self.fails(atoms) else None
+        error = StructureFailure("failed", "it broke") if self.fails(atoms) else None
         return float(energies.sum() / 2), pairs.sums(pulls, len(atoms)), stress, error
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from zoo.batch import Batch
+from zoo.batch import Batch, StructureFailure
 
 SHELLS = {
     "Cu": ((3.61 / np.sqrt(2), 2.0),),
@@ -29,9 +29,9 @@ class Springs:
         energies, forces, stresses = zip(*(self._one(a) for a in atoms), strict=True)
         names = [next(name for name in SHELLS if set(a.symbols) == set(Atoms(name).symbols)) for a in atoms]
         errors = [
-            "unsupported: not this"
+            StructureFailure("unsupported", "not this")
             if name in self.refused
-            else "it broke"
+            else StructureFailure("failed", "it broke")
             if name in self.blind and len(a) > 8
             else None
             for name, a in zip(names, atoms, strict=True)

@@ -172,7 +172,7 @@ FAULTS: dict[str, Fault] = {
         lambda: broken.Sees(broken.next_species), "canary", "species mixed up: mgo-rocksalt has energy", None
     ),
     "guesses at polonium": Fault(
-        lambda: broken.Sees(broken.polonium_is_tellurium), "unsupported element", "must begin with"
+        lambda: broken.Sees(broken.polonium_is_tellurium), "unsupported element", "must be of kind 'unsupported'"
     ),
     "NaN is zero": Fault(
         lambda: broken.Sees(broken.nan_is_zero), "bad input", "a NaN position gave a finite energy of"

@@ -11,7 +11,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import covalent_radii
 from ase.stress import full_3x3_to_voigt_6_stress
 
-from zoo.batch import UNSUPPORTED, Array, Batch
+from zoo.batch import Array, Batch, StructureFailure
 
 CUTOFF = 4.5
 """Å"""
@@ -44,7 +44,7 @@ class Sound(Calculator):
         assert self.atoms is not None
         batch = self.compute([self.atoms])
         if batch.errors[0]:
-            raise ValueError(batch.errors[0])
+            raise ValueError(str(batch.errors[0]))
         energy = float(batch.energies[0])
         self.results: dict[str, Any] = {
             "energy": energy,
@@ -54,12 +54,12 @@ class Sound(Calculator):
         if batch.stresses is not None:
             self.results["stress"] = full_3x3_to_voigt_6_stress(batch.stresses[0])
 
-    def _one(self, atoms: Atoms) -> tuple[float, Array, Array, str | None]:
+    def _one(self, atoms: Atoms) -> tuple[float, Array, Array, StructureFailure | None]:
         error = None
         if not np.isfinite(atoms.positions).all():
-            error = "a position is not a number"
+            error = StructureFailure("failed", "a position is not a number")
         elif "Po" in atoms.symbols:
-            error = f"{UNSUPPORTED}nobody knows polonium"
+            error = StructureFailure("unsupported", "nobody knows polonium")
         if error:
             return np.nan, np.full((len(atoms), 3), np.nan), np.full((3, 3), np.nan), error
         first, second, vectors = pairs(atoms)

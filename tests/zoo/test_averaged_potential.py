@@ -13,7 +13,7 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
 from tests import toy
-from zoo.batch import UNSUPPORTED
+from zoo.batch import StructureFailure
 from zoo.cards.mode import Mode
 from zoo.errors import StructureError
 from zoo.potential import Potential
@@ -70,7 +70,7 @@ def test_what_a_model_cannot_do_is_told_as_without(potential: Potential) -> None
     broken = rattled()
     broken.positions[0, 0] = np.nan
     batch = potential.compute([refused, rattled(), empty, broken])
-    assert batch.errors == [
+    assert [error and str(error) for error in batch.errors] == [
         "ValueError: lanthanum is refused",
         None,
         "there are no atoms",
@@ -85,4 +85,4 @@ def test_what_a_model_cannot_do_is_told_as_without(potential: Potential) -> None
 def test_elements_of_no_claim_stay_unsupported(tmp_path: Path) -> None:
     card = toy.card().model_copy(update={"elements": ("Cu",)})
     with Potential(toy.worker(tmp_path), card=card, mode=Mode.parse("o3-3+float64")) as picky:
-        assert picky.compute([bulk("Al")]).errors == [f"{UNSUPPORTED}toy was not made for Al"]
+        assert picky.compute([bulk("Al")]).errors == [StructureFailure("unsupported", "toy was not made for Al")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.batch import Array, Batch, Computes
+from zoo.batch import Array, Batch, Computes, StructureFailure
 from zoo.cards.card import Card
 from zoo.cards.mode import Averaging, Dtype, Forces
 from zoo.checks.bounds import BOUNDS, SLOPE_NOISE
@@ -134,6 +134,9 @@ def misshapen(batch: Batch, structures: Sequence[Atoms]) -> str:
         return f"compute() returned {type(batch).__name__}, not a Batch"
     if len(batch.forces) != n or len(batch.errors) != n:
         return f"{len(batch.forces)} forces and {len(batch.errors)} errors for {n} structures"
+    for error in batch.errors:
+        if error is not None and not isinstance(error, StructureFailure):
+            return f"an error is {type(error).__name__}, a Batch carries StructureFailure or None"
     arrays: dict[str, tuple[Array, tuple[int, ...]]] = {"energies": (batch.energies, (n,))}
     if batch.stresses is not None:
         arrays["stresses"] = (batch.stresses, (n, 3, 3))

@@ -1,4 +1,4 @@
-"""What every answer owes its caller: shapes, finite numbers, its own place, errors as text, inputs untouched."""
+"""What every answer owes its caller: shapes, finite numbers, its own place, its own failures, inputs untouched."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zoo.batch import UNSUPPORTED, Array, Batch
+from zoo.batch import Array, Batch
 from zoo.checks.bench import Bench, failure, misshapen, usable
 from zoo.checks.bounds import REPEAT
 from zoo.checks.difference import difference
@@ -88,10 +88,10 @@ def bad_input(bench: Bench) -> Finding:
     numbers = [batch.energies[1], *batch.forces[1].ravel()]
     if batch.errors[1] is None:
         energy = batch.energies[1]
-        what = f"a finite energy of {energy:g} eV" if np.isfinite(energy) else "NaN, but no error text to say why"
+        what = f"a finite energy of {energy:g} eV" if np.isfinite(energy) else "NaN, but no error to say why"
         raise Fault(f"a NaN position gave {what}")
     if np.isfinite(numbers).any():
-        raise Fault(f"beside the error {batch.errors[1]!r} stand finite numbers; they must be NaN")
+        raise Fault(f"beside the error {str(batch.errors[1])!r} stand finite numbers; they must be NaN")
     kept = usable(_picked(batch, [0, 2]), [asked[0], asked[2]])
     expected = _picked(bench.reference, [0, len(bench.structures) - 1])
     measures = difference(kept, expected, bounds=bench.bounds)
@@ -113,9 +113,10 @@ def unsupported_element(bench: Bench) -> Finding:
     foreign = bench.structures[0].copy()
     foreign.symbols[0] = unknown
     error = bench.ask([foreign]).errors[0]
-    if error is None or not error.startswith(UNSUPPORTED):
-        raise Fault(f"{unknown} is not on the card; its error must begin with {UNSUPPORTED!r}, and is {error!r}")
-    return Finding(note=error)
+    if error is None or error.kind != "unsupported":
+        is_there = None if error is None else str(error)
+        raise Fault(f"{unknown} is not on the card; its error must be of kind 'unsupported', and is {is_there!r}")
+    return Finding(note=str(error))
 
 
 def input_not_mutated(bench: Bench) -> Finding:

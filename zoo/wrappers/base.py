@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zoo.batch import Array, Batch, Computes, Spread
+from zoo.batch import Array, Batch, Computes, Spread, StructureFailure
 from zoo.errors import StructureError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Wrapper(ABC):
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         """Energies, forces and stresses; see zoo.batch."""
-        errors: list[str | None] = []
+        errors: list[StructureFailure | None] = []
         variants: list[list[Atoms]] = []
         for each in atoms:
             try:
@@ -82,7 +82,7 @@ class Wrapper(ABC):
                 errors.append(None)
             except StructureError as error:
                 variants.append([])
-                errors.append(str(error))
+                errors.append(StructureFailure("failed", str(error)))
         batch = self.model.compute([variant for group in variants for variant in group])
         parts = [slice(*ends) for ends in pairwise(accumulate(map(len, variants), initial=0))]
         answers: list[Answer | None] = []
@@ -93,7 +93,7 @@ class Wrapper(ABC):
                 try:
                     answer = self.combine(each, _answers(batch, part))
                 except StructureError as error:
-                    errors[index] = str(error)
+                    errors[index] = StructureFailure("failed", str(error))
             answers.append(answer)
         return Batch(
             energies=np.array([np.nan if answer is None else answer.energy for answer in answers]),

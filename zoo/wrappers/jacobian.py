@@ -22,7 +22,7 @@ def jacobian(model: Computes, atoms: Atoms, *, step: float = 5e-3) -> Array:
     """
     batch = model.compute(displaced(atoms, step=step))
     if reason := next(filter(None, batch.errors), None):
-        raise StructureError(reason)
+        raise StructureError(str(reason))
     return differences(batch.forces, step=step)
 
 

@@ -25,7 +25,7 @@ from moyopy.interface import MoyoAdapter
 
 from evaluation.physics.relax import Relaxation, Relaxed, relax
 from tests.zoo.sound import Sound
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = Relaxation(fmax=0.02, steps=300)
@@ -59,7 +59,7 @@ def crystals(*, strain: float = 0.02, rattle: float = 0.05) -> list[Atoms]:
 class Watched:
     """The sound potential, that notes the batches it is given."""
 
-    def __init__(self, broken: Callable[[Atoms], str | None] = lambda _: None) -> None:
+    def __init__(self, broken: Callable[[Atoms], StructureFailure | None] = lambda _: None) -> None:
         self.batches: list[list[str]] = []
         self.broken = broken
 
@@ -176,7 +176,7 @@ def test_a_failure_is_one_crystals_own() -> None:
     found = relax(Sound(), [*starts[:3], polonium, *starts[3:]], SETTINGS)
     failed = found.pop(3)
     assert (failed.atoms, failed.converged, failed.steps, failed.force_calls) == (None, False, 0, 1)
-    assert failed.error == f"{UNSUPPORTED}nobody knows polonium"
+    assert failed.error == StructureFailure("unsupported", "nobody knows polonium")
     assert failed.energies == []
     for ours, theirs in zip(found, alone, strict=True):
         same(ours, theirs)
@@ -186,12 +186,12 @@ def test_a_model_that_fails_on_the_way() -> None:
     starts = crystals()[:4]
     evaluated: list[str] = []
 
-    def broken(atoms: Atoms) -> str | None:
+    def broken(atoms: Atoms) -> StructureFailure | None:
         evaluated.append(str(atoms.symbols))
-        return "it broke" if evaluated.count("Ni") == 6 and evaluated[-1] == "Ni" else None
+        return StructureFailure("failed", "it broke") if evaluated.count("Ni") == 6 and evaluated[-1] == "Ni" else None
 
     found = relax(Watched(broken), starts, SETTINGS)
-    assert [each.error for each in found] == [None, "it broke", None, None]
+    assert [each.error and str(each.error) for each in found] == [None, "it broke", None, None]
     assert found[1].atoms is None
     assert (len(found[1].energies), found[1].steps, found[1].force_calls) == (5, 4, 6)
     assert all(each.converged for each in (found[0], found[2], found[3]))
@@ -217,10 +217,10 @@ def test_what_runs_away_is_stopped() -> None:
     copper, nickel, silver, platinum = relax(Explosive(), crystals()[:4], SETTINGS)
     assert copper.converged
     assert nickel.error
-    assert re.match(r"the cell ran away: logarithmic strain 1\.\d\d after \d+ steps", nickel.error)
-    assert silver.error == "the energy, a force or the stress is not a number"
+    assert re.match(r"the cell ran away: logarithmic strain 1\.\d\d after \d+ steps", str(nickel.error))
+    assert str(silver.error) == "the energy, a force or the stress is not a number"
     assert platinum.error
-    assert re.match(r"forces of \d\.\de\+100 eV/Å", platinum.error)
+    assert re.match(r"forces of \d\.\de\+100 eV/Å", str(platinum.error))
     assert nickel.atoms is silver.atoms is platinum.atoms is None
 
 
@@ -267,7 +267,7 @@ def test_without_stress_only_a_fixed_cell_is_relaxed() -> None:
     starts = crystals()[4:6]
     assert all(each.converged for each in relax(Stressless(), starts, replace(SETTINGS, cell="fixed")))
     for each in relax(Stressless(), starts, SETTINGS):
-        assert each.error == f"{UNSUPPORTED}no stress, and the cell is to relax"
+        assert each.error == StructureFailure("unsupported", "no stress, and the cell is to relax")
 
 
 def test_no_tilt_is_ases_mask() -> None:

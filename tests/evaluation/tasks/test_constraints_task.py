@@ -14,7 +14,7 @@ from evaluation.record import Record
 from evaluation.tasks.constraints import TASK, Constraints
 from tests.zoo.sound import Float32, Sound
 from zoo import example_crystals
-from zoo.batch import UNSUPPORTED, Array, Batch
+from zoo.batch import Array, Batch, StructureFailure
 
 LIMITS = TASK.protocol.thresholds["float64"]
 
@@ -24,7 +24,7 @@ class Refusing(Sound):
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         batch = super().compute(atoms)
-        said = {"Si": f"{UNSUPPORTED}not Si", "Cu": "it broke"}
+        said = {"Si": StructureFailure("unsupported", "not Si"), "Cu": StructureFailure("failed", "it broke")}
         return replace(batch, errors=[said.get(each.get_chemical_symbols()[0]) for each in atoms])
 
 

@@ -19,7 +19,7 @@ from evaluation.reference import phonondb
 from evaluation.task import Row, Sample
 from evaluation.tasks.descent import METRICS, TASK, Descent, conservative, descents, forces_of
 from tests.evaluation.morse_crystals import MorseCrystals
-from zoo.batch import Batch, Computes
+from zoo.batch import Batch, Computes, StructureFailure
 from zoo.cards.mode import Mode
 from zoo.wrappers.surrogate import Surrogate
 from zoo.wrappers.synthetic_errors import Pairs, curl_forces
@@ -48,7 +48,7 @@ class Breaking(MorseCrystals):
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         self.calls += 1
         batch = super().compute(atoms)
-        return replace(batch, errors=["it broke"] * len(batch)) if self.calls > 5 else batch
+        return replace(batch, errors=[StructureFailure("failed", "it broke")] * len(batch)) if self.calls > 5 else batch
 
 
 def sample(name: str) -> Sample:

@@ -12,7 +12,7 @@ from ase.data import atomic_numbers, covalent_radii
 from evaluation.record import Record
 from evaluation.tasks import diatomics as module
 from evaluation.tasks.diatomics import TASK
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 
 # two covalent radii, as bonds are
 BONDS = {symbol: 2 * float(covalent_radii[atomic_numbers[symbol]]) for symbol in (*TASK.protocol.fast, "K", "Sc")}
@@ -50,8 +50,8 @@ class Morse:
             energies.append(energy(symbol, r / self.stretch))
             pull = slope(symbol, r / self.stretch) / self.stretch * self.scale
             forces.append(np.array([[pull, 0, 0], [-pull, 0, 0]]))
-            broke = "it broke" if symbol == self.broken and r > 4 else None
-            errors.append(f"{UNSUPPORTED}not {symbol}" if symbol == self.unknown else broke)
+            broke = StructureFailure("failed", "it broke") if symbol == self.broken and r > 4 else None
+            errors.append(StructureFailure("unsupported", f"not {symbol}") if symbol == self.unknown else broke)
         return Batch(np.array(energies), forces, None, errors, seconds=1.0)
 
 

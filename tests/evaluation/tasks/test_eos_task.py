@@ -10,7 +10,7 @@ from ase import Atoms
 
 from evaluation.record import Record
 from evaluation.tasks.eos import MAGNETIC, TASK, reference_curve
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 from zoo.wrappers.o3_average import O3Average
 
 
@@ -26,8 +26,8 @@ class AllElectron:
             symbol = a.get_chemical_symbols()[0]
             v = np.array([a.get_volume() / len(a) / self.stretch])
             energies.append(float(reference_curve(symbol).energies(v)[0]) * len(a))
-            refused = f"{UNSUPPORTED}not {symbol}" if symbol in self.unknown else None
-            errors.append("it broke" if symbol in self.broken else refused)
+            refused = StructureFailure("unsupported", f"not {symbol}") if symbol in self.unknown else None
+            errors.append(StructureFailure("failed", "it broke") if symbol in self.broken else refused)
         forces = [np.zeros((len(a), 3)) for a in atoms]
         return Batch(np.array(energies), forces, None, errors, seconds=1.0)
 

@@ -19,7 +19,7 @@ from evaluation.task import load
 from evaluation.tasks import forces as module
 from evaluation.tasks.forces import TASK
 from tests import toy
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 from zoo.cards import card
 from zoo.potential import Potential
 
@@ -53,7 +53,10 @@ class Reference:
             energies=np.array([k.get_potential_energy() + sum(shift.get(s, 0.0) for s in k.symbols) for k in known]),
             forces=[np.resize(k.get_forces(), (len(a), 3)) + 0.05 for a, k in zip(atoms, known, strict=True)],
             stresses=np.array([k.get_stress(voigt=False) + 0.001 for k in known]) if self.stress else None,
-            errors=[f"{UNSUPPORTED}not {self.unknown}" if self.unknown in a.symbols else None for a in atoms],
+            errors=[
+                StructureFailure("unsupported", f"not {self.unknown}") if self.unknown in a.symbols else None
+                for a in atoms
+            ],
             seconds=1.0,
         )
 

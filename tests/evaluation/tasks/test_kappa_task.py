@@ -20,7 +20,7 @@ from evaluation.task import KeepsWork
 from evaluation.tasks.kappa import TASK, modes_of
 from tests.evaluation.morse_crystal import DIAMOND, MorseCrystal
 from tests.evaluation.solids import solid
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 
 NAMES = ("LiF-rocksalt", "NaBr-rocksalt", "CdS-zincblende", "SiC-wurtzite", "AgI-zincblende", "PbS-rocksalt")
 ADDRESSES, WEIGHTS = np.array([[0, 0, 0], [1, 0, 0]]), np.array([1, 7])
@@ -129,10 +129,16 @@ def test_a_model_that_does_not_know_the_element_is_a_record(tmp_path: Path) -> N
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
             nothing = [np.full((len(a), 3), np.nan) for a in atoms]
             stresses = np.full((len(atoms), 3, 3), np.nan)
-            return Batch(np.full(len(atoms), np.nan), nothing, stresses, [f"{UNSUPPORTED}Si"] * len(atoms), seconds=0.0)
+            return Batch(
+                np.full(len(atoms), np.nan),
+                nothing,
+                stresses,
+                [StructureFailure("unsupported", "Si")] * len(atoms),
+                seconds=0.0,
+            )
 
     (record,) = TASK.run_in(tmp_path, TASK.samples("canary"), Ignorant())
-    assert (record.status, record.error) == ("unsupported", f"{UNSUPPORTED}Si")
+    assert (record.status, record.error) == ("unsupported", "unsupported: Si")
 
 
 @pytest.mark.data

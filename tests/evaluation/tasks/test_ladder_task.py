@@ -24,7 +24,7 @@ from evaluation.tasks.ladder import FIGURES, LABELS, TASK
 from tests.evaluation.solids import solid
 from tests.evaluation.springs import Springs
 from tests.evaluation.two_heads import TwoHeaded
-from zoo.batch import Batch
+from zoo.batch import Batch, StructureFailure
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -159,7 +159,10 @@ def test_failures_are_records_and_rungs() -> None:
     class Breaking(Springs):
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
             batch = super().compute(atoms)
-            broken = ["it broke" if each.numbers[0] == 14 and len(each) > 2 else None for each in atoms]
+            broken = [
+                StructureFailure("failed", "it broke") if each.numbers[0] == 14 and len(each) > 2 else None
+                for each in atoms
+            ]
             return replace(batch, errors=[old or new for old, new in zip(batch.errors, broken, strict=True)])
 
     unknown, broken = TASK.run(TASK.samples("canary"), Breaking(refused=["MgO"]))

@@ -19,6 +19,7 @@ from ase.build import bulk
 from ase.calculators.calculator import PropertyNotImplementedError
 
 from tests import toy
+from zoo.batch import StructureFailure
 from zoo.errors import StructureError, WorkerDied, WorkerError, WorkerOutOfMemory, WorkerStartError, WorkerTimeout
 from zoo.potential import Potential
 from zoo.runtime import frames
@@ -115,7 +116,10 @@ def test_what_cannot_be_computed_is_not_sent(potential: Potential, fault: str) -
 def test_elements_that_a_card_does_not_name_are_unsupported(tmp_path: Path) -> None:
     card = toy.card().model_copy(update={"elements": ("H", "Cu")})
     with Potential(toy.worker(tmp_path), card=card, mode=card.default_mode) as potential:
-        assert potential.compute([metal("Al"), CU]).errors == ["unsupported: toy was not made for Al", None]
+        assert potential.compute([metal("Al"), CU]).errors == [
+            StructureFailure("unsupported", "toy was not made for Al"),
+            None,
+        ]
 
 
 def test_a_dead_worker_is_reported_with_the_end_of_its_stderr_and_started_again(

@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from numpy.polynomial.legendre import Legendre
 
-from zoo.batch import UNSUPPORTED, Array, Batch
+from zoo.batch import Array, Batch, StructureFailure
 
 
 class Oriented:
@@ -41,6 +41,6 @@ class Oriented:
             energies=np.array(sizes),
             forces=[self.forces @ rotation.T * size for rotation, size in zip(rotations, sizes, strict=True)],
             stresses=np.array([r @ self.stress @ r.T * size for r, size in zip(rotations, sizes, strict=True)]),
-            errors=[f"{UNSUPPORTED}polonium" if "Po" in each.symbols else None for each in atoms],
+            errors=[StructureFailure("unsupported", "polonium") if "Po" in each.symbols else None for each in atoms],
             seconds=0.5,
         )

@@ -15,7 +15,7 @@ from ase.spacegroup import crystal
 from tests.zoo.sound import Sound
 from tests.zoo.wrappers.needs import needs_moyopy
 from zoo import example_crystals
-from zoo.batch import UNSUPPORTED, Batch
+from zoo.batch import Batch, StructureFailure
 from zoo.cards.mode import Mode
 from zoo.wrappers import averaged, space_group_average
 from zoo.wrappers.rotation import turned
@@ -149,9 +149,9 @@ def test_what_has_no_space_group_says_so_and_harms_nobody() -> None:
     twice.positions[1] = twice.positions[0]
     polonium = bulk("Po", "sc", a=3.4)
     batch = SpaceGroupAverage(Sound()).compute([slab, twice, polonium, RUTILE])
-    assert batch.errors[0] == "a space group needs a crystal that is periodic in all three directions"
+    assert str(batch.errors[0]) == "a space group needs a crystal that is periodic in all three directions"
     assert str(batch.errors[1]).startswith("no space group was found within 1e-05 Å")
-    assert batch.errors[2:] == [f"{UNSUPPORTED}nobody knows polonium", None]
+    assert batch.errors[2:] == [StructureFailure("unsupported", "nobody knows polonium"), None]
     assert batch.calls.tolist() == [0, 1, 1, 1]
     assert np.isfinite(batch.forces[3]).all()
 

@@ -12,7 +12,7 @@ from ase.build import bulk
 
 from tests.zoo.sound import Sound
 from zoo import example_crystals
-from zoo.batch import UNSUPPORTED, Batch, Computes
+from zoo.batch import Batch, Computes, StructureFailure
 from zoo.wrappers.energy_only import EnergyOnly
 from zoo.wrappers.net_force import NetForce
 from zoo.wrappers.o3_average import O3Average
@@ -73,7 +73,7 @@ def test_a_batch_is_its_structures_one_by_one(name: str) -> None:
 def test_what_the_model_refuses_keeps_its_reason_and_harms_nobody(name: str) -> None:
     wrapper = WRAPPERS[name](Sound())
     batch, alone = wrapper.compute([MGO, POLONIUM, SIC]), wrapper.compute([SIC])
-    assert batch.errors == [None, f"{UNSUPPORTED}nobody knows polonium", None]
+    assert batch.errors == [None, StructureFailure("unsupported", "nobody knows polonium"), None]
     assert np.isnan(batch.energies).tolist() == [False, True, False]
     assert np.isnan(batch.forces[1]).all()
     assert batch.stresses is not None
@@ -87,7 +87,10 @@ def test_what_the_model_refuses_keeps_its_reason_and_harms_nobody(name: str) -> 
 def test_a_position_that_is_no_number_is_the_models_to_refuse(name: str) -> None:
     broken = MGO.copy()
     broken.positions[0, 0] = np.nan
-    assert WRAPPERS[name](Sound()).compute([broken, MGO]).errors == ["a position is not a number", None]
+    assert WRAPPERS[name](Sound()).compute([broken, MGO]).errors == [
+        StructureFailure("failed", "a position is not a number"),
+        None,
+    ]
 
 
 def test_nothing_in_nothing_out(name: str) -> None:
