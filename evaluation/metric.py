@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from zoo.strict import Strict
 
 RESAMPLES = 2000
 """Bootstrap resamples behind every interval."""
@@ -15,10 +17,8 @@ SEED = 20_261_101
 """The same resamples for every model, so that intervals of two models can be compared."""
 
 
-class Metric(BaseModel):
+class Metric(Strict):
     """What a number on the board means."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str
     label: str
@@ -34,10 +34,8 @@ class Metric(BaseModel):
     doc: str
 
 
-class Score(BaseModel):
+class Score(Strict):
     """A metric's value over a set of samples. None is the only way to say that there is no number."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     value: float | None
     n: int = Field(ge=0)

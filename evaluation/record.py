@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
+
+from zoo.strict import Strict
 
 Status = Literal["ok", "failed", "unsupported"]
 
 
-class Record(BaseModel):
+class Record(Strict):
     """One sample's outcome. A failure is data: it has a reason and stays in every count."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     sample: str
     status: Status
     error: str | None = None
     """Why there are no outputs; None when status is ok."""
-    outputs: dict[str, JsonValue] = {}
+    outputs: dict[str, JsonValue] = Field(default_factory=dict)
     """Raw numbers in house units; keys are the task's."""
     force_calls: int = Field(default=0, ge=0)
     """Evaluations of the model for this sample; an averaging mode needs many for one structure."""

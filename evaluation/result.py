@@ -6,19 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from evaluation.metric import Score
 from evaluation.record import Record
 from evaluation.subset import Subset
 from zoo.files import write_json
+from zoo.strict import Strict
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Counts(_Strict):
+class Counts(Strict):
     """How many samples there are, and what became of them."""
 
     total: int
@@ -33,7 +30,7 @@ class Counts(_Strict):
         return cls(total=len(records), ok=count["ok"], failed=count["failed"], unsupported=count["unsupported"])
 
 
-class Cost(_Strict):
+class Cost(Strict):
     """What the run cost in this mode; accuracy is never shown without it."""
 
     force_calls: int
@@ -60,14 +57,14 @@ class Cost(_Strict):
         )
 
 
-class Hardware(_Strict):
+class Hardware(Strict):
     cpu: str
     cores: int
     memory_gb: float
     accelerator: str | None = None
 
 
-class Run(_Strict):
+class Run(Strict):
     """The manifest. A result never claims more than what stands here."""
 
     entry: str
@@ -100,7 +97,7 @@ class Run(_Strict):
     cost: Cost
 
 
-class Result(_Strict):
+class Result(Strict):
     """What stands in `leaderboard/results/<task>/<entry>.json`; the records lie beside it as Parquet."""
 
     run: Run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
-
 from evaluation.errors import UnknownTask
 from evaluation.metric import Metric, Score
+from evaluation.protocol import TaskProtocol
 from evaluation.record import Record
 from evaluation.subset import Subset
-from zoo.cards.front_matter import read_yaml
-from zoo.files import json_text
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -27,17 +23,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 """One sample's figures, for tables and pictures: plain values, None where there is no number."""
-
-
-class TaskProtocol(BaseModel):
-    """Every number of a protocol; read from `evaluation/protocols/<task>-v<N>.yaml`, frozen."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    task: str
-    version: int
-    samples_per_chunk: int
-    """Samples that run and are stored together. Part of the protocol: a batch's company can move the last digits."""
 
 
 @dataclass(frozen=True)
@@ -92,19 +77,9 @@ class KeepsWork(Protocol):
         """As `Task.run`. `folder` belongs to one entry under one set of conditions, and outlives the process."""
 
 
-def read_protocol[P: TaskProtocol](task: str, kind: type[P], *, version: int = 1) -> P:
-    """The numbers of `evaluation/protocols/<task>-v<version>.yaml`. Raises CardError with file, field and reason."""
-    return read_yaml(Path(__file__).parent / "protocols" / f"{task}-v{version}.yaml", kind)
-
-
 def column(rows: Sequence[Row], name: str) -> list[float | None]:
     """A column of `Task.table`; a yes counts as one."""
     return [None if row[name] is None else float(cast("float", row[name])) for row in rows]
-
-
-def protocol_sha256(task: Task) -> str:
-    """Hash of a protocol's numbers (not of the file: a comment may change)."""
-    return hashlib.sha256(json_text(task.protocol.model_dump(mode="json")).encode()).hexdigest()
 
 
 def names() -> list[str]:

@@ -28,10 +28,10 @@ from evaluation import task as tasks
 from evaluation.errors import EvaluationError, StoreError, SubmissionIncomplete
 from evaluation.harness.store import read_records
 from evaluation.outputs import relaxation
+from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.reference import formation_energy, phonondb
 from evaluation.result import Result, read_result
-from evaluation.task import protocol_sha256
 from zoo.cards.card import Card, UrlSource, training_sets
 from zoo.cards.index import entry_name
 from zoo.cards.mode import Mode
@@ -136,7 +136,7 @@ def _ran(entry: str, task: str, results: Path) -> _Ran | str:
     except (OSError, ValidationError) as error:
         raise StoreError(f"{path} cannot be read as a result: {error}") from error
     known = tasks.load(task)
-    if result.run.protocol_sha256 != protocol_sha256(known):
+    if result.run.protocol_sha256 != protocol_sha256(known.protocol):
         return "made with another protocol than today's"
     if result.run.dataset_sha256 != known.dataset_sha256:
         return "made with other reference data than today's"

@@ -11,8 +11,8 @@ from evaluation import task as tasks
 from evaluation.errors import ProtocolMismatch, StoreError
 from evaluation.harness.store import read_records
 from evaluation.metric import alike
+from evaluation.protocol import protocol_sha256
 from evaluation.result import Result, read_result
-from evaluation.task import protocol_sha256
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def rescore(path: Path) -> Rescored:
     except (OSError, ValidationError) as error:
         raise StoreError(f"{path} cannot be read as a result: {error}") from error
     task = tasks.load(old.run.task)
-    today = {"protocol": protocol_sha256(task), "dataset": task.dataset_sha256}
+    today = {"protocol": protocol_sha256(task.protocol), "dataset": task.dataset_sha256}
     then = {"protocol": old.run.protocol_sha256, "dataset": old.run.dataset_sha256}
     if other := [name for name in today if today[name] != then[name]]:
         raise ProtocolMismatch(

@@ -12,10 +12,12 @@ from typing import Any
 from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.harness import provenance
 from evaluation.harness.store import Chunk, Session, Store, chunks, write_records
+from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed
 from evaluation.result import Cost, Counts, Result, Run
 from evaluation.subset import Subset
-from evaluation.task import KeepsWork, Sample, Task, protocol_sha256
+from evaluation.task import KeepsWork, Sample, Task
 from zoo.batch import StructureFailure
 from zoo.checkpoints.model_files import loaded_sha256
 from zoo.errors import WorkerError
@@ -89,7 +91,7 @@ class Evaluation:
             "entry": self.potential.name,
             "checkpoint_sha256": loaded_sha256(self.potential.card.checkpoint),
             "task": self.task.name,
-            "protocol_sha256": protocol_sha256(self.task),
+            "protocol_sha256": protocol_sha256(self.task.protocol),
             "dataset_sha256": self.task.dataset_sha256,
             "device": info["device"],
             "accelerator": info["accelerator"],
@@ -139,7 +141,7 @@ class Evaluation:
             checkpoint_sha256=loaded_sha256(self.potential.card.checkpoint),
             task=self.task.name,
             protocol_version=self.task.protocol.version,
-            protocol_sha256=protocol_sha256(self.task),
+            protocol_sha256=protocol_sha256(self.task.protocol),
             dataset_sha256=self.task.dataset_sha256,
             subset=self.subset,
             device=info["device"],
@@ -163,8 +165,4 @@ class Evaluation:
 
 def _trained_on(sample: Sample) -> Record:
     reason = f"the model was trained on this frame of {sample.dataset}; only held-out frames are scored"
-    return Record(
-        sample=sample.id,
-        status="unsupported",
-        error=str(StructureFailure("unsupported", reason)),
-    )
+    return failed(sample.id, StructureFailure("unsupported", reason), SampleCost())

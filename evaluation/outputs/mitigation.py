@@ -13,6 +13,7 @@ from evaluation.metrics.ladder import cost
 from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.physics import ladder, phonons
 from evaluation.record import Record
+from evaluation.recording import SampleCost
 
 if TYPE_CHECKING:
     from evaluation.task import Row
@@ -58,7 +59,7 @@ def rungs(outputs: Outputs, analysis: ladder.Analysis, *, symprec: float) -> dic
     return found
 
 
-def spent(climb: ladder.Climb) -> dict[str, float]:
+def spent(climb: ladder.Climb) -> SampleCost:
     """A record's cost: what the entry itself computed; what the other head did is in the price of its rungs alone."""
     calls = atom_calls = 0
     seconds = 0.0
@@ -74,7 +75,7 @@ def spent(climb: ladder.Climb) -> dict[str, float]:
                 calls += forces.calls * len(forces.rows)
                 atom_calls += forces.calls * len(forces.rows) * large
                 seconds += forces.seconds * len(forces.rows)
-    return {"force_calls": calls, "atom_calls": atom_calls, "seconds": seconds}
+    return SampleCost(calls, atom_calls, seconds)
 
 
 def price(rung: ladder.Rung, outputs: Outputs, *, other: float | None) -> Row:

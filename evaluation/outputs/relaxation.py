@@ -12,6 +12,7 @@ from evaluation.metric import Metric
 from evaluation.metrics import descent
 from evaluation.metrics.geometry import Crystal
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:
@@ -54,31 +55,22 @@ CONVERGED = Metric(
 
 def relaxed_record(sample: str, relaxed: Relaxed, *, reference: Atoms, **outputs: JsonValue) -> Record:
     """The record of a relaxation: both geometries and the whole way, with the task's own outputs beside them."""
-    cost = {
-        "force_calls": relaxed.force_calls,
-        "atom_calls": relaxed.force_calls * len(reference),
-        "seconds": relaxed.seconds,
-    }
+    cost = SampleCost.of_cell(len(reference), force_calls=relaxed.force_calls, seconds=relaxed.seconds)
     if relaxed.error is not None or relaxed.atoms is None:
-        error = relaxed.error or StructureFailure("failed", "no structure")
-        return Record(sample=sample, status=error.kind, error=str(error), **cost)  # type: ignore[arg-type]
-    return Record(
-        sample=sample,
-        status="ok",
-        outputs={
-            "numbers": reference.numbers.tolist(),
-            "reference_cell": reference.cell.array.tolist(),
-            "reference_positions": reference.positions.tolist(),
-            "cell": relaxed.atoms.cell.array.tolist(),
-            "positions": relaxed.atoms.positions.tolist(),
-            "converged": relaxed.converged,
-            "energies": list(relaxed.energies),
-            "max_forces": list(relaxed.max_forces),
-            "max_cell_forces": list(relaxed.max_cell_forces),
-            **outputs,
-        },
-        **cost,  # type: ignore[arg-type]
-    )
+        return failed(sample, relaxed.error or StructureFailure("failed", "no structure"), cost)
+    whole: dict[str, JsonValue] = {
+        "numbers": reference.numbers.tolist(),
+        "reference_cell": reference.cell.array.tolist(),
+        "reference_positions": reference.positions.tolist(),
+        "cell": relaxed.atoms.cell.array.tolist(),
+        "positions": relaxed.atoms.positions.tolist(),
+        "converged": relaxed.converged,
+        "energies": [*relaxed.energies],
+        "max_forces": [*relaxed.max_forces],
+        "max_cell_forces": [*relaxed.max_cell_forces],
+        **outputs,
+    }
+    return succeeded(sample, whole, cost)
 
 
 def predicted(record: Record) -> Crystal:

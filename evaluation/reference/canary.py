@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from evaluation.task import Sample
+from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
-class CanaryCrystal(BaseModel):
+class CanaryCrystal(Strict):
     """What `ase.build.bulk` needs besides the formula, which is the sample's name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     structure: Literal["rocksalt", "diamond", "fcc", "bcc", "fluorite", "cesiumchloride"]
     a: float

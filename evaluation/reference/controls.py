@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from evaluation.subset import Subset
+from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -25,10 +25,8 @@ _CORNERS = ((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (0.0, 0.5, 0.5), (0.5, 0.0, 0.5), 
 """A, B and three X of ABX3."""
 
 
-class Control(BaseModel):
+class Control(Strict):
     """One such crystal, cubic; the formula stands before the hyphen of its name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     structure: Literal["fcc", "bcc", "diamond", "rocksalt", "zincblende", "perovskite"]
     a: float

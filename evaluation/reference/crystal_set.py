@@ -5,20 +5,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from evaluation.reference import phonondb
 from evaluation.reference.canary import CanaryCrystal
-from evaluation.subset import SUBSETS, Subset
+from evaluation.subset import Subset, up_to
+from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 
-class CrystalSet(BaseModel):
+class CrystalSet(Strict):
     """A part of a protocol: which crystals a task runs on. Cubic ones come as their conventional cells."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     canary: dict[str, CanaryCrystal]
     """By formula."""
@@ -31,13 +28,12 @@ class CrystalSet(BaseModel):
         """Name, tier and crystal; tier after tier. Only the canary needs no data set: raises DatasetUnavailable."""
         found: list[tuple[str, Subset, Atoms]] = []
         tiers: tuple[tuple[Subset, dict[str, CanaryCrystal]], ...] = (("canary", self.canary), ("fast", self.built))
-        for tier, crystals in tiers[: SUBSETS.index(subset) + 1]:
+        for tier, crystals in tiers:
             found += [(formula, tier, crystal.built(formula, cubic=True)) for formula, crystal in crystals.items()]
         if subset != "canary":
             for place, (name, atoms) in enumerate(self._solids().items()):
                 found.append((name, "fast" if place < self.fast else "full", atoms))
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
-        return [one for one in found if one[1] in chosen]
+        return [one for one in found if one[1] in up_to(subset)]
 
     def crystal(self, name: str) -> Atoms:
         """The crystal of that name. Raises KeyError, DatasetUnavailable."""

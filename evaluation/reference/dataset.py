@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from evaluation.errors import DatasetUnavailable, UnknownDataset
 from zoo.cards.card import PinnedFile, Sha256
@@ -22,16 +22,15 @@ from zoo.cards.front_matter import read_yaml
 from zoo.checkpoints import cache
 from zoo.errors import CheckpointNotFound, OfflineError
 from zoo.progress import ByteProgress
+from zoo.strict import Strict
 
 FOLDER = Path(__file__).parents[1] / "datasets"
 
 _here_only: ContextVar[bool] = ContextVar("here_only", default=False)
 
 
-class Dataset(BaseModel):
+class Dataset(Strict):
     """Files that belong together, with what a reader of the board has to know about them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     title: str
     n: int
@@ -42,7 +41,7 @@ class Dataset(BaseModel):
     citation: str
     source: str
     """A page that a person can read."""
-    files: dict[str, PinnedFile] = {}
+    files: dict[str, PinnedFile] = Field(default_factory=dict)
     """By the name that tasks use for them."""
     package: str | None = None
     """Where the data ship inside a Python package instead."""

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict
 from evaluation.harness import provenance
 from evaluation.metrics.constraints import figures
 from evaluation.physics.constraints import measure
-from evaluation.task import Sample, load, protocol_sha256
+from evaluation.protocol import protocol_sha256
+from evaluation.task import Sample
 from evaluation.tasks.constraints import TASK
 from zoo.batch import Array, Batch
 from zoo.files import write_json
@@ -133,7 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path)
     given = parser.parse_args(arguments)
     calibration = Calibration(
-        protocol_sha256=protocol_sha256(load("constraints")), packages=provenance.packages(), rows=tuple(rows())
+        protocol_sha256=protocol_sha256(TASK.protocol),
+        packages=provenance.packages(),
+        rows=tuple(rows()),
     )
     write_json(given.folder / "surrogate" / "detectors.json", calibration.model_dump(mode="json"))
 

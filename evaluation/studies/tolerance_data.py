@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from zoo.strict import Strict
 
 Dial = Literal["asymmetry", "rotation_error", "smooth", "rough"]
 NOISE: tuple[Dial, ...] = ("smooth", "rough")
@@ -15,27 +17,27 @@ COMMAND = "python -m evaluation.studies.tolerance leaderboard/results/tolerance"
 """Makes them."""
 
 
-class Strict(BaseModel):
-    """A part of the protocol, or of the curves."""
+class _Finite(Strict):
+    """A part of the protocol, or of the curves: without infinities and NaN."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
-class Build(Strict):
+class Build(_Finite):
     """What ase.build.bulk needs."""
 
     structure: Literal["rocksalt", "diamond", "zincblende", "fcc"]
     a: float
 
 
-class Minimum(Strict):
+class Minimum(_Finite):
     """Of the relaxation of the model as it is."""
 
     fmax: float
     steps: int
 
 
-class Imaginary(Strict):
+class Imaginary(_Finite):
     """Of evaluation.metrics.phonon.Thresholds."""
 
     acoustic: float
@@ -43,7 +45,7 @@ class Imaginary(Strict):
     elsewhere: float
 
 
-class Retention(Strict):
+class Retention(_Finite):
     """Of the relaxation that may lose the space group."""
 
     rattle: float
@@ -54,7 +56,7 @@ class Retention(Strict):
     """Of those of the noise, with which a crystal is relaxed as well."""
 
 
-class ToleranceProtocol(Strict):
+class ToleranceProtocol(_Finite):
     """The numbers of `evaluation/protocols/tolerance-v1.yaml`, which says what they are."""
 
     version: int
@@ -83,7 +85,7 @@ class ToleranceProtocol(Strict):
         ]
 
 
-class Residuals(Strict):
+class Residuals(_Finite):
     """Of evaluation.physics.phonons.Residuals, in its units."""
 
     fc_asymmetry: float
@@ -93,7 +95,7 @@ class Residuals(Strict):
     degeneracy_splitting: float | None
 
 
-class Spectrum(Strict):
+class Spectrum(_Finite):
     """Frequencies (THz) with a fault against those without, at the sound model's geometry.
 
     Names without an ending: the reduced set of displacements, symmetrised, which is what people do. `_full`: the full
@@ -116,7 +118,7 @@ class Spectrum(Strict):
     """eV/Å"""
 
 
-class Retained(Strict):
+class Retained(_Finite):
     """What became of the rattled crystal."""
 
     converged: bool
@@ -129,7 +131,7 @@ class Retained(Strict):
     error: str | None
 
 
-class Point(Strict):
+class Point(_Finite):
     """What a fault of one size does to one crystal."""
 
     crystal: str
@@ -145,7 +147,7 @@ class Point(Strict):
     """Of wall time, all told."""
 
 
-class Curves(Strict):
+class Curves(_Finite):
     """All points of one sound model."""
 
     entry: str

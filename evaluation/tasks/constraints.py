@@ -30,17 +30,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.constraints import FIGURES, figures
 from evaluation.physics.constraints import Measured, Settings, measure
 from evaluation.physics.probes import PathLength
+from evaluation.protocol import TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol, read_protocol
+from evaluation.subset import Subset, up_to
+from evaluation.task import Row, Sample
 from zoo import example_crystals
+from zoo.strict import Strict
 from zoo.wrappers.rotation import from_quaternion
 
 if TYPE_CHECKING:
@@ -97,10 +99,8 @@ METRICS = (
 )
 
 
-class Work(BaseModel):
+class Work(Strict):
     """Paths along which work is measured."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     displacement: float
     strain: float
@@ -166,7 +166,7 @@ class Constraints:
         tiers: dict[Subset, tuple[str, ...]] = {"canary": self.protocol.canary, "fast": self.protocol.fast}
         if subset == "full":
             tiers["full"] = tuple(self._solids())
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        chosen = up_to(subset)
         return [Sample(id=name, atoms=self._atoms(name), subset=tier) for tier in chosen for name in tiers[tier]]
 
     def _solids(self) -> list[str]:
@@ -207,15 +207,10 @@ class Constraints:
 
 
 def _record(sample: Sample, measured: Measured) -> Record:
-    return Record(
-        sample=sample.id,
-        status="ok" if measured.error is None else measured.error.kind,
-        error=None if measured.error is None else str(measured.error),
-        outputs={} if measured.error else measured.outputs,
-        force_calls=measured.force_calls,
-        atom_calls=measured.atom_calls,
-        seconds=measured.seconds,
-    )
+    cost = SampleCost(measured.force_calls, measured.atom_calls, measured.seconds)
+    if measured.error is not None:
+        return failed(sample.id, measured.error, cost)
+    return succeeded(sample.id, measured.outputs, cost)
 
 
 def _row(record: Record) -> Row:

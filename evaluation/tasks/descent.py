@@ -24,25 +24,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from ase.units import GPa
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import descent
 from evaluation.physics.descent import ENERGY_DIFFERENCES, NOT_DIRECT, Descents, Gradient, descend
 from evaluation.physics.relax import Relaxation, Relaxed
+from evaluation.protocol import TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.crystal_set import CrystalSet
 from evaluation.subset import Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.task import Row, Sample
 from zoo import example_crystals
 from zoo.batch import StructureFailure
-from zoo.cards.front_matter import read_yaml
+from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -99,10 +100,8 @@ METRICS = (
 )
 
 
-class Differences(BaseModel):
+class Differences(Strict):
     """Steps of central differences of the energy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     step: float
     strain: float
@@ -131,8 +130,7 @@ class Descent:
 
     @cached_property
     def protocol(self) -> DescentProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "descent-v1.yaml", DescentProtocol)
+        return read_protocol(self.name, DescentProtocol)
 
     @property
     def dataset_sha256(self) -> str:
@@ -239,12 +237,11 @@ def energies_of(way: dict[str, JsonValue]) -> list[float]:
 def _record(sample: Sample, found: Descents) -> Record:
     ways = list(found.by.values())
     calls = sum(way.force_calls for way in ways) + found.further_calls
-    cost = {"force_calls": calls, "atom_calls": calls * len(sample.atoms)}
     seconds = sum(way.seconds for way in ways) + found.further_seconds
+    cost = SampleCost.of_cell(len(sample.atoms), force_calls=calls, seconds=seconds)
     if not any(way.energies for way in ways):
         # a model that has no answer to the start; one that is led astray by its own forces has a descent to show
-        error = ways[0].error or StructureFailure("failed", "no descent began")
-        return Record(sample=sample.id, status=error.kind, error=str(error), seconds=seconds, **cost)  # type: ignore[arg-type]
+        return failed(sample.id, ways[0].error or StructureFailure("failed", "no descent began"), cost)
     outputs: dict[str, JsonValue] = {
         "numbers": sample.atoms.numbers.tolist(),
         "descents": {key: _way(way) for key, way in found.by.items()},
@@ -252,7 +249,7 @@ def _record(sample: Sample, found: Descents) -> Record:
         "gradient": None if found.gradient is None else _told(found.gradient),
         "gradient_reason": found.reason,
     }
-    return Record(sample=sample.id, status="ok", outputs=outputs, seconds=seconds, **cost)  # type: ignore[arg-type]
+    return succeeded(sample.id, outputs, cost)
 
 
 def _way(relaxed: Relaxed) -> JsonValue:

@@ -28,10 +28,13 @@ from pydantic import JsonValue
 
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.smoothness import Well, conservation_deviation, sign_flips, tortuosity, turns, well
+from evaluation.protocol import TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol, read_protocol
+from evaluation.subset import Subset, up_to
+from evaluation.task import Row, Sample
+from zoo.batch import StructureFailure
 from zoo.cards.elements import SYMBOLS
 
 if TYPE_CHECKING:
@@ -151,7 +154,7 @@ class Diatomics:
             tiers["full"] = [symbol for symbol in _reference_curves() if symbol not in named]
         return [
             Sample(id=symbol, atoms=self._pair(symbol, self.distances(symbol)[0]), subset=tier)
-            for tier in SUBSETS[: SUBSETS.index(subset) + 1]
+            for tier in up_to(subset)
             for symbol in sorted(tiers[tier], key=SYMBOLS.index)
         ]
 
@@ -181,14 +184,14 @@ class Diatomics:
         distances = self.distances(sample.id)
         batch = potential.compute([self._pair(sample.id, float(distance)) for distance in distances])
         calls = int(batch.calls.sum())
-        cost = {"force_calls": calls, "atom_calls": 2 * calls, "seconds": batch.seconds}
+        cost = SampleCost.of_cell(2, force_calls=calls, seconds=batch.seconds)
         if found := [(r, error) for r, error in zip(distances, batch.errors, strict=True) if error]:
             distance, error = found[0]
-            if error.kind == "unsupported":
-                return Record(sample=sample.id, status="unsupported", error=str(error), **cost)  # type: ignore[arg-type]
-            reason = f"no answer at {len(found)} of {len(distances)} distances; at {distance:.2f} Å: {error}"
-            return Record(sample=sample.id, status="failed", error=reason, **cost)  # type: ignore[arg-type]
-        return Record(sample=sample.id, status="ok", outputs=self._outputs(sample.id, distances, batch), **cost)  # type: ignore[arg-type]
+            if error.kind == "failed":
+                where = f"no answer at {len(found)} of {len(distances)} distances; at {distance:.2f} Å"
+                error = StructureFailure("failed", f"{where}: {error.message}")
+            return failed(sample.id, error, cost)
+        return succeeded(sample.id, self._outputs(sample.id, distances, batch), cost)
 
     def _outputs(self, symbol: str, distances: np.ndarray, batch: Batch) -> dict[str, JsonValue]:
         p = self.protocol

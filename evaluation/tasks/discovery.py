@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -33,11 +33,12 @@ from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.discovery import above_hull, discovery, most_stable
 from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
 from evaluation.reference import dataset, formation_energy, wbm
 from evaluation.reference.canary import CanaryCrystal, canaries
 from evaluation.subset import Subset, tiers
-from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
+from evaluation.task import Row, Sample, column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,12 +92,9 @@ def _metrics() -> Iterator[Metric]:
     yield relaxation.CONVERGED
 
 
-class DiscoveryProtocol(TaskProtocol):
+class DiscoveryProtocol(TaskProtocol, RelaxationNumbers):
     """The numbers of `evaluation/protocols/discovery-v1.yaml`."""
 
-    optimizer: Literal["fire", "lbfgs"]
-    fmax: float
-    steps: int
     diverged: float
     canary: dict[str, CanaryCrystal]
     fast: int

@@ -33,20 +33,23 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from pydantic import JsonValue
 
 from evaluation import formula
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import elastic
 from evaluation.physics.elastic import Response, one_by_one, respond
 from evaluation.physics.relax import Relaxation
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset
 from evaluation.reference.canary import CanaryCrystal, canaries
 from evaluation.subset import Subset, tiers
-from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
+from evaluation.task import Row, Sample, column
 from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:
@@ -116,12 +119,9 @@ METRICS = (
 )
 
 
-class ElasticityProtocol(TaskProtocol):
+class ElasticityProtocol(TaskProtocol, RelaxationNumbers):
     """The numbers of `evaluation/protocols/elasticity-v1.yaml`."""
 
-    optimizer: Literal["fire", "lbfgs"]
-    fmax: float
-    steps: int
     normal_strains: tuple[float, ...]
     shear_strains: tuple[float, ...]
     canary: dict[str, CanaryCrystal]
@@ -181,33 +181,24 @@ class Elasticity:
 
 
 def _record(sample: Sample, response: Response, strains: np.ndarray) -> Record:
-    cost = {
-        "force_calls": response.force_calls,
-        "atom_calls": response.force_calls * len(sample.atoms),
-        "seconds": response.seconds,
-    }
+    cost = SampleCost.of_cell(len(sample.atoms), force_calls=response.force_calls, seconds=response.seconds)
     relaxed = response.unstrained.atoms
     if response.error is not None or relaxed is None:
-        error = response.error or StructureFailure("failed", "no structure")
-        return Record(sample=sample.id, status=error.kind, error=str(error), **cost)  # type: ignore[arg-type]
-    return Record(
-        sample=sample.id,
-        status="ok",
-        outputs={
-            "numbers": relaxed.numbers.tolist(),
-            "cell": relaxed.cell.array.tolist(),
-            "positions": relaxed.positions.tolist(),
-            "converged": response.converged,
-            "steps": response.unstrained.steps,
-            "strains": strains.tolist(),
-            "stresses": response.stresses.tolist(),
-            "energies": [each.energies[-1] for each in response.strained],
-            "strained_converged": [each.converged for each in response.strained],
-            "strained_steps": [each.steps for each in response.strained],
-            **sample.reference,
-        },
-        **cost,  # type: ignore[arg-type]
-    )
+        return failed(sample.id, response.error or StructureFailure("failed", "no structure"), cost)
+    outputs: dict[str, JsonValue] = {
+        "numbers": relaxed.numbers.tolist(),
+        "cell": relaxed.cell.array.tolist(),
+        "positions": relaxed.positions.tolist(),
+        "converged": response.converged,
+        "steps": response.unstrained.steps,
+        "strains": strains.tolist(),
+        "stresses": response.stresses.tolist(),
+        "energies": [each.energies[-1] for each in response.strained],
+        "strained_converged": [each.converged for each in response.strained],
+        "strained_steps": [each.steps for each in response.strained],
+        **sample.reference,
+    }
+    return succeeded(sample.id, outputs, cost)
 
 
 def tensor(record: Record) -> elastic.Fit:

@@ -21,12 +21,15 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from pydantic import JsonValue
 
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.physics.eos import BirchMurnaghan, NoMinimum, delta, fit
+from evaluation.protocol import TaskProtocol, read_protocol
 from evaluation.record import Record
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
+from evaluation.recording import SampleCost, failed, succeeded
+from evaluation.subset import SUBSETS, Subset, up_to
+from evaluation.task import Row, Sample, column
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -116,7 +119,7 @@ class Eos:
         return digest.hexdigest()
 
     def samples(self, subset: Subset) -> list[Sample]:
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        chosen = up_to(subset)
         found = [
             Sample(id=symbol, atoms=_reference_atoms(symbol), subset=self._tier(symbol), reference=_reference(symbol))
             for symbol in _reference_symbols()
@@ -142,25 +145,16 @@ class Eos:
 
     def _record(self, sample: Sample, batch: Batch, rows: range, seconds: np.ndarray) -> Record:
         n = len(sample.atoms)
-        calls = int(batch.calls[rows.start : rows.stop].sum())
-        cost = {
-            "force_calls": calls,
-            "atom_calls": n * calls,
-            "seconds": float(seconds[rows.start : rows.stop].sum()),
-        }
-        errors = [error for error in batch.errors[rows.start : rows.stop] if error]
-        if errors:
-            return Record(sample=sample.id, status=errors[0].kind, error=str(errors[0]), **cost)  # type: ignore[arg-type]
+        part = slice(rows.start, rows.stop)
+        cost = SampleCost.of_cell(n, force_calls=int(batch.calls[part].sum()), seconds=float(seconds[part].sum()))
+        if error := next(filter(None, batch.errors[part]), None):
+            return failed(sample.id, error, cost)
         volume = sample.atoms.get_volume() / n
-        return Record(
-            sample=sample.id,
-            status="ok",
-            outputs={
-                "volumes_per_atom": [volume * ratio for ratio in self.protocol.volume_ratios],
-                "energies_per_atom": [float(batch.energies[row]) / n for row in rows],
-            },
-            **cost,  # type: ignore[arg-type]
-        )
+        outputs: dict[str, JsonValue] = {
+            "volumes_per_atom": [volume * ratio for ratio in self.protocol.volume_ratios],
+            "energies_per_atom": [float(batch.energies[row]) / n for row in rows],
+        }
+        return succeeded(sample.id, outputs, cost)
 
     def table(self, records: Sequence[Record]) -> list[Row]:
         return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]

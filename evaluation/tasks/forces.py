@@ -42,11 +42,13 @@ from pydantic import JsonValue
 
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.forces import cosine, mean_absolute_error, root_mean_square_error, shifted_residuals
+from evaluation.protocol import TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset
 from evaluation.reference.holdout import held_out_frame, reduced_formula
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
+from evaluation.subset import Subset, up_to
+from evaluation.task import Row, Sample, column
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -156,7 +158,7 @@ class Forces:
         return hashlib.sha256(joined.encode()).hexdigest()
 
     def samples(self, subset: Subset) -> list[Sample]:
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        chosen = up_to(subset)
         found = [*self._canary()]
         if "fast" in chosen:
             frames = _frames("mptrj-random")
@@ -197,21 +199,17 @@ class Forces:
 
     def _record(self, sample: Sample, batch: Batch, i: int, seconds: float) -> Record:
         calls = int(batch.calls[i])
-        cost = {"force_calls": calls, "atom_calls": calls * len(sample.atoms), "seconds": seconds}
+        cost = SampleCost.of_cell(len(sample.atoms), force_calls=calls, seconds=seconds)
         if error := batch.errors[i]:
-            return Record(sample=sample.id, status=error.kind, error=str(error), **cost)  # type: ignore[arg-type]
-        return Record(
-            sample=sample.id,
-            status="ok",
-            outputs={
-                "composition": {**sample.atoms.symbols.formula.count()},
-                "energy_pred": float(batch.energies[i]),
-                "forces_pred": self._rounded(batch.forces[i]),
-                "stress_pred": None if batch.stresses is None else _voigt(batch.stresses[i]),
-                **self._reference(sample.atoms),
-            },
-            **cost,  # type: ignore[arg-type]
-        )
+            return failed(sample.id, error, cost)
+        outputs: dict[str, JsonValue] = {
+            "composition": {**sample.atoms.symbols.formula.count()},
+            "energy_pred": float(batch.energies[i]),
+            "forces_pred": self._rounded(batch.forces[i]),
+            "stress_pred": None if batch.stresses is None else _voigt(batch.stresses[i]),
+            **self._reference(sample.atoms),
+        }
+        return succeeded(sample.id, outputs, cost)
 
     def _reference(self, atoms: Atoms) -> dict[str, JsonValue]:
         """The reference goes into the record: scoring and pictures then need no data set, only records."""

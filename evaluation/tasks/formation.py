@@ -27,18 +27,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 from evaluation import formula
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
 from evaluation.reference import dataset, formation_energy
 from evaluation.reference.canary import CanaryCrystal, canaries
 from evaluation.subset import Subset, tiers
-from evaluation.task import Row, Sample, TaskProtocol, column, read_protocol
+from evaluation.task import Row, Sample, column
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -72,12 +73,9 @@ METRICS = (
 )
 
 
-class FormationProtocol(TaskProtocol):
+class FormationProtocol(TaskProtocol, RelaxationNumbers):
     """The numbers of `evaluation/protocols/formation-v1.yaml`."""
 
-    optimizer: Literal["fire", "lbfgs"]
-    fmax: float
-    steps: int
     diverged: float
     canary: dict[str, CanaryCrystal]
     fast: int

@@ -30,41 +30,41 @@ from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from evaluation.metric import Score
 from evaluation.metrics import kappa as errors
 from evaluation.metrics.kappa_scores import METRICS, SHARES, scores
 from evaluation.physics.kappa import Crystal, Modes, Outcome, Settings, conductivities
 from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
 from evaluation.solvers.array_cache import Arrays, Kept
 from evaluation.solvers.client import Solver
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol, read_protocol
+from evaluation.subset import SUBSETS, Subset, up_to
+from evaluation.task import Row, Sample
 from zoo.batch import Computes, StructureFailure
+from zoo.strict import Strict
 
 
-class _Numbers(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class KeptCellRelaxation(RelaxationNumbers):
+    """With the space group kept."""
 
-
-class RelaxationNumbers(_Numbers):
-    optimizer: Literal["fire", "lbfgs"]
     cell: Literal["full", "fixed", "no-tilt"]
+    """Which part of the cell is free; no-tilt: xx, yy and zz of the strain."""
     symprec: float
-    fmax: float
-    steps: int
+    """Å: precision of the space group that is kept."""
 
 
-class ImaginaryNumbers(_Numbers):
+class ImaginaryNumbers(Strict):
     gamma_acoustic: float
     gamma_optical: float
     elsewhere: float
 
 
-class CanaryNumbers(_Numbers):
+class CanaryNumbers(Strict):
     name: str
     structure: Literal["diamond", "rocksalt"]
     a: float
@@ -77,7 +77,7 @@ class CanaryNumbers(_Numbers):
 class KappaProtocol(TaskProtocol):
     """`evaluation/protocols/kappa-v1.yaml`."""
 
-    relaxation: RelaxationNumbers
+    relaxation: KeptCellRelaxation
     displacement: float
     symprec: float
     temperature: float
@@ -115,7 +115,7 @@ class Kappa:
             tier: Subset = "fast" if solid.id in self.protocol.fast else "full"
             reference = {"kappa": references[solid.id].kappa}
             found.append(Sample(id=solid.id, atoms=solid.atoms, subset=tier, reference=reference))
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        chosen = up_to(subset)
         return sorted(
             (sample for sample in found if sample.subset in chosen), key=lambda sample: SUBSETS.index(sample.subset)
         )
@@ -288,16 +288,14 @@ def _found(kept: Kept, given: Arrays) -> Arrays:
 
 def _record(sample: Sample, start: Arrays, outcome: Outcome | None) -> Record:
     calls = int(start["force_calls"])
-    cost = {
-        "force_calls": calls + (outcome.force_calls if outcome else 0),
-        "atom_calls": calls * len(sample.atoms) + (outcome.atom_calls if outcome else 0),
-        "seconds": float(start["seconds"]) + (outcome.seconds if outcome else 0.0),
-    }
+    cost = SampleCost.of_cell(len(sample.atoms), force_calls=calls, seconds=float(start["seconds"]))
+    if outcome is not None:
+        cost += SampleCost(outcome.force_calls, outcome.atom_calls, outcome.seconds)
     if outcome is None or outcome.kind == "failed":
         error = StructureFailure.from_text(str(start["error"])) if outcome is None else outcome.error
         assert error is not None
-        return Record(sample=sample.id, status=error.kind, error=str(error), **cost)  # type: ignore[arg-type]
-    return Record(sample=sample.id, status="ok", outputs=_outputs(start, outcome), **cost)  # type: ignore[arg-type]
+        return failed(sample.id, error, cost)
+    return succeeded(sample.id, _outputs(start, outcome), cost)
 
 
 def _outputs(start: Arrays, outcome: Outcome) -> dict[str, JsonValue]:

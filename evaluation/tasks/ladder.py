@@ -41,11 +41,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from evaluation.metric import Score
 from evaluation.metrics import phonon
@@ -54,14 +53,16 @@ from evaluation.outputs import mitigation
 from evaluation.outputs.quantized_array import unpack
 from evaluation.physics import ladder, phonons
 from evaluation.physics.relax import Relaxation
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
 from evaluation.record import Record
+from evaluation.recording import failed, succeeded
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.canary import CanaryCrystal
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.subset import Subset, up_to
+from evaluation.task import Row, Sample
 from zoo.batch import StructureFailure
-from zoo.cards.front_matter import read_yaml
 from zoo.cards.mode import Averaging
+from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,27 +104,11 @@ FIGURES = (
 """Of one rung of one crystal. Errors are model minus PBE; own_mae is against OWN_BEST, None for that rung itself."""
 
 
-class Strict(BaseModel):
-    """A part of the protocol."""
+class CellRelaxation(RelaxationNumbers):
+    """The symmetry is a step's own matter."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class RelaxationNumbers(Strict):
-    """Of evaluation.physics.relax.Relaxation."""
-
-    fmax: float
-    steps: int
-    optimizer: Literal["fire", "lbfgs"]
     cell: Literal["full", "fixed", "no-tilt"]
-
-
-class ThresholdNumbers(Strict):
-    """Of evaluation.metrics.phonon.Thresholds."""
-
-    acoustic: float
-    optical: float
-    elsewhere: float
+    """Which part of the cell is free; no-tilt: xx, yy and zz of the strain."""
 
 
 class GoodEnoughNumbers(Strict):
@@ -136,7 +121,7 @@ class GoodEnoughNumbers(Strict):
 class LadderProtocol(TaskProtocol):
     """The numbers of `evaluation/protocols/ladder-v1.yaml`."""
 
-    relaxation: RelaxationNumbers
+    relaxation: CellRelaxation
     displacement: float
     symprec: float
     imaginary: ThresholdNumbers
@@ -161,7 +146,7 @@ class Ladder:
 
     @cached_property
     def protocol(self) -> LadderProtocol:
-        return read_yaml(Path(__file__).parents[1] / "protocols" / "ladder-v1.yaml", LadderProtocol)
+        return read_protocol(self.name, LadderProtocol)
 
     @property
     def dataset_sha256(self) -> str:
@@ -181,7 +166,7 @@ class Ladder:
         tiers: dict[Subset, tuple[str, ...]] = {"canary": tuple(self.protocol.canary), "fast": self.protocol.fast}
         if subset == "full":
             tiers["full"] = self._others()
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        chosen = up_to(subset)
         return [
             Sample(id=name, atoms=self._crystal(name).atoms, subset=tier) for tier in chosen for name in tiers[tier]
         ]
@@ -223,16 +208,10 @@ class Ladder:
     def _record(self, name: str, climb: ladder.Climb) -> Record:
         outputs = mitigation.raw_outputs(climb)
         reached = self._rungs(name, outputs)
-        error = None
+        cost = mitigation.spent(climb)
         if not any("frequencies" in cast("Row", rung) for rung in reached.values()):
-            error = StructureFailure.from_text(str(cast("Row", reached["usual"])["error"]))
-        return Record(
-            sample=name,
-            status="ok" if error is None else error.kind,
-            error=None if error is None else str(error),
-            outputs={} if error else {**outputs, "rungs": reached},
-            **mitigation.spent(climb),  # type: ignore[arg-type]
-        )
+            return failed(name, StructureFailure.from_text(str(cast("Row", reached["usual"])["error"])), cost)
+        return succeeded(name, {**outputs, "rungs": reached}, cost)
 
     def _rungs(self, name: str, outputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         qpoints, _ = self._mesh(name)

@@ -32,11 +32,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from evaluation.metric import Score
 from evaluation.metrics import orientation, phonon
@@ -46,13 +45,15 @@ from evaluation.metrics.orientation_scores import METRICS, scores
 from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.physics.orientation import Case, Outcome, Settings, workflows
 from evaluation.physics.phonons import commensurate
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.controls import Control, Expected
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.subset import SUBSETS, Subset, up_to
+from evaluation.task import Row, Sample
 from zoo import example_crystals
-from zoo.cards.front_matter import read_yaml
+from zoo.batch import StructureFailure
 from zoo.wrappers.rotation import from_quaternion
 
 if TYPE_CHECKING:
@@ -77,31 +78,18 @@ COLUMNS = (*SPREADS, *SHARES, "omega_max", "omega_min", "depth", "answers", "con
 Quaternion = tuple[float, float, float, float]
 
 
-class Imaginary(BaseModel):
-    """Of evaluation.metrics.phonon.Thresholds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    acoustic: float
-    optical: float
-    elsewhere: float
-
-
-class OrientationProtocol(TaskProtocol):
+class OrientationProtocol(TaskProtocol, RelaxationNumbers):
     """The numbers of `evaluation/protocols/orientation-v1.yaml`, which says what they are."""
 
     rotations: tuple[Quaternion, ...]
     rotations_with_inversion: tuple[Quaternion, ...]
-    fmax: float
     distorted_fmax: float
-    steps: int
-    optimizer: Literal["fire", "lbfgs"]
     symprec: float
     rattle: float
     strain: float
     displacement: float
     supercell: int
-    imaginary: Imaginary
+    imaginary: ThresholdNumbers
     loose_symprec: float
     strict_symprec: float
     downhill: float
@@ -129,8 +117,7 @@ class Orientation:
 
     @cached_property
     def protocol(self) -> OrientationProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "orientation-v1.yaml", OrientationProtocol)
+        return read_protocol(self.name, OrientationProtocol)
 
     @property
     def dataset_sha256(self) -> str:
@@ -138,7 +125,7 @@ class Orientation:
 
     def samples(self, subset: Subset) -> list[Sample]:
         """The controls of a tier in the protocol's order, then PhononDB's solids by name."""
-        chosen = SUBSETS[: SUBSETS.index(subset) + 1]
+        chosen = up_to(subset)
         built = [(name, control) for name, control in self.protocol.crystals.items() if control.subset in chosen]
         built.sort(key=lambda pair: SUBSETS.index(pair[1].subset))
         found = [Sample(id=name, atoms=control.built(name), subset=control.subset) for name, control in built]
@@ -194,29 +181,25 @@ class Orientation:
         return [self._record(*each) for each in zip(samples, cases, found, strict=True)]
 
     def _record(self, sample: Sample, case: Case, outcomes: Sequence[Outcome]) -> Record:
-        cost = {
-            "force_calls": sum(outcome.force_calls for outcome in outcomes),
-            "atom_calls": sum(outcome.atom_calls for outcome in outcomes),
-            "seconds": sum(outcome.seconds for outcome in outcomes),
-        }
+        cost = SampleCost(
+            force_calls=sum(outcome.force_calls for outcome in outcomes),
+            atom_calls=sum(outcome.atom_calls for outcome in outcomes),
+            seconds=sum(outcome.seconds for outcome in outcomes),
+        )
         errors = [(place, outcome.error) for place, outcome in enumerate(outcomes) if outcome.error is not None]
         if len(outcomes) - len(errors) < FEWEST:
             place, error = errors[0]
-            if error.kind == "unsupported":
-                return Record(sample=sample.id, status="unsupported", error=str(error), **cost)  # type: ignore[arg-type]
-            reason = f"{len(errors)} of {len(outcomes)} orientations failed, number {place} first: {error}"
-            return Record(sample=sample.id, status="failed", error=reason, **cost)  # type: ignore[arg-type]
-        return Record(
-            sample=sample.id,
-            status="ok",
-            outputs={
-                "space_group": self._group(sample.id),
-                "numbers": case.atoms.numbers.tolist(),
-                "qpoints": commensurate(case.crystal).tolist(),
-                "orientations": [_outputs(outcome) for outcome in outcomes],
-            },
-            **cost,  # type: ignore[arg-type]
-        )
+            if error.kind == "failed":
+                message = f"{len(errors)} of {len(outcomes)} orientations failed, number {place} first: {error.message}"
+                error = StructureFailure("failed", message)
+            return failed(sample.id, error, cost)
+        outputs: dict[str, JsonValue] = {
+            "space_group": self._group(sample.id),
+            "numbers": case.atoms.numbers.tolist(),
+            "qpoints": commensurate(case.crystal).tolist(),
+            "orientations": [_outputs(outcome) for outcome in outcomes],
+        }
+        return succeeded(sample.id, outputs, cost)
 
     def table(self, records: Sequence[Record]) -> list[Row]:
         return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]

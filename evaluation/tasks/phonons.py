@@ -24,7 +24,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from evaluation.metric import Score
 from evaluation.metrics import phonon
@@ -32,11 +32,13 @@ from evaluation.metrics.phonon_scores import METRICS, scores
 from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.physics import phonons
 from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.canary import CanaryCrystal
-from evaluation.subset import SUBSETS, Subset
-from evaluation.task import Row, Sample, TaskProtocol, read_protocol
+from evaluation.subset import Subset, up_to
+from evaluation.task import Row, Sample
 from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:
@@ -75,34 +77,19 @@ COLUMNS = (
 """Of a row, besides sample, status, error and mp_id. Errors are model minus PBE; units as the metrics'."""
 
 
-class Strict(BaseModel):
-    """A part of the protocol."""
+class KeptCellRelaxation(RelaxationNumbers):
+    """With the space group kept."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class RelaxationNumbers(Strict):
-    """Of evaluation.physics.relax.Relaxation."""
-
-    fmax: float
-    steps: int
-    optimizer: Literal["fire", "lbfgs"]
     cell: Literal["full", "fixed", "no-tilt"]
+    """Which part of the cell is free; no-tilt: xx, yy and zz of the strain."""
     symprec: float
-
-
-class ThresholdNumbers(Strict):
-    """Of evaluation.metrics.phonon.Thresholds."""
-
-    acoustic: float
-    optical: float
-    elsewhere: float
+    """Å: precision of the space group that is kept."""
 
 
 class PhononsProtocol(TaskProtocol):
     """The numbers of `evaluation/protocols/phonons-v1.yaml`."""
 
-    relaxation: RelaxationNumbers
+    relaxation: KeptCellRelaxation
     displacement: float
     symprec: float
     temperature: float
@@ -139,7 +126,9 @@ class Phonons:
         by_hash = sorted(solids, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
         fast, rest = sorted(by_hash[: self.protocol.fast]), sorted(by_hash[self.protocol.fast :])
         tiers: list[tuple[Subset, list[str]]] = [("fast", fast), ("full", rest)]
-        for tier, names in tiers[: SUBSETS.index(subset)]:
+        for tier, names in tiers:
+            if tier not in up_to(subset):
+                break
             found += [Sample(id=name, atoms=solids[name].atoms, subset=tier) for name in names]
         return found
 
@@ -176,16 +165,15 @@ class Phonons:
             rows = range(first, first + len(cells))
             first += len(cells)
             calls = [int(answers.calls[row]) for row in rows] if answers else []
-            cost = {
-                "force_calls": one.force_calls + sum(calls),
-                "atom_calls": one.force_calls * len(sample.atoms) + sum(map(int.__mul__, calls, map(len, cells))),
-                "seconds": one.seconds + float(shares[rows.start : rows.stop].sum()),
-            }
+            cost = SampleCost.of_cell(len(sample.atoms), force_calls=one.force_calls, seconds=one.seconds)
+            cost += SampleCost(
+                sum(calls), sum(map(int.__mul__, calls, map(len, cells))), float(shares[rows.start : rows.stop].sum())
+            )
             outcome = self._outcome(sample.id, one, plan, answers, rows)
             if isinstance(outcome, StructureFailure):
-                records.append(Record(sample=sample.id, status=outcome.kind, error=str(outcome), **cost))  # type: ignore[arg-type]
+                records.append(failed(sample.id, outcome, cost))
             else:
-                records.append(Record(sample=sample.id, status="ok", outputs=outcome, **cost))  # type: ignore[arg-type]
+                records.append(succeeded(sample.id, outcome, cost))
         return records
 
     def _plan(self, name: str, relaxed: Relaxed) -> _Plan | StructureFailure:

@@ -26,11 +26,12 @@ from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import Subset, tiers
-from evaluation.task import Row, Sample, TaskProtocol, read_protocol
+from evaluation.task import Row, Sample
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -115,12 +116,9 @@ METRICS = (
 )
 
 
-class RelaxationProtocol(TaskProtocol):
+class RelaxationProtocol(TaskProtocol, RelaxationNumbers):
     """The numbers of `evaluation/protocols/relaxation-v1.yaml`."""
 
-    optimizer: Literal["fire", "lbfgs"]
-    fmax: float
-    steps: int
     starts: tuple[Literal["reference", "perturbed"], ...]
     isotropic_strain: float
     shear_strain: float

@@ -21,11 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import JsonValue
 
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import survival
@@ -33,13 +32,15 @@ from evaluation.metrics.geometry import Crystal
 from evaluation.physics import symmetry
 from evaluation.physics.other_mode import dtype_beside, mode_of
 from evaluation.physics.relax import Relaxation, Relaxed
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.crystal_set import CrystalSet
 from evaluation.subset import Subset
-from evaluation.task import Row, Sample, TaskProtocol
+from evaluation.task import Row, Sample
 from zoo.batch import StructureFailure
-from zoo.cards.front_matter import read_yaml
+from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -115,20 +116,6 @@ METRICS = (
 )
 
 
-class Strict(BaseModel):
-    """A part of the protocol."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class RelaxationNumbers(Strict):
-    """Of evaluation.physics.relax.Relaxation."""
-
-    fmax: float
-    steps: int
-    optimizer: Literal["fire", "lbfgs"]
-
-
 class TaxNumbers(Strict):
     """How phonopy looks at a relaxed crystal; both in Å."""
 
@@ -161,8 +148,7 @@ class Symmetry:
 
     @cached_property
     def protocol(self) -> SymmetryProtocol:
-        folder = Path(__file__).parents[1] / "protocols"
-        return read_yaml(folder / "symmetry-v1.yaml", SymmetryProtocol)
+        return read_protocol(self.name, SymmetryProtocol)
 
     @property
     def dataset_sha256(self) -> str:
@@ -208,16 +194,14 @@ class Symmetry:
     def _record(self, sample: Sample, found: symmetry.Relaxations, about: dict[str, JsonValue]) -> Record:
         own = list(found.own.values())
         calls = sum(one.force_calls for one in own)
-        cost = {"force_calls": calls, "atom_calls": calls * len(sample.atoms)}
-        seconds = sum(one.seconds for one in own)
         # the other dtype's calls are no part of the entry's cost
+        cost = SampleCost.of_cell(len(sample.atoms), force_calls=calls, seconds=sum(one.seconds for one in own))
         if all(one.atoms is None for one in own):
-            error = own[0].error or StructureFailure("failed", "no relaxation gave a structure")
-            return Record(sample=sample.id, status=error.kind, error=str(error), seconds=seconds, **cost)  # type: ignore[arg-type]
+            return failed(sample.id, own[0].error or StructureFailure("failed", "no relaxation gave a structure"), cost)
         relaxations: dict[str, JsonValue] = {name: self._relaxation(one) for name, one in found.own.items()}
         relaxations |= {f"other_{name}": self._relaxation(one) for name, one in found.other.items()}
         outputs = {**about, "relaxations": relaxations}
-        return Record(sample=sample.id, status="ok", outputs=outputs, seconds=seconds, **cost)  # type: ignore[arg-type]
+        return succeeded(sample.id, outputs, cost)
 
     def _relaxation(self, relaxed: Relaxed) -> JsonValue:
         if relaxed.atoms is None:

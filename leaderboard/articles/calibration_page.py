@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evaluation.protocol import protocol_sha256
 from evaluation.studies.calibration import COMMAND, Calibration, Reading
-from evaluation.task import load, protocol_sha256
+from evaluation.task import load
 from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
@@ -66,7 +67,7 @@ def _parts(calibration: Calibration) -> list[Part]:
     ]
     if missed:
         said.append(f"{missed} perturbations have no reading.")
-    if calibration.protocol_sha256 != protocol_sha256(load("constraints")):
+    if calibration.protocol_sha256 != protocol_sha256(load("constraints").protocol):
         said.append("It was made with another version of the constraints protocol than today's.")
     crystals = dict.fromkeys(row.crystal for row in calibration.rows)
     return [

@@ -21,11 +21,12 @@ from pydantic import ValidationError
 from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable, EvaluationError
 from evaluation.metric import Score, alike
+from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.reference import dataset
 from evaluation.result import Cost, Counts, Result, read_result
 from evaluation.subset import Subset
-from evaluation.task import Row, Task, protocol_sha256
+from evaluation.task import Row, Task
 from leaderboard.errors import NoResults, ResultFault
 from zoo.cards import index
 from zoo.cards.card import Card
@@ -231,7 +232,7 @@ def _result(path: Path) -> Result:
 
 def _differences(result: Result, card: Card, task: Task) -> Iterator[str]:
     run = result.run
-    if run.protocol_sha256 != protocol_sha256(task):
+    if run.protocol_sha256 != protocol_sha256(task.protocol):
         yield "protocol"
     if run.dataset_sha256 != task.dataset_sha256:
         yield "dataset"

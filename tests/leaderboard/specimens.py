@@ -11,10 +11,10 @@ import numpy as np
 
 from evaluation import task as tasks
 from evaluation.harness.store import write_records
+from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.result import Cost, Counts, Hardware, Result, Run
 from evaluation.subset import Subset
-from evaluation.task import protocol_sha256
 from evaluation.tasks.eos import reference_curve
 
 CARD = """\
@@ -151,7 +151,7 @@ def result(name: str, model: Model, made: list[Record], subset: Subset, *, mode:
             checkpoint_sha256=model.sha256,
             task="eos",
             protocol_version=task.protocol.version,
-            protocol_sha256=protocol_sha256(task),
+            protocol_sha256=protocol_sha256(task.protocol),
             dataset_sha256=task.dataset_sha256,
             subset=subset,
             device="cpu",

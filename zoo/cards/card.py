@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -23,6 +22,7 @@ from zoo.cards import front_matter
 from zoo.cards.elements import SYMBOLS, expand
 from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
 from zoo.errors import CardError, ModeError, UnpinnedCheckpoint
+from zoo.strict import Strict
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$", max_length=60)]
@@ -47,9 +47,9 @@ FileAddress = Annotated[
 ]
 
 
-class _Frozen(BaseModel):
+class _Frozen(Strict):
     # of these models only Card is ever validated by itself
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+    model_config = ConfigDict(defer_build=True)
 
 
 def _relative(path: str) -> str:
@@ -261,7 +261,7 @@ class Card(_Frozen):
     cutoff_crossing: Literal["smooth", "jumps"] = "smooth"
     """What the energy does when a neighbour crosses the cutoff. A network whose messages do not fade out there has
     forces that are a gradient between its jumps alone. A claim: `mlip-zoo check` measures it."""
-    fidelities: dict[str, Name] = {}
+    fidelities: dict[str, Name] = Field(default_factory=dict)
     """Levels of theory of a multi-fidelity checkpoint → the training set each one speaks for; the default first."""
     dtypes: tuple[Dtype, ...] = ("float32", "float64")
     runtimes: tuple[Runtime, ...] = ("eager",)

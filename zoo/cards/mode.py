@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
-
 from zoo.errors import ModeError
+from zoo.strict import Strict
 
 Forces = Literal["conservative", "direct"]
 Averaging = Literal[
@@ -35,14 +34,12 @@ _DIRECTIONS = {3: 6, 5: 14, 7: 26}
 _FIDELITY = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 
 
-class Mode(BaseModel):
+class Mode(Strict):
     """An inference mode; frozen, comparable, with one canonical string.
 
     The string is `forces[+fidelity][+averaging][+dtype][+runtime]`; what equals the default is left out, the forces
     never are: a reader must not have to know a default to know whether the forces are a gradient.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     forces: Forces = "conservative"
     """`conservative`: forces and stress are derivatives of the energy; `direct`: predicted by a head of their own."""

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from zoo.cards.mode import Dtype, Forces
 from zoo.files import json_text
+from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -74,8 +75,10 @@ class Finding:
         return not self.unclaimed and self.worst is not None and self.worst.excess > 1
 
 
-class _Report(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+class _Report(Strict):
+    """Without infinities and NaN."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Verdict(_Report):

@@ -18,36 +18,30 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 from ase.units import GPa
-from pydantic import BaseModel, ConfigDict
 
 from evaluation.reference import dataset
 from evaluation.reference.holdout import held_out_frame, reduced_formula
+from zoo.strict import Strict
 
 Part = Literal["train", "validation", "test"]
 
 
-class Source(BaseModel):
+class Source(Strict):
     """Files of a dataset, and which share of their frames is taken."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     files: tuple[str, ...]
     every: int
 
 
-class PlusU(BaseModel):
+class PlusU(Strict):
     """What the databases compute with a Hubbard U."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     metals: tuple[str, ...]
     anions: tuple[str, ...]
 
 
-class Recipe(BaseModel):
+class Recipe(Strict):
     """The numbers of recipe.yaml; `model` and `training` are read by fit.py."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     seed: int
     elements: tuple[str, ...]

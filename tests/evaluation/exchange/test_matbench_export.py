@@ -21,11 +21,12 @@ from evaluation.errors import SubmissionIncomplete
 from evaluation.exchange.matbench_export import export
 from evaluation.harness.store import write_records
 from evaluation.physics.kappa import Modes
+from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.reference import phonondb
 from evaluation.result import Cost, Counts, Hardware, Result, Run
 from evaluation.subset import Subset
-from evaluation.task import Sample, protocol_sha256
+from evaluation.task import Sample
 from tests import toy
 from tests.evaluation.known import Known
 from tests.evaluation.solids import solid
@@ -45,7 +46,7 @@ def write_result(folder: Path, task: str, records: list[Record], *, subset: Subs
         checkpoint_sha256="0" * 64,
         task=task,
         protocol_version=1,
-        protocol_sha256=protocol_sha256(known),
+        protocol_sha256=protocol_sha256(known.protocol),
         dataset_sha256=known.dataset_sha256,
         subset=subset,
         device="cpu",

@@ -18,8 +18,9 @@ from evaluation.metrics.constraints import Figures, asymmetry, figures, verdicts
 from evaluation.physics import probes
 from evaluation.physics.constraints import Settings, measure
 from evaluation.physics.probes import Probe
+from evaluation.protocol import protocol_sha256
 from evaluation.studies.calibration import Morse
-from evaluation.task import load, protocol_sha256
+from evaluation.task import load
 from evaluation.tasks.constraints import TASK
 from tests.zoo.broken import Answers, forces_times, left_handed
 from tests.zoo.sound import Float32, Sound
@@ -265,7 +266,7 @@ def test_what_float32_rounds_is_not_held_against_float32() -> None:
 
 def test_the_published_rows_are_this_protocols_and_within_five_percent() -> None:
     found = json.loads((PUBLISHED / "calibration" / "surrogate" / "detectors.json").read_text())
-    assert found["protocol_sha256"] == protocol_sha256(load("constraints"))
+    assert found["protocol_sha256"] == protocol_sha256(load("constraints").protocol)
     ratios = [row["ratio"] for row in found["rows"] if row["dialled"]]
     assert len(ratios) == 3 * (2 * 4 + 2 * 4 + 3)
     assert ratios == pytest.approx([1.0] * len(ratios), abs=WITHIN)

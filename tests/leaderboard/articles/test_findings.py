@@ -8,8 +8,9 @@ from typing import Any
 import altair
 import pytest
 
+from evaluation.protocol import protocol_sha256
 from evaluation.studies.calibration import Calibration, Reading
-from evaluation.task import load, protocol_sha256
+from evaluation.task import load
 from leaderboard.articles.calibration_page import article as calibration
 from leaderboard.articles.evidence import Evidence
 from leaderboard.articles.findings import FINDINGS
@@ -141,7 +142,7 @@ def test_equations_of_state(collection: Collection) -> None:
 
 def readings(ratio: float) -> Calibration:
     return Calibration(
-        protocol_sha256=protocol_sha256(load("constraints")),
+        protocol_sha256=protocol_sha256(load("constraints").protocol),
         packages={},
         rows=tuple(
             Reading(detector="lambda", crystal="Si", dialled=level, found=found, ratio=off, unit="")

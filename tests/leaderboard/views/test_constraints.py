@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from evaluation.harness.store import write_records
+from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.result import Result
-from evaluation.task import load, protocol_sha256
+from evaluation.task import load
 from evaluation.tasks.constraints import TASK, Constraints
 from leaderboard.ranking.collect import collect
 from leaderboard.site.build import pages
@@ -69,7 +70,7 @@ def test_the_page_shows_the_verdicts(records: list[Record], tmp_path: Path, card
         update={
             "task": "constraints",
             "protocol_version": TASK.protocol.version,
-            "protocol_sha256": protocol_sha256(load("constraints")),
+            "protocol_sha256": protocol_sha256(load("constraints").protocol),
             "dataset_sha256": TASK.dataset_sha256,
             "counts": made.run.counts.model_copy(update={"total": 3, "ok": 2, "failed": 1}),
         }

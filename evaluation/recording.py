@@ -1,0 +1,57 @@
+"""Recording: how an answer, or the failure to give one, becomes a record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from evaluation.record import Record
+from zoo.batch import StructureFailure
+
+
+@dataclass(frozen=True)
+class SampleCost:
+    """What one sample took; the same three numbers as in its Record."""
+
+    force_calls: int = 0
+    """Evaluations of the model."""
+    atom_calls: int = 0
+    """Atoms evaluated, summed over the force calls."""
+    seconds: float = 0.0
+    """Share of the model's compute time, s."""
+
+    @classmethod
+    def of_cell(cls, n_atoms: int, *, force_calls: int, seconds: float) -> SampleCost:
+        """Of evaluations that all had the same number of atoms."""
+        return cls(force_calls, force_calls * n_atoms, seconds)
+
+    def __add__(self, other: SampleCost) -> SampleCost:
+        return SampleCost(
+            self.force_calls + other.force_calls, self.atom_calls + other.atom_calls, self.seconds + other.seconds
+        )
+
+
+def succeeded(sample: str, outputs: Mapping[str, JsonValue], cost: SampleCost) -> Record:
+    """The record of a sample that the model has an answer for."""
+    return Record(
+        sample=sample,
+        status="ok",
+        outputs=dict(outputs),
+        force_calls=cost.force_calls,
+        atom_calls=cost.atom_calls,
+        seconds=cost.seconds,
+    )
+
+
+def failed(sample: str, failure: StructureFailure, cost: SampleCost) -> Record:
+    """The record of a sample that it has none for: the failure's kind is the status, its text the error."""
+    return Record(
+        sample=sample,
+        status=failure.kind,
+        error=str(failure),
+        force_calls=cost.force_calls,
+        atom_calls=cost.atom_calls,
+        seconds=cost.seconds,
+    )

@@ -1,0 +1,11 @@
+"""Strict: the base of every record that is read from a file or stored in one."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Strict(BaseModel):
+    """Frozen; an unknown field, or a value of another type than the field's, raises pydantic's ValidationError."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
