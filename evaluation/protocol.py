@@ -39,6 +39,15 @@ class RelaxationNumbers(Strict):
     """Largest number of steps."""
 
 
+class KeptGroupRelaxation(RelaxationNumbers):
+    """With the space group kept."""
+
+    cell: Literal["full", "fixed", "no-tilt"]
+    """Which part of the cell is free; no-tilt: xx, yy and zz of the strain."""
+    symprec: float
+    """Å: precision at which the space group is found."""
+
+
 class ThresholdNumbers(Strict):
     """Of evaluation.metrics.phonon.Thresholds: a mode below its threshold (THz) is imaginary."""
 

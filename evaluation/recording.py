@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
 from evaluation.record import Record
 from zoo.batch import StructureFailure
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from evaluation.physics.relax import Relaxed
 
 
 @dataclass(frozen=True)
@@ -55,3 +61,23 @@ def failed(sample: str, failure: StructureFailure, cost: SampleCost) -> Record:
         atom_calls=cost.atom_calls,
         seconds=cost.seconds,
     )
+
+
+def relaxed_record(sample: str, relaxed: Relaxed, *, reference: Atoms, **outputs: JsonValue) -> Record:
+    """The record of a relaxation: both geometries and the whole way, with the task's own outputs beside them."""
+    cost = SampleCost.of_cell(len(reference), force_calls=relaxed.force_calls, seconds=relaxed.seconds)
+    if relaxed.error is not None or relaxed.atoms is None:
+        return failed(sample, relaxed.error or StructureFailure("failed", "no structure"), cost)
+    whole: dict[str, JsonValue] = {
+        "numbers": reference.numbers.tolist(),
+        "reference_cell": reference.cell.array.tolist(),
+        "reference_positions": reference.positions.tolist(),
+        "cell": relaxed.atoms.cell.array.tolist(),
+        "positions": relaxed.atoms.positions.tolist(),
+        "converged": relaxed.converged,
+        "energies": [*relaxed.energies],
+        "max_forces": [*relaxed.max_forces],
+        "max_cell_forces": [*relaxed.max_cell_forces],
+        **outputs,
+    }
+    return succeeded(sample, whole, cost)

@@ -185,7 +185,8 @@ def _kappa(records: Sequence[Record]) -> bytes:
 
 def _conductivity(record: Record) -> Json:
     """One solid; units W/(m·K) and THz, tensors xx yy zz yz xz xy, the first axis is temperature."""
-    from evaluation.tasks.kappa import TASK, modes_of
+    from evaluation.outputs.kappa import modes_of
+    from evaluation.tasks.kappa import TASK
 
     solid = phonondb.solids()[record.sample]
     row: Json = {

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from evaluation.harness import provenance
 from evaluation.metrics.constraints import figures
 from evaluation.physics.constraints import measure
 from evaluation.protocol import protocol_sha256
+from evaluation.studies.calibration_data import Calibration, Reading
 from evaluation.task import Sample
 from evaluation.tasks.constraints import TASK
 from zoo.batch import Array, Batch
@@ -37,42 +37,6 @@ ROTATION_ERRORS = (1e-5, 1e-4, 1e-3, 1e-2)
 NOISES = (1e-4, 1e-3, 1e-2)
 """eV/Å"""
 _NVE_STEPS = 10
-
-
-COMMAND = "python -m evaluation.studies.calibration leaderboard/results/calibration"
-"""Makes them."""
-
-
-class Strict(BaseModel):
-    """A part of the calibration."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Reading(Strict):
-    """What one detector says of one fault."""
-
-    detector: str
-    crystal: str
-    dialled: float
-    found: float | None
-    ratio: float | None
-    """Found over dialled; None where nothing was dialled."""
-    unit: str
-
-
-class Calibration(Strict):
-    """What stands in `leaderboard/results/calibration/surrogate/detectors.json`."""
-
-    protocol_sha256: str
-    """Of the constraints task's protocol."""
-    packages: dict[str, str]
-    rows: tuple[Reading, ...]
-
-
-def read_calibration(path: Path) -> Calibration:
-    """Read a calibration. Raises pydantic's ValidationError with field and reason."""
-    return Calibration.model_validate_json(path.read_text(encoding="utf-8"), strict=True)
 
 
 class Morse:
@@ -142,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _figures(surrogate: Surrogate, sample: Sample) -> dict[str, float | None]:
-    settings = replace(TASK.protocol.settings, nve_steps=_NVE_STEPS)  # the drift has no dial
+    settings = replace(TASK.settings, nve_steps=_NVE_STEPS)  # the drift has no dial
     (found,) = measure(surrogate, [sample.atoms], seeds=[1], settings=settings)
     if found.error:
         raise ValueError(f"{sample.id}: {found.error}")

@@ -27,22 +27,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.definitions import constraints as definitions
+from evaluation.definitions.constraints import METRICS, ConstraintsProtocol
+from evaluation.metric import Score, mean_score
 from evaluation.metrics.constraints import FIGURES, figures
 from evaluation.physics.constraints import Measured, Settings, measure
 from evaluation.physics.probes import PathLength
-from evaluation.protocol import TaskProtocol, read_protocol
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
 from evaluation.subset import Subset, up_to
 from evaluation.task import Row, Sample
 from zoo import example_crystals
-from zoo.strict import Strict
 from zoo.wrappers.rotation import from_quaternion
 
 if TYPE_CHECKING:
@@ -66,86 +66,6 @@ _ELEMENTS: dict[str, tuple[str, float, float | None]] = {
 }
 
 
-def _lower(name: str, label: str, unit: str, doc: str) -> Metric:
-    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
-
-
-METRICS = (
-    _lower("lambda", "λ", "", "Weight of the antisymmetric part in the forces' Jacobian, smallest over four steps."),
-    _lower("rotation_force", "rotation error of forces", "meV/Å", "RMS distance from the mean over 24 orientations."),
-    _lower("rotation_energy", "rotation error of energy", "meV/atom", "Likewise of the energy."),
-    _lower("rotation_stress", "rotation error of stress", "GPa", "Likewise of the stress, over components."),
-    _lower("rotation_ratio", "rotation error / force", "", "Rotation error of forces over the forces' own RMS."),
-    _lower("inversion_force", "inversion error of forces", "meV/Å", "RMS of half the change when it is inverted."),
-    _lower("inversion_energy", "inversion error of energy", "meV/atom", "Likewise of the energy."),
-    _lower("inversion_stress", "inversion error of stress", "GPa", "Likewise of the stress, over components."),
-    _lower("gradient_error", "gradient error", "meV/Å", "RMS of the force along a path less the slope of the energy."),
-    _lower("gradient_ratio", "gradient error, relative", "", "Gradient error over the slope's own RMS."),
-    _lower("stress_error", "stress error", "GPa", "RMS of the stress along a strain less dE/dε per volume."),
-    _lower("loop_work", "work on closed loops", "meV/Å", "RMS of |∮F·dr| over the loop's length."),
-    _lower("force_noise", "force noise", "meV/Å", "Fourth differences of the forces at steps of 0.01 Å."),
-    _lower("roughness", "roughness", "", "Second over first difference of the forces at a displacement of 0.01 Å."),
-    _lower("nve_drift", "|drift|", "meV/atom/ps", "Slope of total energy over 0.5 ps at 300 K, absolute."),
-    Metric(
-        name="success",
-        label="crystals",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of crystals that the model has an answer for.",
-    ),
-)
-
-
-class Work(Strict):
-    """Paths along which work is measured."""
-
-    displacement: float
-    strain: float
-    nodes: int
-
-
-class ConstraintsProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/constraints-v1.yaml`, which says what they are."""
-
-    rattle: float
-    strain: float
-    canary: tuple[str, ...]
-    fast: tuple[str, ...]
-    phonondb: int
-    rotations: tuple[tuple[float, float, float, float], ...]
-    steps: tuple[float, ...]
-    directions: int
-    path: Work
-    fine_path: Work
-    loops: int
-    loop_edge: float
-    rough_directions: int
-    rough_spacing: float
-    rough_points: int
-    temperature: float
-    timestep: float
-    nve_steps: int
-    nve_stride: int
-    thresholds: dict[Literal["float32", "float64"], dict[str, float]]
-
-    @property
-    def settings(self) -> Settings:
-        """As the physics takes them."""
-        same = (
-            *("steps", "directions", "loops", "loop_edge", "rough_directions", "rough_spacing", "rough_points"),
-            *("temperature", "timestep", "nve_steps", "nve_stride"),
-        )
-        return Settings(
-            rotations=np.array([from_quaternion(np.array(q)) for q in self.rotations]),
-            path=PathLength(**self.path.model_dump()),
-            fine_path=PathLength(**self.fine_path.model_dump()),
-            **{name: getattr(self, name) for name in same},
-        )
-
-
 class Constraints:
     """The task; see the module's docstring."""
 
@@ -156,11 +76,26 @@ class Constraints:
 
     @cached_property
     def protocol(self) -> ConstraintsProtocol:
-        return read_protocol(self.name, ConstraintsProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
         return dataset.load(phonondb.DATASET).identity
+
+    @property
+    def settings(self) -> Settings:
+        """As the physics takes them."""
+        protocol = self.protocol
+        same = (
+            *("steps", "directions", "loops", "loop_edge", "rough_directions", "rough_spacing", "rough_points"),
+            *("temperature", "timestep", "nve_steps", "nve_stride"),
+        )
+        return Settings(
+            rotations=np.array([from_quaternion(np.array(q)) for q in protocol.rotations]),
+            path=PathLength(**protocol.path.model_dump()),
+            fine_path=PathLength(**protocol.fine_path.model_dump()),
+            **{name: getattr(protocol, name) for name in same},
+        )
 
     def samples(self, subset: Subset) -> list[Sample]:
         tiers: dict[Subset, tuple[str, ...]] = {"canary": self.protocol.canary, "fast": self.protocol.fast}
@@ -188,7 +123,7 @@ class Constraints:
             potential,
             [sample.atoms for sample in samples],
             seeds=[_seed(sample.id) for sample in samples],
-            settings=self.protocol.settings,
+            settings=self.settings,
         )
         return [_record(sample, measured) for sample, measured in zip(samples, found, strict=True)]
 

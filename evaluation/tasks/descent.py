@@ -24,100 +24,38 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from ase.units import GPa
 from pydantic import JsonValue
 
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.definitions import descent as definitions
+from evaluation.definitions.descent import METRICS, DescentProtocol
+from evaluation.metric import Score, mean_score
 from evaluation.metrics import descent
+from evaluation.outputs.descent import conservative, descents, energies_of, forces_of
 from evaluation.physics.descent import ENERGY_DIFFERENCES, NOT_DIRECT, Descents, Gradient, descend
 from evaluation.physics.relax import Relaxation, Relaxed
-from evaluation.protocol import TaskProtocol, read_protocol
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
-from evaluation.reference.crystal_set import CrystalSet
 from evaluation.subset import Subset
 from evaluation.task import Row, Sample
 from zoo import example_crystals
 from zoo.batch import StructureFailure
-from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from zoo.batch import Computes
 
-OPTIMIZERS = {"fire": "FIRE", "lbfgs": "L-BFGS"}
-"""What they are called."""
 FIGURES = ("converged", "floor", "uphill", "limit_cycle", "broke_off", "steps")
 """Of one descent; a row has the mean over both under these names, and each with the optimiser's behind it."""
 FORCE_DIGITS = 6
 """Significant digits of stored forces."""
 ENERGY_DECIMALS = 8
 """Of stored energies, eV."""
-
-
-def _fraction(name: str, label: str, doc: str) -> Metric:
-    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, on_failure="worst", doc=doc)
-
-
-def _lower(name: str, label: str, unit: str, doc: str) -> Metric:
-    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
-
-
-METRICS = (
-    _fraction(
-        "converged", "converged", "Share of the descents, by both optimisers, that reach 1e-4 eV/Å in 500 steps."
-    ),
-    *(_fraction(f"converged_{key}", f"converged, {name}", f"Likewise by {name}.") for key, name in OPTIMIZERS.items()),
-    _lower("floor", "floor", "meV/Å", "Smallest that the largest force on atoms or cell was; converged is below 0.1."),
-    _lower("limit_cycle", "limit cycles", "", "Share of descents whose forces fell no lower in the last 200 steps."),
-    _lower("broke_off", "broke off", "", "Share of descents that broke off: the cell ran away, or numbers were none."),
-    _lower("uphill", "uphill", "meV/atom", "Sum of the energy's rises from step to step, mean over both optimisers."),
-    *(
-        _lower(f"uphill_{key}", f"uphill, {name}", "meV/atom", f"Likewise by {name}.")
-        for key, name in OPTIMIZERS.items()
-    ),
-    _lower("steps", "steps", "", "Steps taken, mean over both optimisers; one that does not converge takes all 500."),
-    _lower("energy_spread", "energy spread", "meV/atom", "Difference of the final energies between the optimisers."),
-    _lower("volume_spread", "volume spread", "%", "Difference of the final volumes between the optimisers."),
-    _lower(
-        "gradient_gap",
-        "gradient gap",
-        "meV/Å",
-        "Direct modes only: RMS of the forces at the end less those that the energy has there.",
-    ),
-    _lower("stress_gap", "stress gap", "GPa", "Direct modes only: likewise of the stress."),
-    _lower(
-        "excess_energy",
-        "excess energy",
-        "meV/atom",
-        "Direct modes of checkpoints with both heads: energy at the end above that of the conservative head's own end.",
-    ),
-)
-
-
-class Differences(Strict):
-    """Steps of central differences of the energy."""
-
-    step: float
-    strain: float
-
-
-class DescentProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/descent-v1.yaml`."""
-
-    optimizers: tuple[Literal["fire", "lbfgs"], ...]
-    fmax: float
-    steps: int
-    strain: float
-    rattle: float
-    cycle_steps: int
-    differences: Differences
-    crystals: CrystalSet
 
 
 class Descent:
@@ -130,7 +68,7 @@ class Descent:
 
     @cached_property
     def protocol(self) -> DescentProtocol:
-        return read_protocol(self.name, DescentProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
@@ -212,26 +150,6 @@ def _asked(rows: Sequence[Row]) -> set[str]:
     if all(row["gradient_source"] == ENERGY_DIFFERENCES for row in worked):
         return names - {"excess_energy"}
     return names
-
-
-def descents(record: Record) -> dict[str, dict[str, JsonValue]]:
-    """Each optimiser's descent in an ok record: error, converged, energies, forces, cell and positions."""
-    return cast("dict[str, dict[str, JsonValue]]", record.outputs["descents"])
-
-
-def conservative(record: Record) -> dict[str, JsonValue] | None:
-    """The descent by the conservative head in an ok record of a direct mode; None where there is none."""
-    return cast("dict[str, JsonValue] | None", record.outputs["conservative"])
-
-
-def forces_of(way: dict[str, JsonValue]) -> list[float]:
-    """Longest of the forces on atoms and cell (eV/Å) at the start and after each step; what is compared with fmax."""
-    return cast("list[float]", way["forces"])
-
-
-def energies_of(way: dict[str, JsonValue]) -> list[float]:
-    """Energies (eV) at the start and after each step."""
-    return cast("list[float]", way["energies"])
 
 
 def _record(sample: Sample, found: Descents) -> Record:

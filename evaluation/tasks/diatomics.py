@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydantic import JsonValue
 
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.definitions import diatomics as definitions
+from evaluation.definitions.diatomics import METRICS, PLAIN, DiatomicsProtocol
+from evaluation.metric import Score, mean_score
 from evaluation.metrics.smoothness import Well, conservation_deviation, sign_flips, tortuosity, turns, well
-from evaluation.protocol import TaskProtocol, read_protocol
+from evaluation.outputs.diatomics import curve, reference_curve
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset
@@ -42,94 +44,6 @@ if TYPE_CHECKING:
 
     from zoo.batch import Batch, Computes
 
-_PLAIN = {
-    "tortuosity": (
-        "tortuosity",
-        "",
-        1.0,
-        "Sum of all ups and downs of E(r), over the least that its ends and its lowest point need.",
-    ),
-    "energy_jump": (
-        "energy jump",
-        "eV",
-        0.0,
-        "Sum of the energy steps on both sides of every turning point of E(r): large where the energy jumps.",
-    ),
-    "energy_flips": (
-        "energy flips",
-        "",
-        1.0,
-        "Turning points of E(r), steps below 1 meV left out. A single well has one, pure repulsion none.",
-    ),
-    "force_flips": (
-        "force flips",
-        "",
-        1.0,
-        "Changes of the force's sign, forces below 10 meV/Å left out. A single well has one.",
-    ),
-    "force_jump": (
-        "force jump",
-        "eV/Å",
-        0.0,
-        "Sum of the force steps on both sides of every turning point of F(r).",
-    ),
-    "conservation_deviation": (
-        "|F + dE/dr|",
-        "meV/Å",
-        0.0,
-        "Mean deviation of the force from the energy's slope along the curve; a gradient leaves about 10 meV/Å, "
-        "which the finite step makes on the repulsive wall.",
-    ),
-    "bond_length_error": (
-        "|bond length error|",
-        "Å",
-        0.0,
-        "Absolute error of the distance of the lowest minimum, over elements that PBE binds by more than 0.1 eV. A "
-        "curve without a minimum is counted as missing.",
-    ),
-    "well_depth_error": (
-        "|well depth error|",
-        "eV",
-        0.0,
-        "Absolute error of the depth of the lowest minimum below the energy at 6 Å, over the same elements.",
-    ),
-}
-
-METRICS = (
-    *(
-        Metric(name=name, label=label, unit=unit, better="lower", best=best, doc=f"{doc} Averaged over elements.")
-        for name, (label, unit, best, doc) in _PLAIN.items()
-    ),
-    Metric(
-        name="success",
-        label="curves",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of elements for which the model answers at every distance.",
-    ),
-)
-
-
-class DiatomicsProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/diatomics-v1.yaml`."""
-
-    nearest: float
-    farthest: float
-    step: float
-    farthest_without_radius: float
-    box: float
-    smallest_energy_step: float
-    smallest_force: float
-    shallowest_well: float
-    apart: float
-    energy_decimals: int
-    force_decimals: int
-    canary: tuple[str, ...]
-    fast: tuple[str, ...]
-
 
 class Diatomics:
     """The task; see the module's docstring. A sample is an element, its atoms a pair at the smallest distance."""
@@ -141,7 +55,7 @@ class Diatomics:
 
     @cached_property
     def protocol(self) -> DiatomicsProtocol:
-        return read_protocol(self.name, DiatomicsProtocol)
+        return definitions.protocol()
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -214,7 +128,7 @@ class Diatomics:
         return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
 
     def _row(self, record: Record) -> Row:
-        columns = (*_PLAIN, "bond_length_pred", "bond_length_ref", "well_depth_pred", "well_depth_ref")
+        columns = (*PLAIN, "bond_length_pred", "bond_length_ref", "well_depth_pred", "well_depth_ref")
         row: Row = {"sample": record.sample, "status": record.status, "error": record.error}
         row["bound"] = False if record.sample in self.protocol.canary else None
         row |= dict.fromkeys(columns, None)
@@ -257,25 +171,12 @@ class Diatomics:
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         metric = {m.name: m for m in self.metrics}
         found = {"success": mean_score([1.0 if row["status"] == "ok" else None for row in rows], metric["success"])}
-        for name in _PLAIN:
+        for name in PLAIN:
             # where there is no bond in the reference, a missing error is no failure; a model without an answer is one
             compared = [row for row in rows if row["bound"] is not False] if name.endswith("_error") else rows
             values = [cast("float | None", row[name]) for row in compared]
             found[name] = mean_score([None if value is None else abs(value) for value in values], metric[name])
         return found
-
-
-def curve(record: Record) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distances (Å), energies (eV) and forces along r (eV/Å) of an ok record."""
-    distances, energies, forces = (np.array(record.outputs[key], float) for key in ("distances", "energies", "forces"))
-    return distances, energies, forces
-
-
-def reference_curve(record: Record) -> tuple[np.ndarray, np.ndarray] | None:
-    """Distances (Å) and PBE energies (eV) that an ok record keeps; None where the element has none."""
-    if record.outputs["distances_ref"] is None:
-        return None
-    return np.array(record.outputs["distances_ref"], float), np.array(record.outputs["energies_ref"], float)
 
 
 @cache

@@ -22,21 +22,23 @@ to 0.02 eV/Å; Matbench Discovery leaves optimiser and threshold to the submitte
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from evaluation import formula
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.definitions import discovery as definitions
+from evaluation.definitions.discovery import COUNTED, METRICS, DiscoveryProtocol
+from evaluation.metric import Score, mean_score
 from evaluation.metrics.discovery import above_hull, discovery, most_stable
 from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import relaxed_record
 from evaluation.reference import dataset, formation_energy, wbm
-from evaluation.reference.canary import CanaryCrystal, canaries
+from evaluation.reference.canary import canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, column
 
@@ -45,73 +47,18 @@ if TYPE_CHECKING:
 
     from zoo.batch import Computes
 
-SETS = {"": ("", 5.83), "_unique": (", new prototypes", 6.46), "_lowest": (", lowest 10,000", 6.46)}
-"""Suffix of a metric's name → of its label, and the DAF of a perfect model on all of WBM: one by the share of stable
-crystals there."""
-_COUNTED = {
-    "f1": ("F1", "F1", "Harmonic mean of precision and recall of the stable crystals."),
-    "daf": ("DAF", "DAF", "Discovery acceleration: precision divided by the share of stable crystals."),
-    "precision": ("Precision", "precision", "Share of the crystals called stable that are."),
-    "recall": ("Recall", "recall", "Share of the stable crystals that are called stable."),
-    "r2": ("R2", "R²", "Of the energies above the hull. Crystals without a prediction are left out."),
-}
-"""Metric → what stable_metrics calls it, its label, its definition."""
-
-
-def _metrics() -> Iterator[Metric]:
-    yield Metric(
-        name="misclassified",
-        label="wrong side of the hull",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Share of crystals called stable that are not, or unstable that are not. A crystal without a prediction is "
-        "called unstable.",
-    )
-    for suffix, (among, perfect) in SETS.items():
-        for name, (_, label, doc) in _COUNTED.items():
-            yield Metric(
-                name=name + suffix,
-                label=label + among,
-                unit="",
-                better="higher",
-                best=perfect if name == "daf" else 1.0,
-                worst=None if name == "r2" else 0.0,
-                doc=doc,
-            )
-    yield Metric(
-        name="e_form_error",
-        label="|formation energy error|",
-        unit="meV/atom",
-        better="lower",
-        best=0.0,
-        doc="Absolute error of the formation energy, and so of the energy above the hull. A crystal without a "
-        "prediction leaves the mean and is counted as missing.",
-    )
-    yield relaxation.CONVERGED
-
-
-class DiscoveryProtocol(TaskProtocol, RelaxationNumbers):
-    """The numbers of `evaluation/protocols/discovery-v1.yaml`."""
-
-    diverged: float
-    canary: dict[str, CanaryCrystal]
-    fast: int
-    most_stable: int
-
 
 class DiscoveryTask:
     """The task; see the module's docstring."""
 
     name = "discovery"
     title = "Discovery of stable crystals"
-    metrics = tuple(_metrics())
+    metrics = METRICS
     reference_theory = "PBE"
 
     @cached_property
     def protocol(self) -> DiscoveryProtocol:
-        return read_protocol(self.name, DiscoveryProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
@@ -137,7 +84,7 @@ class DiscoveryTask:
         records = []
         for sample, one in zip(samples, found, strict=True):
             figures = {**said, **sample.reference}
-            record = relaxation.relaxed_record(sample.id, one, reference=sample.atoms, **figures)
+            record = relaxed_record(sample.id, one, reference=sample.atoms, **figures)
             # of one that failed as well: it is an unstable crystal among the counts
             records.append(record if record.outputs else record.model_copy(update={"outputs": figures}))
         return records
@@ -206,11 +153,11 @@ def _scores(
 ) -> dict[str, Score]:
     stable = hull <= 0
     if stable.all() or not stable.any():  # too few crystals to have both kinds: nothing to tell apart
-        return {name + suffix: Score(value=None, n=0, n_missing=0) for name in _COUNTED}
+        return {name + suffix: Score(value=None, n=0, n_missing=0) for name in COUNTED}
     found = discovery(hull, form, pred, prevalence=prevalence)
     return {
         name + suffix: Score(value=found.scores[theirs], n=found.n, n_missing=found.missing)
-        for name, (theirs, _, _) in _COUNTED.items()
+        for name, (theirs, _, _) in COUNTED.items()
     }
 
 

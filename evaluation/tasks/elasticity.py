@@ -39,15 +39,17 @@ import numpy as np
 from pydantic import JsonValue
 
 from evaluation import formula
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.definitions import elasticity as definitions
+from evaluation.definitions.elasticity import METRICS, ElasticityProtocol
+from evaluation.metric import Score, mean_score
 from evaluation.metrics import elastic
+from evaluation.outputs.elasticity import tensor
 from evaluation.physics.elastic import Response, one_by_one, respond
 from evaluation.physics.relax import Relaxation
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset
-from evaluation.reference.canary import CanaryCrystal, canaries
+from evaluation.reference.canary import canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, column
 from zoo.batch import StructureFailure
@@ -58,75 +60,6 @@ if TYPE_CHECKING:
     from zoo.batch import Computes
 
 DATASET = "mp-elasticity"
-
-METRICS = (
-    Metric(
-        name="k_error",
-        label="|K error|",
-        unit="GPa",
-        better="lower",
-        best=0.0,
-        doc="Absolute error of the bulk modulus (Voigt–Reuss–Hill), averaged over crystals. A crystal without one, "
-        "because the model failed or made it mechanically unstable, leaves the mean and is counted as missing.",
-    ),
-    Metric(
-        name="g_error",
-        label="|G error|",
-        unit="GPa",
-        better="lower",
-        best=0.0,
-        doc="Absolute error of the shear modulus (Voigt–Reuss–Hill), averaged over crystals; missing as for K.",
-    ),
-    Metric(
-        name="stable",
-        label="mechanically stable",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of crystals whose elastic tensor has positive eigenvalues only. All have positive moduli in DFT.",
-    ),
-    Metric(
-        name="asymmetry",
-        label="asymmetry of C",
-        unit="%",
-        better="lower",
-        best=0.0,
-        doc="Size of C - Cᵀ relative to C, as fitted, averaged over crystals. Zero where stress is the derivative of "
-        "an energy and linear in the strain; to be read beside the non-linearity.",
-    ),
-    Metric(
-        name="nonlinearity",
-        label="non-linearity",
-        unit="%",
-        better="lower",
-        best=0.0,
-        doc="What Hooke's law leaves of the stresses, relative to them, averaged over crystals. Solids have a little "
-        "of it; a rough energy surface has much.",
-    ),
-    Metric(
-        name="converged",
-        label="converged",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of crystals of which all 25 relaxations reach the force threshold within the allowed steps. The "
-        "others have moduli all the same.",
-    ),
-)
-
-
-class ElasticityProtocol(TaskProtocol, RelaxationNumbers):
-    """The numbers of `evaluation/protocols/elasticity-v1.yaml`."""
-
-    normal_strains: tuple[float, ...]
-    shear_strains: tuple[float, ...]
-    canary: dict[str, CanaryCrystal]
-    fast_atoms: int
-    fast: int
 
 
 class Elasticity:
@@ -139,7 +72,7 @@ class Elasticity:
 
     @cached_property
     def protocol(self) -> ElasticityProtocol:
-        return read_protocol(self.name, ElasticityProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
@@ -199,14 +132,6 @@ def _record(sample: Sample, response: Response, strains: np.ndarray) -> Record:
         **sample.reference,
     }
     return succeeded(sample.id, outputs, cost)
-
-
-def tensor(record: Record) -> elastic.Fit:
-    """The elastic tensor (GPa) of an ok record as fitted, and how well it fits."""
-    from ase.units import GPa
-
-    strains, stresses = (np.asarray(record.outputs[name], dtype=float) for name in ("strains", "stresses"))
-    return elastic.fit(strains, stresses / GPa)
 
 
 def _row(record: Record) -> Row:

@@ -18,14 +18,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import JsonValue
 
-from evaluation.metric import Metric, Score, mean_score
-from evaluation.physics.eos import BirchMurnaghan, NoMinimum, delta, fit
-from evaluation.protocol import TaskProtocol, read_protocol
+from evaluation.definitions import eos as definitions
+from evaluation.definitions.eos import METRICS, EosProtocol
+from evaluation.equation_of_state import NoMinimum, delta, fit
+from evaluation.metric import Score, mean_score
+from evaluation.outputs.eos import curve, reference, reference_curve
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.subset import SUBSETS, Subset, up_to
@@ -39,60 +41,6 @@ if TYPE_CHECKING:
 MAGNETIC = frozenset({"O", "Cr", "Mn", "Fe", "Co", "Ni"})
 """Elements whose reference structure carries magnetic moments."""
 
-METRICS = (
-    Metric(
-        name="delta",
-        label="Δ",
-        unit="meV/atom",
-        better="lower",
-        best=0.0,
-        doc="Root-mean-square distance between the model's E(V) and the all-electron PBE one over ±6 % in volume, "
-        "averaged over elements. An element without an equation of state leaves the mean and is counted as missing.",
-    ),
-    Metric(
-        name="delta_nonmagnetic",
-        label="Δ, non-magnetic",
-        unit="meV/atom",
-        better="lower",
-        best=0.0,
-        doc="Δ averaged over the elements whose reference has no magnetic moments.",
-    ),
-    Metric(
-        name="v0_error",
-        label="|V0 error|",
-        unit="%",
-        better="lower",
-        best=0.0,
-        doc="Absolute error of the equilibrium volume, averaged over elements.",
-    ),
-    Metric(
-        name="b0_error",
-        label="|B0 error|",
-        unit="%",
-        better="lower",
-        best=0.0,
-        doc="Absolute error of the bulk modulus, averaged over elements.",
-    ),
-    Metric(
-        name="success",
-        label="curves",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of elements for which the model gives an equation of state with a minimum near the reference's.",
-    ),
-)
-
-
-class EosProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/eos-v1.yaml`."""
-
-    volume_ratios: tuple[float, ...]
-    canary: tuple[str, ...]
-    fast: tuple[str, ...]
-
 
 class Eos:
     """The task; see the module's docstring."""
@@ -104,7 +52,7 @@ class Eos:
 
     @cached_property
     def protocol(self) -> EosProtocol:
-        return read_protocol(self.name, EosProtocol)
+        return definitions.protocol()
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -112,7 +60,7 @@ class Eos:
         digest = hashlib.sha256()
         for symbol in sorted(_reference_symbols()):
             atoms = _reference_atoms(symbol)
-            figures = {"symbol": symbol, "reference": _reference(symbol), "numbers": atoms.numbers.tolist()}
+            figures = {"symbol": symbol, "reference": reference(symbol), "numbers": atoms.numbers.tolist()}
             digest.update(json.dumps(figures, sort_keys=True).encode())
             # rounded, because the last digits of a rebuilt cell are the platform's
             digest.update(np.round(np.vstack([atoms.cell.array, atoms.positions]), 6).tobytes())
@@ -121,7 +69,7 @@ class Eos:
     def samples(self, subset: Subset) -> list[Sample]:
         chosen = up_to(subset)
         found = [
-            Sample(id=symbol, atoms=_reference_atoms(symbol), subset=self._tier(symbol), reference=_reference(symbol))
+            Sample(id=symbol, atoms=_reference_atoms(symbol), subset=self._tier(symbol), reference=reference(symbol))
             for symbol in _reference_symbols()
         ]
         return sorted(
@@ -160,15 +108,15 @@ class Eos:
         return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
 
     def _row(self, record: Record) -> Row:
-        reference = _reference(record.sample)
+        ref = reference(record.sample)
         row: Row = {
             "sample": record.sample,
             "status": record.status,
             "error": record.error,
             "magnetic": record.sample in MAGNETIC,
-            "v0_ref": reference["v0"],
-            "b0_ref_gpa": reference["b0_gpa"],
-            "b0_prime_ref": reference["b0_prime"],
+            "v0_ref": ref["v0"],
+            "b0_ref_gpa": ref["b0_gpa"],
+            "b0_prime_ref": ref["b0_prime"],
             **dict.fromkeys(("v0_pred", "b0_pred_gpa", "b0_prime_pred", "fit_residual", "delta"), None),
             **dict.fromkeys(("v0_error", "b0_error"), None),
         }
@@ -188,8 +136,8 @@ class Eos:
             "b0_prime_pred": model.bulk_modulus_derivative,
             "fit_residual": model.residual * 1000,
             "delta": delta(model, reference_curve(record.sample)) * 1000,
-            "v0_error": (model.volume / reference["v0"] - 1) * 100,
-            "b0_error": (model.bulk_modulus / GPa / reference["b0_gpa"] - 1) * 100,
+            "v0_error": (model.volume / ref["v0"] - 1) * 100,
+            "b0_error": (model.bulk_modulus / GPa / ref["b0_gpa"] - 1) * 100,
         }
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
@@ -209,36 +157,6 @@ class Eos:
         return found
 
 
-def curve(record: Record) -> tuple[list[float], list[float]]:
-    """The model's volumes (Å³/atom) and energies (eV/atom) of an ok record."""
-    outputs = cast(dict[str, list[float]], record.outputs)
-    return outputs["volumes_per_atom"], outputs["energies_per_atom"]
-
-
-def model_curve(record: Record) -> BirchMurnaghan | None:
-    """The model's equation of state; None where it has none."""
-    if record.status != "ok":
-        return None
-    try:
-        return fit(*curve(record))
-    except NoMinimum:
-        return None
-
-
-def reference_curve(symbol: str) -> BirchMurnaghan:
-    """The all-electron equation of state, its minimum at zero energy."""
-    from ase.units import GPa
-
-    reference = _reference(symbol)
-    return BirchMurnaghan(
-        volume=reference["v0"],
-        energy=0.0,
-        bulk_modulus=reference["b0_gpa"] * GPa,
-        bulk_modulus_derivative=reference["b0_prime"],
-        residual=0.0,
-    )
-
-
 def _scaled(atoms: Atoms, ratio: float) -> Atoms:
     scaled: Atoms = atoms.copy()
     scaled.set_cell(atoms.cell * ratio ** (1 / 3), scale_atoms=True)
@@ -252,21 +170,13 @@ def _reference_symbols() -> Iterator[str]:
 
 
 @cache
-def _reference(symbol: str) -> dict[str, float]:
-    from ase.collections import dcdft
-
-    figures = dcdft.data[symbol]
-    return {"v0": figures["wien2k_volume"], "b0_gpa": figures["wien2k_B"], "b0_prime": figures["wien2k_Bp"]}
-
-
-@cache
 def _reference_atoms(symbol: str) -> Atoms:
     """The element's crystal at the reference volume, without the magnetic moments (no model here reads them)."""
     from ase.collections import dcdft
 
     atoms: Atoms = dcdft[symbol]
     atoms.set_initial_magnetic_moments(None)
-    volume = _reference(symbol)["v0"] * len(atoms)
+    volume = reference(symbol)["v0"] * len(atoms)
     atoms.set_cell(atoms.cell * (volume / atoms.get_volume()) ** (1 / 3), scale_atoms=True)
     return atoms
 

@@ -40,9 +40,11 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydantic import JsonValue
 
+from evaluation.definitions import forces as definitions
+from evaluation.definitions.forces import AVERAGED, METRICS, SETS, ForcesProtocol
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics.forces import cosine, mean_absolute_error, root_mean_square_error, shifted_residuals
-from evaluation.protocol import TaskProtocol, read_protocol
+from evaluation.outputs.forces import forces
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset
@@ -55,89 +57,8 @@ if TYPE_CHECKING:
 
     from zoo.batch import Batch, Computes
 
-SETS = {
-    "mptrj-random": "MPtrj-random",
-    "mptrj-highest-stress": "MPtrj-highest-stress",
-    "mpf-tp": "MPF-TP",
-    "random-tp": "Random-TP",
-    "mlearn": "mlearn",
-}
-"""Source sets and what they are called, in the order in which they run."""
 
 _CANARY = "canary"
-_MISSING = "A frame without an answer leaves the mean and is counted as missing."
-_BEHIND = {
-    "force_mae": (
-        "force MAE",
-        "meV/Å",
-        f"Mean |ΔF| over all force components of a frame, averaged over frames. {_MISSING}",
-    ),
-    "energy_mae": (
-        "energy MAE",
-        "meV/atom",
-        f"|ΔE| per atom after one constant per element was fitted in the frame's set, averaged over frames. {_MISSING}",
-    ),
-    "stress_mae": (
-        "stress MAE",
-        "GPa",
-        f"Mean |Δσ| over the six stress components of a frame, averaged over frames. {_MISSING}",
-    ),
-}
-
-
-def _metrics() -> Iterator[Metric]:
-    for name in ("force_mae", "energy_mae", "stress_mae"):
-        label, unit, doc = _BEHIND[name]
-        yield Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
-    yield Metric(
-        name="force_rmse",
-        label="force RMSE",
-        unit="meV/Å",
-        better="lower",
-        best=0.0,
-        doc=f"Root of the mean square of ΔF, every frame counting once: a few bad frames show here. {_MISSING}",
-    )
-    yield Metric(
-        name="force_cosine",
-        label="force cosine",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=-1.0,
-        doc="Cosine of the angle between the model's forces on a frame and DFT's, as vectors of 3n components, "
-        "averaged over the frames whose reference forces are larger than 0.05 eV/Å (root mean square).",
-    )
-    for key, title in SETS.items():
-        for name in ("force_mae", "energy_mae", "stress_mae"):
-            label, unit, doc = _BEHIND[name]
-            yield Metric(
-                name=f"{name}_{key.replace('-', '_')}",
-                label=f"{label}, {title}",
-                unit=unit,
-                better="lower",
-                best=0.0,
-                doc=f"Over {title} alone. {doc}",
-            )
-    yield Metric(
-        name="success",
-        label="answers",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of structures that the model answers, those without a reference included.",
-    )
-
-
-class ForcesProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/forces-v1.yaml`."""
-
-    canary: tuple[str, ...]
-    fast_frames: int
-    mlearn_frames_per_element: int
-    smallest_force_rms: float
-    force_decimals: int
 
 
 class Forces:
@@ -145,12 +66,12 @@ class Forces:
 
     name = "forces"
     title = "Energies, forces, stresses"
-    metrics = tuple(_metrics())
+    metrics = METRICS
     reference_theory = "PBE"
 
     @cached_property
     def protocol(self) -> ForcesProtocol:
-        return read_protocol(self.name, ForcesProtocol)
+        return definitions.protocol()
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -281,17 +202,12 @@ class Forces:
                 metric["force_cosine"],
             ),
         }
-        for name in _BEHIND:
+        for name in AVERAGED:
             found[name] = mean_score(column(compared, name), metric[name])
             for key in SETS:
                 of_set = f"{name}_{key.replace('-', '_')}"
                 found[of_set] = mean_score(column([r for r in compared if r["set"] == key], name), metric[of_set])
         return found
-
-
-def forces(record: Record) -> tuple[np.ndarray, np.ndarray]:
-    """The model's and the reference's forces (n, 3), eV/Å, of an ok record that has a reference."""
-    return np.array(record.outputs["forces_pred"], dtype=float), np.array(record.outputs["forces_ref"], dtype=float)
 
 
 def _energy_errors(records: Sequence[Record]) -> list[float | None]:

@@ -30,14 +30,16 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
 
 from evaluation import formula
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.definitions import formation as definitions
+from evaluation.definitions.formation import METRICS, FormationProtocol
+from evaluation.metric import Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import relaxed_record
 from evaluation.reference import dataset, formation_energy
-from evaluation.reference.canary import CanaryCrystal, canaries
+from evaluation.reference.canary import canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, column
 
@@ -47,38 +49,6 @@ if TYPE_CHECKING:
     from zoo.batch import Computes
 
 DATASET = "wbm-972"
-
-METRICS = (
-    Metric(
-        name="e_form_error",
-        label="|formation energy error|",
-        unit="meV/atom",
-        better="lower",
-        best=0.0,
-        doc="Absolute error of the formation energy after relaxation, against corrected PBE, averaged over crystals. "
-        "One that failed, diverged, or has energies of other DFT settings than the reference (a Hubbard U on one side "
-        "alone, other elements) leaves the mean and is counted as missing.",
-    ),
-    Metric(
-        name="e_form_bias",
-        label="formation energy bias",
-        unit="meV/atom",
-        better="lower",
-        best=0.0,
-        doc="Size of the mean signed error: how much of the error every crystal shares.",
-    ),
-    relaxation.VOLUME_ERROR,
-    relaxation.RMSD,
-    relaxation.CONVERGED,
-)
-
-
-class FormationProtocol(TaskProtocol, RelaxationNumbers):
-    """The numbers of `evaluation/protocols/formation-v1.yaml`."""
-
-    diverged: float
-    canary: dict[str, CanaryCrystal]
-    fast: int
 
 
 @dataclass(frozen=True)
@@ -100,7 +70,7 @@ class Formation:
 
     @cached_property
     def protocol(self) -> FormationProtocol:
-        return read_protocol(self.name, FormationProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
@@ -118,7 +88,7 @@ class Formation:
         said = formation_energy.energies_are(potential, samples)
         found = relax(potential, [sample.atoms for sample in samples], settings)
         return [
-            relaxation.relaxed_record(
+            relaxed_record(
                 sample.id,
                 each,
                 reference=sample.atoms,

@@ -27,17 +27,19 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 from pydantic import JsonValue
 
+from evaluation.definitions import kappa as definitions
+from evaluation.definitions.kappa import METRICS, KappaProtocol
 from evaluation.metric import Score
 from evaluation.metrics import kappa as errors
-from evaluation.metrics.kappa_scores import METRICS, SHARES, scores
-from evaluation.physics.kappa import Crystal, Modes, Outcome, Settings, conductivities
+from evaluation.metrics.kappa_scores import SHARES, scores
+from evaluation.outputs.kappa import Modes, modes_of
+from evaluation.physics.kappa import Crystal, Outcome, Settings, conductivities
 from evaluation.physics.relax import Relaxation, Relaxed, relax
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
@@ -46,48 +48,6 @@ from evaluation.solvers.client import Solver
 from evaluation.subset import SUBSETS, Subset, up_to
 from evaluation.task import Row, Sample
 from zoo.batch import Computes, StructureFailure
-from zoo.strict import Strict
-
-
-class KeptCellRelaxation(RelaxationNumbers):
-    """With the space group kept."""
-
-    cell: Literal["full", "fixed", "no-tilt"]
-    """Which part of the cell is free; no-tilt: xx, yy and zz of the strain."""
-    symprec: float
-    """Å: precision of the space group that is kept."""
-
-
-class ImaginaryNumbers(Strict):
-    gamma_acoustic: float
-    gamma_optical: float
-    elsewhere: float
-
-
-class CanaryNumbers(Strict):
-    name: str
-    structure: Literal["diamond", "rocksalt"]
-    a: float
-    space_group: int
-    fc2_supercell: int
-    fc3_supercell: int
-    mesh: int
-
-
-class KappaProtocol(TaskProtocol):
-    """`evaluation/protocols/kappa-v1.yaml`."""
-
-    relaxation: KeptCellRelaxation
-    displacement: float
-    symprec: float
-    temperature: float
-    boundary_mfp_um: float
-    imaginary: ImaginaryNumbers
-    blow_up: float
-    collapse: float
-    supercells_per_batch: int
-    canary: CanaryNumbers
-    fast: tuple[str, ...]
 
 
 class Kappa:
@@ -100,7 +60,7 @@ class Kappa:
 
     @cached_property
     def protocol(self) -> KappaProtocol:
-        return read_protocol(self.name, KappaProtocol)
+        return definitions.protocol()
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -139,7 +99,7 @@ class Kappa:
         return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
-        return scores([row for row in rows if row["sample"] != self.protocol.canary.name])
+        return scores([row for row in rows if row["sample"] != self.protocol.canary.name], METRICS)
 
     def _relax(self, samples: Sequence[Sample], potential: Computes, kept: Kept) -> list[Arrays]:
         """What became of each sample: `positions` and `cell` unless it failed, then `error`; and what that took."""
@@ -247,13 +207,6 @@ _REASONS = {
     "imaginary": "imaginary modes: no conductivity",
     "symmetry": "another space group after relaxation: no conductivity",
 }
-
-
-def modes_of(record: Record) -> Modes | None:
-    """The conductivity of a record, mode by mode; None where it has none."""
-    if record.outputs.get("outcome") != "kappa":
-        return None
-    return Modes.from_json(record.outputs)
 
 
 def _given(sample: Sample, settings: Relaxation) -> Arrays:

@@ -41,28 +41,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from pydantic import JsonValue
 
+from evaluation.definitions import ladder as definitions
+from evaluation.definitions.ladder import LABELS, METRICS, LadderProtocol
 from evaluation.metric import Score
 from evaluation.metrics import phonon
-from evaluation.metrics.ladder import HONEST, METRICS, RESIDUALS, SHOWN, GoodEnough, column, recommended, scores
+from evaluation.metrics.ladder import HONEST, RESIDUALS, SHOWN, GoodEnough, column, recommended, scores
 from evaluation.outputs import mitigation
 from evaluation.outputs.quantized_array import unpack
 from evaluation.physics import ladder, phonons
 from evaluation.physics.relax import Relaxation
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
 from evaluation.record import Record
 from evaluation.recording import failed, succeeded
 from evaluation.reference import dataset, phonondb
-from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import Subset, up_to
 from evaluation.task import Row, Sample
 from zoo.batch import StructureFailure
 from zoo.cards.mode import Averaging
-from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,26 +72,6 @@ if TYPE_CHECKING:
 
 FACE_CENTRED = ((0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
 
-_FLIGHT = {
-    "raw": "raw",
-    "plus_minus": "plus-minus",
-    "net_force": "net force",
-    "index": "index",
-    "projector": "projector",
-    "all_displaced": "all displaced",
-}
-LABELS = {
-    **_FLIGHT,
-    **{f"symmetric_{name}": f"{label}, symmetric" for name, label in _FLIGHT.items()},
-    "usual": "usual",
-    "o3_3": "42 rotations",
-    "o3_3_inversion": "84, with inversion",
-    "o3_5": "154 rotations",
-    "o3_7": "390 rotations",
-    "head_constants": "other head, Φ only",
-    "head": "other head",
-}
-"""Every rung as a reader sees it, in order."""
 OWN_BEST = ("head", "o3_7", "o3_5", "o3_3_inversion", "o3_3")
 """The rung that others of the same checkpoint are compared with: the first of these that was reached."""
 FIGURES = (
@@ -102,38 +81,6 @@ FIGURES = (
     *("force_calls", "cost", "seconds"),
 )
 """Of one rung of one crystal. Errors are model minus PBE; own_mae is against OWN_BEST, None for that rung itself."""
-
-
-class CellRelaxation(RelaxationNumbers):
-    """The symmetry is a step's own matter."""
-
-    cell: Literal["full", "fixed", "no-tilt"]
-    """Which part of the cell is free; no-tilt: xx, yy and zz of the strain."""
-
-
-class GoodEnoughNumbers(Strict):
-    """Of evaluation.metrics.ladder.GoodEnough."""
-
-    difference: float
-    share: float
-
-
-class LadderProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/ladder-v1.yaml`."""
-
-    relaxation: CellRelaxation
-    displacement: float
-    symprec: float
-    imaginary: ThresholdNumbers
-    good_enough: GoodEnoughNumbers
-    canary: dict[str, CanaryCrystal]
-    canary_supercell: int
-    canary_mesh: int
-    fast: tuple[str, ...]
-    full: int
-    averaging: tuple[Averaging, ...]
-    more_averaging: tuple[Averaging, ...]
-    averaged_more: tuple[str, ...]
 
 
 class Ladder:
@@ -146,7 +93,7 @@ class Ladder:
 
     @cached_property
     def protocol(self) -> LadderProtocol:
-        return read_protocol(self.name, LadderProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
@@ -278,7 +225,7 @@ class Ladder:
         return row | mitigation.symmetry(outputs)
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
-        return scores(rows)
+        return scores(rows, METRICS)
 
 
 def reference(sample: str) -> phonondb.Spectrum | None:

@@ -32,24 +32,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import JsonValue
 
+from evaluation.definitions import orientation as definitions
+from evaluation.definitions.orientation import METRICS, OrientationProtocol
 from evaluation.metric import Score
-from evaluation.metrics import orientation, phonon
-from evaluation.metrics.geometry import Crystal, space_group
+from evaluation.metrics import orientation
 from evaluation.metrics.orientation import Ran
-from evaluation.metrics.orientation_scores import METRICS, scores
-from evaluation.outputs.quantized_array import pack, unpack
+from evaluation.metrics.orientation_scores import scores
+from evaluation.outputs.orientation import answered, is_right, known_group, runs
+from evaluation.outputs.quantized_array import pack
 from evaluation.physics.orientation import Case, Outcome, Settings, workflows
 from evaluation.physics.phonons import commensurate
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
-from evaluation.reference.controls import Control, Expected
 from evaluation.subset import SUBSETS, Subset, up_to
 from evaluation.task import Row, Sample
 from zoo import example_crystals
@@ -75,37 +75,6 @@ SHARES = ("verdict_agreement", "group_agreement", "group_loose", "group_strict",
 COLUMNS = (*SPREADS, *SHARES, "omega_max", "omega_min", "depth", "answers", "control", "control_upright")
 """Of a row, besides sample, status, error and expected."""
 
-Quaternion = tuple[float, float, float, float]
-
-
-class OrientationProtocol(TaskProtocol, RelaxationNumbers):
-    """The numbers of `evaluation/protocols/orientation-v1.yaml`, which says what they are."""
-
-    rotations: tuple[Quaternion, ...]
-    rotations_with_inversion: tuple[Quaternion, ...]
-    distorted_fmax: float
-    symprec: float
-    rattle: float
-    strain: float
-    displacement: float
-    supercell: int
-    imaginary: ThresholdNumbers
-    loose_symprec: float
-    strict_symprec: float
-    downhill: float
-    crystals: dict[str, Control]
-    phonondb: int
-
-    @property
-    def settings(self) -> Settings:
-        """As the physics takes them: upright first, then the proper, then the improper rotations."""
-        turns = [from_quaternion(np.array(q)) for q in self.rotations]
-        mirrors = [-from_quaternion(np.array(q)) for q in self.rotations_with_inversion]
-        same = ("fmax", "distorted_fmax", "steps", "optimizer", "symprec", "displacement")
-        return Settings(
-            rotations=np.array([np.eye(3), *turns, *mirrors]), **{name: getattr(self, name) for name in same}
-        )
-
 
 class Orientation:
     """The task; see the module's docstring."""
@@ -117,11 +86,21 @@ class Orientation:
 
     @cached_property
     def protocol(self) -> OrientationProtocol:
-        return read_protocol(self.name, OrientationProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
         return dataset.load(phonondb.DATASET).identity
+
+    @property
+    def settings(self) -> Settings:
+        """As the physics takes them: upright first, then the proper, then the improper rotations."""
+        proper = [from_quaternion(np.array(q)) for q in self.protocol.rotations]
+        improper = [-from_quaternion(np.array(q)) for q in self.protocol.rotations_with_inversion]
+        same = ("fmax", "distorted_fmax", "steps", "optimizer", "symprec", "displacement")
+        return Settings(
+            rotations=np.array([np.eye(3), *proper, *improper]), **{name: getattr(self.protocol, name) for name in same}
+        )
 
     def samples(self, subset: Subset) -> list[Sample]:
         """The controls of a tier in the protocol's order, then PhononDB's solids by name."""
@@ -132,11 +111,6 @@ class Orientation:
         if subset == "full":
             found += [Sample(id=name, atoms=self._case(name).atoms, subset="full") for name in self._solids()]
         return found
-
-    def expected(self, name: str) -> Expected:
-        """What the crystal of that id must do; all solids of PhononDB are stable."""
-        control = self.protocol.crystals.get(name)
-        return "holds" if control is None else control.expected
 
     def _solids(self) -> list[str]:
         """Raises DatasetUnavailable."""
@@ -167,7 +141,7 @@ class Orientation:
             ),
             supercell_matrix=np.rint(repeats).astype(np.int64),
             cell=cell,  # type: ignore[arg-type]  # mypy loses the literals of two branches
-            keeps_group=self.expected(name) == "breaks",
+            keeps_group=self.protocol.expected(name) == "breaks",
         )
 
     def _group(self, name: str) -> int:
@@ -177,7 +151,7 @@ class Orientation:
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         cases = [self._case(sample.id) for sample in samples]
-        found = workflows(potential, cases, self.protocol.settings)
+        found = workflows(potential, cases, self.settings)
         return [self._record(*each) for each in zip(samples, cases, found, strict=True)]
 
     def _record(self, sample: Sample, case: Case, outcomes: Sequence[Outcome]) -> Record:
@@ -206,21 +180,21 @@ class Orientation:
 
     def _row(self, record: Record) -> Row:
         row: Row = {"sample": record.sample, "status": record.status, "error": record.error}
-        row |= {"expected": self.expected(record.sample)} | dict.fromkeys(COLUMNS)
+        row |= {"expected": self.protocol.expected(record.sample)} | dict.fromkeys(COLUMNS)
         if record.status == "failed":
             return row | {"control": 0.0, "control_upright": 0.0}
         return row if record.status != "ok" else row | self._figures(record)
 
     def _figures(self, record: Record) -> Row:
         """Of an ok record; the keys are COLUMNS."""
-        runs, qpoints, known = self.runs(record), np.array(record.outputs["qpoints"]), _known(record)
-        ran = [run for run in runs if run is not None]
-        holds = self.expected(record.sample) == "holds"
-        right = [run is not None and self.is_right(record, run) for run in runs]
+        ended, qpoints, known = runs(record), np.array(record.outputs["qpoints"]), known_group(record)
+        ran = [run for run in ended if run is not None]
+        holds = self.protocol.expected(record.sample) == "holds"
+        right = [run is not None and is_right(record, run) for run in ended]
         lower = [run.distorted_energy - run.energy for run in ran if run.distorted_energy is not None]
         # a run without an answer agrees with none but an upright one without an answer, and has kept no group
-        verdicts = [None if run is None else run.imaginary for run in runs]
-        loose, strict = ([None if run is None else getattr(run, name) for run in runs] for name in GROUPS)
+        verdicts = [None if run is None else run.imaginary for run in ended]
+        loose, strict = ([None if run is None else getattr(run, name) for run in ended] for name in GROUPS)
         return {
             "frequency_spread": orientation.frequency_spread(ran, qpoints),
             "omega_max_spread": orientation.omega_max_spread(ran),
@@ -233,52 +207,20 @@ class Orientation:
             "group_strict": orientation.share([each == known for each in strict]) if holds else None,
             "imaginary": orientation.share([run.imaginary for run in ran]),
             "left": orientation.share([self._left(run, known) for run in ran]),
-            "converged": orientation.share([bool(each["converged"]) for each in _answered(record)]),
+            "converged": orientation.share([bool(each["converged"]) for each in answered(record)]),
             "omega_max": float(np.mean([run.frequencies.max() for run in ran])),
             "omega_min": float(min(run.frequencies.min() for run in ran)),
             "depth": float(np.mean(lower)) * 1000 if lower else None,
-            "answers": len(ran) / len(runs),
+            "answers": len(ran) / len(ended),
             "control": orientation.share(right),
             "control_upright": float(right[0]),
         }
-
-    def runs(self, record: Record) -> list[Ran | None]:
-        """How each orientation of an ok record ended, upright first; None for one without an answer."""
-        numbers, qpoints = np.array(record.outputs["numbers"]), np.array(record.outputs["qpoints"])
-        loose, strict = self.protocol.loose_symprec, self.protocol.strict_symprec
-        limits = phonon.Thresholds(**self.protocol.imaginary.model_dump())
-        found: list[Ran | None] = []
-        for each in _orientations(record):
-            if each["error"] is not None:
-                found.append(None)
-                continue
-            distorted, frequencies = cast("dict[str, JsonValue]", each["distorted"]), unpack(each["frequencies"])
-            fell = distorted["error"] is None
-            found.append(
-                Ran(
-                    energy=cast(float, each["energy"]) / len(numbers),
-                    volume=float(np.linalg.det(np.array(each["cell"]))) / len(numbers),
-                    frequencies=frequencies,
-                    imaginary=not phonon.stable(frequencies, qpoints, limits),
-                    group=_number(numbers, each, loose),
-                    strict_group=_number(numbers, each, strict),
-                    distorted_group=_number(numbers, distorted, loose) if fell else None,
-                    distorted_energy=cast(float, distorted["energy"]) / len(numbers) if fell else None,
-                )
-            )
-        return found
-
-    def is_right(self, record: Record, run: Ran) -> bool:
-        """Whether an orientation of an ok record did what the crystal must do."""
-        if self.expected(record.sample) == "breaks":
-            return orientation.breaks(run, _known(record), downhill=self.protocol.downhill)
-        return orientation.holds(run, _known(record))
 
     def _left(self, run: Ran, known: int) -> bool:
         return orientation.left(run, known, downhill=self.protocol.downhill)
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
-        return scores(rows)
+        return scores(rows, METRICS)
 
 
 def _primitive(atoms: Atoms, primitive_matrix: Array) -> Atoms:
@@ -316,23 +258,6 @@ def _ended(relaxed: Relaxed) -> dict[str, JsonValue]:
         "max_force": relaxed.max_forces[-1],
         "max_cell_force": relaxed.max_cell_forces[-1] if relaxed.max_cell_forces else None,
     }
-
-
-def _orientations(record: Record) -> list[dict[str, JsonValue]]:
-    return cast("list[dict[str, JsonValue]]", record.outputs["orientations"])
-
-
-def _answered(record: Record) -> list[dict[str, JsonValue]]:
-    return [each for each in _orientations(record) if each["error"] is None]
-
-
-def _known(record: Record) -> int:
-    return cast(int, record.outputs["space_group"])
-
-
-def _number(numbers: NDArray[np.int64], ended: dict[str, JsonValue], symprec: float) -> int | None:
-    found = space_group(Crystal(numbers, np.array(ended["cell"]), np.array(ended["positions"])), symprec)
-    return None if found is None else found.number
 
 
 TASK = Orientation()

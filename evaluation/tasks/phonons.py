@@ -21,22 +21,23 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from pydantic import JsonValue
 
+from evaluation.definitions import phonons as definitions
+from evaluation.definitions.phonons import METRICS, PhononsProtocol
 from evaluation.metric import Score
 from evaluation.metrics import phonon
-from evaluation.metrics.phonon_scores import METRICS, scores
+from evaluation.metrics.phonon_scores import scores
+from evaluation.outputs.phonons import reference, spectrum, structure
 from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.physics import phonons
 from evaluation.physics.relax import Relaxation, Relaxed, relax
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
-from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import Subset, up_to
 from evaluation.task import Row, Sample
 from zoo.batch import StructureFailure
@@ -77,30 +78,6 @@ COLUMNS = (
 """Of a row, besides sample, status, error and mp_id. Errors are model minus PBE; units as the metrics'."""
 
 
-class KeptCellRelaxation(RelaxationNumbers):
-    """With the space group kept."""
-
-    cell: Literal["full", "fixed", "no-tilt"]
-    """Which part of the cell is free; no-tilt: xx, yy and zz of the strain."""
-    symprec: float
-    """Å: precision of the space group that is kept."""
-
-
-class PhononsProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/phonons-v1.yaml`."""
-
-    relaxation: KeptCellRelaxation
-    displacement: float
-    symprec: float
-    temperature: float
-    imaginary: ThresholdNumbers
-    imaginary_strict: ThresholdNumbers
-    canary: dict[str, CanaryCrystal]
-    canary_supercell: int
-    canary_mesh: int
-    fast: int
-
-
 class Phonons:
     """The task; see the module's docstring."""
 
@@ -111,7 +88,7 @@ class Phonons:
 
     @cached_property
     def protocol(self) -> PhononsProtocol:
-        return read_protocol(self.name, PhononsProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
@@ -285,33 +262,7 @@ class Phonons:
         }
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
-        return scores(rows)
-
-
-def reference(sample: str) -> phonondb.Spectrum | None:
-    """PBE's spectrum; None for a crystal of the canary, which has none. Raises DatasetUnavailable."""
-    return None if sample in TASK.protocol.canary else phonondb.spectra()[sample]
-
-
-def spectrum(record: Record) -> phonondb.Spectrum:
-    """The model's spectrum in an ok record."""
-    outputs = record.outputs
-    return phonondb.Spectrum(
-        unpack(outputs["qpoints"]), np.array(outputs["weights"], dtype=float), unpack(outputs["frequencies"])
-    )
-
-
-def structure(record: Record) -> Atoms:
-    """The relaxed unit cell of an ok record."""
-    from ase import Atoms
-
-    outputs = record.outputs
-    return Atoms(numbers=outputs["numbers"], cell=outputs["cell"], positions=outputs["positions"], pbc=True)
-
-
-def primitive_cell(record: Record) -> Array:
-    """The primitive cell (3, 3) of an ok record, rows; its q points are fractional in it."""
-    return np.asarray(np.array(record.outputs["primitive_matrix"]).T @ np.array(record.outputs["cell"]))
+        return scores(rows, METRICS)
 
 
 def _analysis(found: phonons.Dynamics) -> dict[str, JsonValue]:

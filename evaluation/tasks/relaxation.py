@@ -18,18 +18,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.definitions import relaxation as definitions
+from evaluation.definitions.relaxation import METRICS, RelaxationProtocol, symmetry_column
+from evaluation.metric import Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.outputs import relaxation
 from evaluation.physics.relax import Relaxation, relax
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
+from evaluation.recording import relaxed_record
 from evaluation.reference import dataset, phonondb
-from evaluation.reference.canary import CanaryCrystal
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample
 
@@ -37,98 +38,6 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from zoo.batch import Computes
-
-METRICS = (
-    relaxation.RMSD,
-    relaxation.VOLUME_ERROR,
-    Metric(
-        name="lattice_error",
-        label="cell length error",
-        unit="%",
-        better="lower",
-        best=0.0,
-        doc="Mean absolute error of the three cell lengths, averaged over crystals and starts.",
-    ),
-    Metric(
-        name="symmetry_match",
-        label="symmetry kept, 1e-2 Å",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of relaxed crystals with the space group of the DFT crystal, both found at 1e-2 Å.",
-    ),
-    Metric(
-        name="symmetry_match_tight",
-        label="symmetry kept, 1e-5 Å",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of the relaxations from the DFT geometry that keep its space group at 1e-5 Å.",
-    ),
-    Metric(
-        name="symmetry_decrease",
-        label="symmetry lost, 1e-2 Å",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Fraction of relaxed crystals that have another space group with fewer operations at 1e-2 Å.",
-    ),
-    Metric(
-        name="symmetry_increase",
-        label="symmetry gained, 1e-2 Å",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Fraction of relaxed crystals that have another space group with as many or more operations at 1e-2 Å.",
-    ),
-    relaxation.CONVERGED,
-    Metric(
-        name="steps",
-        label="steps",
-        unit="",
-        better="lower",
-        best=0.0,
-        doc="Steps taken, averaged; a relaxation that does not converge takes all that are allowed.",
-    ),
-    Metric(
-        name="uphill",
-        label="uphill",
-        unit="meV/atom",
-        better="lower",
-        best=0.0,
-        doc="Sum of the energy's rises from step to step. FIRE overshoots a little with any model.",
-    ),
-    Metric(
-        name="limit_cycle",
-        label="limit cycles",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Fraction of relaxations that do not converge and whose forces stopped falling long before the end.",
-    ),
-)
-
-
-class RelaxationProtocol(TaskProtocol, RelaxationNumbers):
-    """The numbers of `evaluation/protocols/relaxation-v1.yaml`."""
-
-    starts: tuple[Literal["reference", "perturbed"], ...]
-    isotropic_strain: float
-    shear_strain: float
-    rattle: float
-    symprecs: tuple[float, ...]
-    reference_symprec: float
-    tight_symprec: float
-    cycle_steps: int
-    canary: dict[str, CanaryCrystal]
-    fast: int
 
 
 class RelaxationTask:
@@ -141,7 +50,7 @@ class RelaxationTask:
 
     @cached_property
     def protocol(self) -> RelaxationProtocol:
-        return read_protocol(self.name, RelaxationProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
@@ -184,7 +93,7 @@ class RelaxationTask:
         settings = Relaxation(fmax=protocol.fmax, steps=protocol.steps, optimizer=protocol.optimizer)
         found = relax(potential, [sample.atoms for sample in samples], settings)
         return [
-            relaxation.relaxed_record(sample.id, each, reference=self._reference(sample.id))
+            relaxed_record(sample.id, each, reference=self._reference(sample.id))
             for sample, each in zip(samples, found, strict=True)
         ]
 
@@ -245,11 +154,6 @@ class RelaxationTask:
             [None if change is None else float(change == "match") for change in tight], metric["symmetry_match_tight"]
         )
         return found
-
-
-def symmetry_column(symprec: float) -> str:
-    """The column of `table` that says what became of the symmetry at a precision (Å): match, decrease or increase."""
-    return f"symmetry_{symprec:.0e}"
 
 
 def _size(value: object) -> float | None:

@@ -21,121 +21,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from pydantic import JsonValue
 
+from evaluation.definitions import symmetry as definitions
+from evaluation.definitions.symmetry import DTYPES, METRICS, WAYS, SymmetryProtocol, kept_column
 from evaluation.metric import Metric, Score, mean_score
 from evaluation.metrics import survival
 from evaluation.metrics.geometry import Crystal
 from evaluation.physics import symmetry
 from evaluation.physics.other_mode import dtype_beside, mode_of
 from evaluation.physics.relax import Relaxation, Relaxed
-from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
-from evaluation.reference.crystal_set import CrystalSet
 from evaluation.subset import Subset
 from evaluation.task import Row, Sample
 from zoo.batch import StructureFailure
-from zoo.strict import Strict
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from zoo.batch import Computes
-
-WAYS = ("free", "fixed")
-"""Whether the group is left to the forces or imposed."""
-DTYPES = ("float32", "float64")
-
-_SURVIVAL = "Share of nine precisions from 1e-5 to 1e-1 Å at which the relaxed crystal has DFT's space group"
-
-
-def _survival(name: str, label: str, doc: str, *, on_failure: Literal["worst", "excluded"] = "worst") -> Metric:
-    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, on_failure=on_failure, doc=doc)
-
-
-METRICS = (
-    _survival("survival", "survival", f"{_SURVIVAL}, relaxed freely, over both starts. One without an end has none."),
-    _survival("survival_reference", "survival, DFT's start", "Likewise, from the DFT geometry alone."),
-    _survival("survival_strained", "survival, strained start", "Likewise, from the strained geometry alone."),
-    _survival("survival_fixed", "survival, group fixed", "Likewise, over both starts, with the group imposed."),
-    _survival(
-        "survival_float32",
-        "survival, float32",
-        "Free, with the model's arithmetic in single precision; no number where the checkpoint has only the other.",
-        on_failure="excluded",
-    ),
-    _survival("survival_float64", "survival, float64", "Likewise in double precision.", on_failure="excluded"),
-    _survival("kept_tight", "kept at 1e-5 Å", "Fraction of free relaxations that keep the group at 1e-5 Å."),
-    _survival("kept_loose", "kept at 1e-2 Å", "Likewise at 1e-2 Å."),
-    Metric(
-        name="recovered_symprec",
-        label="group found at",
-        unit="Å",
-        better="lower",
-        best=1e-5,
-        worst=1.0,
-        on_failure="worst",
-        doc="Smallest of the nine precisions at which a freely relaxed crystal shows its group, geometric mean; 1 Å "
-        "where none does.",
-    ),
-    Metric(
-        name="symmetry_tax",
-        label="symmetry tax",
-        unit="",
-        better="lower",
-        best=1.0,
-        doc="Displaced supercells that phonopy needs for the freely relaxed crystal, over those that the ideal one "
-        "needs.",
-    ),
-    Metric(
-        name="symmetry_tax_fixed",
-        label="symmetry tax, group fixed",
-        unit="",
-        better="lower",
-        best=1.0,
-        doc="Likewise of the crystal that was relaxed with its group imposed.",
-    ),
-    *(
-        Metric(
-            name=f"symmetry_tax_{dtype}",
-            label=f"symmetry tax, {dtype}",
-            unit="",
-            better="lower",
-            best=1.0,
-            doc=f"Of the freely relaxed crystal, with the model's arithmetic in {dtype}.",
-        )
-        for dtype in DTYPES
-    ),
-    _survival("converged", "converged", "Fraction of free relaxations that reach 1e-4 eV/Å within 300 steps."),
-    _survival("converged_fixed", "converged, group fixed", "Likewise with the group imposed."),
-)
-
-
-class TaxNumbers(Strict):
-    """How phonopy looks at a relaxed crystal; both in Å."""
-
-    symprec: float
-    displacement: float
-
-
-class SymmetryProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/symmetry-v1.yaml`."""
-
-    relaxation: RelaxationNumbers
-    fixed_symprec: float
-    starts: tuple[Literal["reference", "strained"], ...]
-    strain: tuple[float, float, float]
-    reference_symprec: float
-    symprecs: tuple[float, ...]
-    tight_symprec: float
-    loose_symprec: float
-    tax: TaxNumbers
-    crystals: CrystalSet
 
 
 class Symmetry:
@@ -148,7 +57,7 @@ class Symmetry:
 
     @cached_property
     def protocol(self) -> SymmetryProtocol:
-        return read_protocol(self.name, SymmetryProtocol)
+        return definitions.protocol()
 
     @property
     def dataset_sha256(self) -> str:
@@ -297,14 +206,6 @@ def _dtypes(potential: Computes, *, there: bool) -> dict[str, JsonValue]:
     reason = f"the checkpoint runs in {mode.dtype} only"
     other = dtype_beside(mode.dtype) if there else None
     return {"dtype": mode.dtype, "other_dtype": other, "other_dtype_reason": None if there else reason}
-
-
-def kept_column(way: str, symprec: float) -> str:
-    """The column of `table` that says whether a relaxation kept the group at a precision (Å).
-
-    `way`: free or fixed, in the entry's own dtype; other_free and other_fixed in the other one.
-    """
-    return f"kept_{way}_{symprec:.0e}"
 
 
 def _geometric(values: Sequence[float | None], metric: Metric) -> Score:

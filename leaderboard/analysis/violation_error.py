@@ -7,17 +7,17 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from evaluation.definitions.constraints import protocol
 from evaluation.metric import Metric
 from evaluation.metrics.constraints import SIZES, verdicts
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
-from evaluation.tasks.constraints import TASK as CONSTRAINTS
 from leaderboard.analysis.rank_correlation import Coefficient, Correlation, correlate
 from leaderboard.ranking.board import Board, boards
 from leaderboard.ranking.collect import Entry
 from zoo.files import json_text
 
-VIOLATIONS = CONSTRAINTS.name
+VIOLATIONS = "constraints"
 """The task whose metrics are violations."""
 FEWEST_BREAKING = 3
 """Checkpoints that must violate a constraint before a coefficient is given."""
@@ -119,7 +119,7 @@ def _correlations(board: Board, violations: Board) -> TaskCorrelations:
 
 def _kept(entry: Entry) -> set[str]:
     """Metrics of the constraints that an entry satisfies within rounding error at every crystal."""
-    limits = CONSTRAINTS.protocol.thresholds[entry.mode.dtype]
+    limits = protocol().thresholds[entry.mode.dtype]
     held = [
         verdict.claim for verdict in verdicts(entry.rows, claims={}, limits=limits) if verdict.status == "confirmed"
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evaluation.protocol import protocol_sha256
-from evaluation.studies.calibration import COMMAND, Calibration, Reading
+from evaluation.studies.calibration_data import COMMAND, Calibration, Reading
 from evaluation.task import load
 from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from evaluation.studies.calibration import Calibration, read_calibration
+from evaluation.studies.calibration_data import Calibration, read_calibration
 from evaluation.studies.tolerance_data import Curves, read_curves
 from leaderboard.ranking.collect import Collection, Entry
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
+from evaluation.definitions.constraints import METRICS, protocol
 from evaluation.metric import Metric
 from evaluation.metrics.constraints import DETECTORS, Detector, Verdict, verdicts
 from evaluation.record import Record
-from evaluation.tasks.constraints import TASK
 from leaderboard.charts.spec import Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.views.base import Check, Column, Judgement, Panel
 
@@ -21,7 +21,7 @@ _CLAIMS = {
     "inversion": "Inversion equivariance",
     "conservative": "Conservative forces: forces and stress are derivatives of the energy",
 }
-_UNITS = {metric.name: (metric.label, metric.unit) for metric in TASK.metrics} | {
+_UNITS = {metric.name: (metric.label, metric.unit) for metric in METRICS} | {
     "stress_ratio": ("stress error, relative", "")
 }
 
@@ -74,12 +74,12 @@ class ConstraintsView:
             "inversion": None if card.inversion is None else card.inversion == "exact",
             "conservative": mode.forces == "conservative",
         }
-        return [_judgement(each) for each in verdicts(rows, claims=claims, limits=TASK.protocol.thresholds[mode.dtype])]
+        return [_judgement(each) for each in verdicts(rows, claims=claims, limits=protocol().thresholds[mode.dtype])]
 
     def ungraded(self, rows: Sequence[Mapping[str, object]]) -> list[Check]:
         """The task's other metrics, which have no rounding threshold."""
         judged = {name for names in DETECTORS.values() for name in names}
-        return [_worst(rows, metric) for metric in TASK.metrics if metric.name not in judged and metric.best == 0]
+        return [_worst(rows, metric) for metric in METRICS if metric.name not in judged and metric.best == 0]
 
     def spec(self) -> Spec:
         """A line with points over the dataset `steps` (columns h, l)."""

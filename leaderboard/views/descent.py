@@ -7,8 +7,9 @@ from typing import cast
 
 import numpy as np
 
+from evaluation.definitions.descent import OPTIMIZERS, protocol
+from evaluation.outputs.descent import conservative, descents, energies_of
 from evaluation.record import Record
-from evaluation.tasks.descent import OPTIMIZERS, TASK, conservative, descents, energies_of
 from leaderboard.charts.spec import DASHED, REFERENCE, SOLID, Datasets, Spec, finish, line, rule, x_axis, y_axis
 from leaderboard.formatting import figure
 from leaderboard.views.base import Column, Panel
@@ -71,12 +72,12 @@ def _floors(rows: Sequence[Mapping[str, object]]) -> Panel:
             )
             if floor > 0
         ]
-        for key in TASK.protocol.optimizers
+        for key in protocol().optimizers
     }
     drawn = any(curves.values())
     shares = (
         f"{OPTIMIZERS[key]} {figure(sum(bool(row[f'converged_{key}']) for row in rows) / len(rows), 2)}"
-        for key in (TASK.protocol.optimizers if drawn else ())
+        for key in (protocol().optimizers if drawn else ())
     )
     note = ", ".join(shares)
     return Panel(
@@ -85,7 +86,7 @@ def _floors(rows: Sequence[Mapping[str, object]]) -> Panel:
         note=f"converged: {note}" if drawn else "",
         reason=None if drawn else "no descent began",
         alt=f"Share of crystals whose forces fell below a floor; converged: {note}",
-        datasets={**curves, "threshold": [{"floor": TASK.protocol.fmax * 1000}]} if drawn else None,
+        datasets={**curves, "threshold": [{"floor": protocol().fmax * 1000}]} if drawn else None,
         spec=_floors_spec(),
     )
 
@@ -96,15 +97,13 @@ def _floors_spec() -> Spec:
 
     x = x_axis("floor:Q", ticks=4, labels="~g", type="log", nice=False)
     y = y_axis("share:Q", domain=[0, 1])
-    lines = [
-        line(key, _LINES[key], interpolate="step-after", point=True).encode(x, y) for key in TASK.protocol.optimizers
-    ]
+    lines = [line(key, _LINES[key], interpolate="step-after", point=True).encode(x, y) for key in protocol().optimizers]
     return finish(alt.layer(rule("threshold").encode(x=x), *lines), 130)
 
 
 def _panel(row: Mapping[str, object], record: Record) -> Panel:
     name, reason = record.sample, None if record.status == "ok" else str(row["error"])
-    outcomes = [] if reason else [f"{OPTIMIZERS[key]} {_outcome(row, key)}" for key in TASK.protocol.optimizers]
+    outcomes = [] if reason else [f"{OPTIMIZERS[key]} {_outcome(row, key)}" for key in protocol().optimizers]
     note = ", ".join(outcomes)
     return Panel(
         title=name,

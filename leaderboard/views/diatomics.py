@@ -7,8 +7,8 @@ from typing import cast
 
 import numpy as np
 
+from evaluation.outputs.diatomics import curve, reference_curve
 from evaluation.record import Record
-from evaluation.tasks.diatomics import curve, reference_curve
 from leaderboard.charts.spec import Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.formatting import figure
 from leaderboard.views.base import Column, Panel, by_element

@@ -7,9 +7,10 @@ from typing import cast
 
 import numpy as np
 
+from evaluation.definitions.forces import SETS
 from evaluation.metric import SEED
+from evaluation.outputs.forces import forces
 from evaluation.record import Record
-from evaluation.tasks.forces import SETS, forces
 from leaderboard.charts.parity import parity
 from leaderboard.charts.spec import Datasets, Spec, tooltips
 from leaderboard.formatting import figure

@@ -7,9 +7,10 @@ from typing import cast
 
 import numpy as np
 
+from evaluation.definitions.kappa import protocol
+from evaluation.outputs.kappa import modes_of
 from evaluation.record import Record
 from evaluation.reference.phonondb import STRUCTURES, references
-from evaluation.tasks.kappa import TASK, modes_of
 from leaderboard.charts.parity import diagonal, four_digits, parity
 from leaderboard.charts.spec import (
     DASHED_REFERENCE,
@@ -104,7 +105,7 @@ def _datasets(rows: Sequence[Mapping[str, object]]) -> Datasets:
 def _by_mode(record: Record, row: Mapping[str, object]) -> Panel:
     modes = modes_of(record)
     assert modes is not None
-    reference = None if record.sample == TASK.protocol.canary.name else references()[record.sample]
+    reference = None if record.sample == protocol().canary.name else references()[record.sample]
     highest = [modes.frequencies.max(), *(() if reference is None else (reference.spectrum.frequencies.max(),))]
     grid = np.linspace(0, max(highest), _STEPS)
     srme = cast("float | None", row["srme"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from evaluation.definitions.ladder import LABELS
 from evaluation.metrics.ladder import Means, column, front, means
 from evaluation.record import Record
-from evaluation.tasks.ladder import LABELS
 from leaderboard.charts.spec import REFERENCE, Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.formatting import figure
 from leaderboard.views.base import Column, Panel

@@ -7,10 +7,12 @@ from typing import cast
 
 import numpy as np
 
+from evaluation.definitions.orientation import protocol
 from evaluation.metrics.orientation import optical
 from evaluation.metrics.phonon import gamma
+from evaluation.outputs.orientation import is_right
+from evaluation.outputs.orientation import runs as runs_of
 from evaluation.record import Record
-from evaluation.tasks.orientation import TASK
 from leaderboard.charts.spec import Datasets, Spec, finish, rule, tooltips, y_axis
 from leaderboard.formatting import figure
 from leaderboard.views.base import Column, Panel
@@ -53,7 +55,7 @@ class OrientationView:
         """Lines over the dataset `modes` (columns run, w, mode), crosses over `wrong` (run), a rule over `zero` (w)."""
         import altair as alt
 
-        runs = list(range(len(TASK.protocol.settings.rotations)))
+        runs = list(range(protocol().n_orientations))
         x = alt.X("run:O").title(None).scale(domain=runs).axis(labelAngle=0, ticks=False)
         y = y_axis("w:Q", ticks=4)
         told = tooltips(run=("run", "O"), w=("ω (THz)", "Q"))
@@ -80,7 +82,7 @@ def _panel(record: Record, row: Mapping[str, object]) -> Panel:
     ok = record.status == "ok"
     says = ""
     if ok:
-        n = len(TASK.runs(record))
+        n = len(runs_of(record))
         right = round(cast(float, row["control"]) * n)
         spread = figure(cast("float | None", row["frequency_spread"]), _DECIMALS)
         says = f"ω spread {spread} THz, {row['expected']} in {right} of {n}"
@@ -101,7 +103,7 @@ def _datasets(record: Record) -> Datasets:
 
 def _modes(record: Record) -> Iterator[dict[str, float]]:
     row = gamma(np.array(record.outputs["qpoints"]))
-    for run, ended in enumerate(TASK.runs(record)):
+    for run, ended in enumerate(runs_of(record)):
         if ended is None:
             continue
         found = ended.frequencies
@@ -111,8 +113,8 @@ def _modes(record: Record) -> Iterator[dict[str, float]]:
 
 
 def _wrong(record: Record) -> Iterator[dict[str, float]]:
-    for run, ended in enumerate(TASK.runs(record)):
-        if ended is None or not TASK.is_right(record, ended):
+    for run, ended in enumerate(runs_of(record)):
+        if ended is None or not is_right(record, ended):
             yield {"run": run}
 
 

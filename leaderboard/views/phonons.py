@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from evaluation.metrics.phonon import dos
+from evaluation.outputs.phonons import primitive_cell, reference, spectrum
 from evaluation.record import Record
-from evaluation.tasks.phonons import primitive_cell, reference, spectrum
 from leaderboard.charts.spec import REFERENCE, SOLID, Datasets, Spec, Style, finish, line, rule, y_axis
 from leaderboard.formatting import figure
 from leaderboard.views.base import Column, Panel

@@ -7,9 +7,9 @@ from typing import cast
 
 import numpy as np
 
+from evaluation.definitions.relaxation import protocol, symmetry_column
 from evaluation.outputs.relaxation import forces
 from evaluation.record import Record
-from evaluation.tasks.relaxation import TASK, symmetry_column
 from leaderboard.charts.spec import DASHED, SOLID, Datasets, Spec, finish, line, rule, tooltips, x_axis, y_axis
 from leaderboard.formatting import figure
 from leaderboard.views.base import Column, Panel
@@ -63,13 +63,13 @@ def _symmetry(rows: Sequence[Mapping[str, object]]) -> Panel:
     kept: Datasets = {
         start: [
             {"symprec": symprec, "kept": round(share, 4)}
-            for symprec in TASK.protocol.symprecs
+            for symprec in protocol().symprecs
             if (share := _share([row for row in rows if row["start"] == start], symprec)) is not None
         ]
-        for start in TASK.protocol.starts
+        for start in protocol().starts
     }
-    loose = _share(rows, TASK.protocol.reference_symprec)
-    note = f"{figure(loose, 2)} at {TASK.protocol.reference_symprec:g} Å"
+    loose = _share(rows, protocol().reference_symprec)
+    note = f"{figure(loose, 2)} at {protocol().reference_symprec:g} Å"
     drawn = any(kept.values())
     return Panel(
         title="Space group kept",
@@ -101,7 +101,7 @@ def _symmetry_spec() -> Spec:
 
 def _panel(name: str, rows: Sequence[Mapping[str, object]], by_sample: Mapping[str, Record]) -> Panel:
     ok = [row for row in rows if row["status"] == "ok"]
-    in_order = sorted(ok, key=lambda row: TASK.protocol.starts.index(row["start"]))
+    in_order = sorted(ok, key=lambda row: protocol().starts.index(row["start"]))
     steps = " / ".join(f"{cast(int, row['steps'])}{'' if row['converged'] else '+'}" for row in in_order)
     reason = None if ok else str(rows[0]["error"])
     return Panel(
@@ -117,8 +117,8 @@ def _panel(name: str, rows: Sequence[Mapping[str, object]], by_sample: Mapping[s
 def _datasets(rows: Sequence[Mapping[str, object]], by_sample: Mapping[str, Record]) -> Datasets:
     lines = {str(row["start"]): _line(forces(by_sample[str(row["sample"])])) for row in rows}
     return {
-        **{start: lines.get(start, []) for start in TASK.protocol.starts},
-        "threshold": [{"force": TASK.protocol.fmax}],
+        **{start: lines.get(start, []) for start in protocol().starts},
+        "threshold": [{"force": protocol().fmax}],
     }
 
 

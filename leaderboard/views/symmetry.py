@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from evaluation.definitions.symmetry import kept_column, protocol
 from evaluation.record import Record
-from evaluation.tasks.symmetry import TASK, kept_column
 from leaderboard.charts.spec import DASHED, REFERENCE, Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.formatting import NOTHING, figure
 from leaderboard.views.base import Column, Panel
@@ -44,7 +44,7 @@ class SymmetryView:
         """Squares over the dataset `kept` (columns symprec, relaxation, kept)."""
         import altair as alt
 
-        symprecs = TASK.protocol.symprecs
+        symprecs = protocol().symprecs
         room = [0.6 * symprecs[0], 1.7 * symprecs[-1]]  # for the first and the last square
         x = x_axis("symprec:Q", labels="~e", type="log", domain=room, nice=False)
         y = alt.Y("relaxation:N").title(None).sort(None).axis(ticks=False, domain=False, grid=False)
@@ -61,7 +61,7 @@ class SymmetryView:
         by_crystal: dict[str, list[Mapping[str, object]]] = {}
         for row in sorted(rows, key=lambda row: str(row["sample"])):
             by_crystal.setdefault(str(row["crystal"]), []).append(row)
-        curves = [_survival(start, [row for row in rows if row["start"] == start]) for start in TASK.protocol.starts]
+        curves = [_survival(start, [row for row in rows if row["start"] == start]) for start in protocol().starts]
         return [*curves, *(_panel(name, found) for name, found in by_crystal.items())]
 
 
@@ -69,16 +69,15 @@ def _survival(start: str, rows: Sequence[Mapping[str, object]]) -> Panel:
     curves: Datasets = {
         name: [
             {"symprec": symprec, "kept": round(share, 4)}
-            for symprec in TASK.protocol.symprecs
+            for symprec in protocol().symprecs
             if (share := _share(rows, relaxation, symprec)) is not None
         ]
         for name, relaxation in _RELAXATIONS.items()
     }
     tight, loose = (
-        figure(_share(rows, "free", symprec), 2)
-        for symprec in (TASK.protocol.tight_symprec, TASK.protocol.loose_symprec)
+        figure(_share(rows, "free", symprec), 2) for symprec in (protocol().tight_symprec, protocol().loose_symprec)
     )
-    note = f"{tight} at {TASK.protocol.tight_symprec:g} Å, {loose} at {TASK.protocol.loose_symprec:g} Å"
+    note = f"{tight} at {protocol().tight_symprec:g} Å, {loose} at {protocol().loose_symprec:g} Å"
     drawn = any(curves.values())
     return Panel(
         title=f"Space group kept from {_STARTS[start]}",
@@ -129,7 +128,7 @@ def _squares(rows: Sequence[Mapping[str, object]]) -> list[dict[str, float | str
     for row in rows:
         for relaxation, dtype in (("free", row["dtype"]), ("other_free", row["other_dtype"])):
             label = ", ".join(str(part) for part in (row["start"], dtype) if part is not None)
-            for symprec in TASK.protocol.symprecs:
+            for symprec in protocol().symprecs:
                 kept = row[kept_column(relaxation, symprec)]
                 if kept is not None:
                     found.append({"symprec": symprec, "relaxation": label, "kept": int(bool(kept))})

@@ -11,11 +11,11 @@ import numpy as np
 
 from evaluation import task as tasks
 from evaluation.harness.store import write_records
+from evaluation.outputs.eos import reference_curve
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.result import Cost, Counts, Hardware, Result, Run
 from evaluation.subset import Subset
-from evaluation.tasks.eos import reference_curve
 
 CARD = """\
 ---

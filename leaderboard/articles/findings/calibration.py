@@ -15,7 +15,7 @@ from leaderboard.charts.spec import ROW_HEIGHT, Picture, finish, name_axis, tool
 from leaderboard.formatting import short
 
 if TYPE_CHECKING:
-    from evaluation.studies.calibration import Calibration
+    from evaluation.studies.calibration_data import Calibration
 
 
 def calibration_findings(evidence: Evidence) -> list[Part]:

@@ -20,7 +20,7 @@ from evaluation.cli import app
 from evaluation.errors import SubmissionIncomplete
 from evaluation.exchange.matbench_export import export
 from evaluation.harness.store import write_records
-from evaluation.physics.kappa import Modes
+from evaluation.outputs.kappa import Modes
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.reference import phonondb

@@ -13,7 +13,8 @@ from ase.build import bulk
 
 from evaluation.errors import SolverFault
 from evaluation.metrics.kappa import total
-from evaluation.physics.kappa import Crystal, Modes, Outcome, Settings, conductivities
+from evaluation.outputs.kappa import Modes
+from evaluation.physics.kappa import Crystal, Outcome, Settings, conductivities
 from evaluation.solvers.array_cache import Kept
 from evaluation.solvers.client import Solver, SolverError, find
 from tests.evaluation.morse_crystal import MorseCrystal

@@ -29,7 +29,7 @@ from zoo.wrappers import synthetic_errors
 from zoo.wrappers.rotation import random_rotation, turned
 from zoo.wrappers.surrogate import Surrogate
 
-SETTINGS = TASK.protocol.settings
+SETTINGS = TASK.settings
 SAMPLES = TASK.samples("canary")
 CRYSTALS = [pytest.param(sample.atoms, id=sample.id) for sample in SAMPLES]
 MGO = SAMPLES[0].atoms

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from evaluation.definitions.descent import METRICS
 from evaluation.errors import DatasetUnavailable
+from evaluation.outputs.descent import conservative, descents, forces_of
 from evaluation.record import Record
 from evaluation.reference import phonondb
 from evaluation.task import Row, Sample
-from evaluation.tasks.descent import METRICS, TASK, Descent, conservative, descents, forces_of
+from evaluation.tasks.descent import TASK, Descent
 from tests.evaluation.morse_crystals import MorseCrystals
 from zoo.batch import Batch, Computes, StructureFailure
 from zoo.cards.mode import Mode

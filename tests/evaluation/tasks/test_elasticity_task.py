@@ -11,14 +11,16 @@ import pytest
 from ase.build import bulk
 from ase.units import GPa
 
+from evaluation.definitions.elasticity import METRICS
 from evaluation.errors import DatasetUnavailable
 from evaluation.harness.store import chunks
+from evaluation.outputs.elasticity import tensor
 from evaluation.record import Record
 from evaluation.reference.dataset import load
 from evaluation.subset import SUBSETS
 from evaluation.task import Sample
 from evaluation.tasks import elasticity
-from evaluation.tasks.elasticity import METRICS, TASK, tensor
+from evaluation.tasks.elasticity import TASK
 from leaderboard.views.elasticity import VIEW
 from tests.evaluation.fcc_springs import STIFFNESS, Springs
 

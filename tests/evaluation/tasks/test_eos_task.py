@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from evaluation.outputs.eos import reference_curve
 from evaluation.record import Record
-from evaluation.tasks.eos import MAGNETIC, TASK, reference_curve
+from evaluation.tasks.eos import MAGNETIC, TASK
 from zoo.batch import Batch, StructureFailure
 from zoo.wrappers.o3_average import O3Average
 

@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from evaluation.definitions.forces import SETS
 from evaluation.harness.run import Evaluation
 from evaluation.harness.store import read_records
 from evaluation.record import Record
@@ -36,7 +37,7 @@ def frame(number: int, formula: str) -> tuple[str, Atoms]:
 
 @pytest.fixture(autouse=True)
 def frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = {key: tuple(frame(n, SALTS[n % 20]) for n in range(300)) for key in module.SETS}
+    made = {key: tuple(frame(n, SALTS[n % 20]) for n in range(300)) for key in SETS}
     monkeypatch.setattr(module, "_frames", lambda key: made[key])
 
 
@@ -72,9 +73,9 @@ def test_subsets_are_nested_and_sets_stay_apart() -> None:
     assert ids["full"][:253] == ids["fast"]
     assert ids["fast"][:3] == ids["canary"]
     assert len(set(ids["full"])) == len(ids["full"])
-    sizes = {key: sum(name.startswith(f"{key}/") for name in ids["full"]) for key in module.SETS}
+    sizes = {key: sum(name.startswith(f"{key}/") for name in ids["full"]) for key in SETS}
     # mlearn: 30 of each of five "elements" (the frames' first symbols)
-    assert sizes == dict.fromkeys(module.SETS, 300) | {"mlearn": 150}
+    assert sizes == dict.fromkeys(SETS, 300) | {"mlearn": 150}
 
 
 def test_known_errors_are_measured_and_element_shifts_are_none() -> None:
@@ -104,7 +105,7 @@ def test_scoring_needs_records_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     found = records("full")
     monkeypatch.setattr(module, "_frames", None)
     rows = TASK.table(found)
-    assert {row["set"] for row in rows} == {"canary", *module.SETS}
+    assert {row["set"] for row in rows} == {"canary", *SETS}
     assert TASK.score(rows)["force_mae_mlearn"].value == pytest.approx(50.0, abs=0.05)
 
 

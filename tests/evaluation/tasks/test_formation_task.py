@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from evaluation.definitions.formation import METRICS
 from evaluation.errors import DatasetUnavailable
 from evaluation.record import Record
 from evaluation.reference import dataset, formation_energy
 from evaluation.task import Sample
-from evaluation.tasks.formation import METRICS, TASK, materials
+from evaluation.tasks.formation import TASK, materials
 from tests.evaluation.known import Known
 from zoo.cards import index
 

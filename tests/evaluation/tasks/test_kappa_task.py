@@ -12,12 +12,12 @@ from ase import Atoms
 
 from evaluation.errors import DatasetUnavailable
 from evaluation.harness.store import chunks
-from evaluation.physics.kappa import Modes
+from evaluation.outputs.kappa import Modes, modes_of
 from evaluation.record import Record
 from evaluation.reference import dataset, phonondb
 from evaluation.reference.phonondb import Reference, Spectrum
 from evaluation.task import KeepsWork
-from evaluation.tasks.kappa import TASK, modes_of
+from evaluation.tasks.kappa import TASK
 from tests.evaluation.morse_crystal import DIAMOND, MorseCrystal
 from tests.evaluation.solids import solid
 from zoo.batch import Batch, StructureFailure

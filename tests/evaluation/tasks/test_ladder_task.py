@@ -12,15 +12,16 @@ import pytest
 from ase import Atoms
 from pydantic import JsonValue
 
+from evaluation.definitions.ladder import LABELS, METRICS
 from evaluation.errors import DatasetUnavailable
-from evaluation.metrics.ladder import METRICS, RESIDUALS, column
+from evaluation.metrics.ladder import RESIDUALS, column
 from evaluation.outputs import mitigation
 from evaluation.outputs.quantized_array import unpack
 from evaluation.physics import ladder
 from evaluation.record import Record
 from evaluation.reference import phonondb
 from evaluation.task import Row
-from evaluation.tasks.ladder import FIGURES, LABELS, TASK
+from evaluation.tasks.ladder import FIGURES, TASK
 from tests.evaluation.solids import solid
 from tests.evaluation.springs import Springs
 from tests.evaluation.two_heads import TwoHeaded

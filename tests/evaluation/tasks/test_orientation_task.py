@@ -11,6 +11,7 @@ import pytest
 from ase import Atoms
 
 from evaluation.errors import DatasetUnavailable
+from evaluation.outputs.orientation import runs
 from evaluation.physics import phonons
 from evaluation.record import Record
 from evaluation.reference import phonondb
@@ -119,7 +120,7 @@ def test_one_orientation_without_an_answer_is_wrong_and_no_more(task: Orientatio
 
     copper = run("Cu-fcc", Pairwise(fails=turned))
     (row,) = task.table([copper])
-    failed = sum(each is None for each in task.runs(copper))
+    failed = sum(each is None for each in runs(copper))
     assert (copper.status, failed) == ("ok", 1)
     assert row["answers"] == row["control"] == row["group_loose"] == pytest.approx(2 / 3)
     assert row["verdict_agreement"] == row["group_agreement"] == 0.5
@@ -171,7 +172,7 @@ def test_a_canary_and_controls_need_no_data_set(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_orientations_are_upright_four_turned_and_four_inverted() -> None:
-    rotations = TASK.protocol.settings.rotations
+    rotations = TASK.settings.rotations
     assert rotations[0] == pytest.approx(np.eye(3))
     assert np.linalg.det(rotations) == pytest.approx([1] * 5 + [-1] * 4)
     assert np.einsum("nij,nkj->nik", rotations, rotations) == pytest.approx(np.array([np.eye(3)] * 9), abs=1e-12)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from evaluation.errors import DatasetUnavailable
+from evaluation.outputs.phonons import spectrum, structure
 from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.record import Record
 from evaluation.reference import phonondb
 from evaluation.tasks import phonons
-from evaluation.tasks.phonons import TASK, spectrum, structure
+from evaluation.tasks.phonons import TASK
 from tests.evaluation.solids import solid
 from tests.evaluation.springs import Springs
 from zoo.wrappers.o3_average import O3Average

@@ -12,11 +12,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from evaluation.definitions.relaxation import METRICS, symmetry_column
 from evaluation.errors import DatasetUnavailable
 from evaluation.metrics.geometry import Crystal, rmsd, space_group, symmetry_change
 from evaluation.outputs import relaxation
 from evaluation.record import Record
-from evaluation.tasks.relaxation import METRICS, TASK, symmetry_column
+from evaluation.tasks.relaxation import TASK
 from tests.evaluation.known import Known
 
 PERFECT = {"rmsd": 0.0, "volume_error": 0.0, "lattice_error": 0.0, "converged": 1.0, "symmetry_match": 1.0}

@@ -9,11 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 import pytest
 
+from evaluation.definitions.symmetry import METRICS, kept_column
 from evaluation.errors import DatasetUnavailable
 from evaluation.record import Record
 from evaluation.reference import phonondb
 from evaluation.task import Sample
-from evaluation.tasks.symmetry import METRICS, TASK, Symmetry, kept_column
+from evaluation.tasks.symmetry import TASK, Symmetry
 from tests.evaluation.morse_crystals import MorseCrystals
 from zoo.batch import Computes
 from zoo.cards.mode import Mode

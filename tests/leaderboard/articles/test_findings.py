@@ -9,7 +9,7 @@ import altair
 import pytest
 
 from evaluation.protocol import protocol_sha256
-from evaluation.studies.calibration import Calibration, Reading
+from evaluation.studies.calibration_data import Calibration, Reading
 from evaluation.task import load
 from leaderboard.articles.calibration_page import article as calibration
 from leaderboard.articles.evidence import Evidence

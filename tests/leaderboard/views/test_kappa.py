@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import vl_convert
 
-from evaluation.physics.kappa import Modes
+from evaluation.outputs.kappa import Modes
 from evaluation.record import Record
 from evaluation.tasks.kappa import TASK
 from leaderboard.views import kappa

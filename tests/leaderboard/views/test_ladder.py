@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import vl_convert
 
+from evaluation.definitions.ladder import LABELS
 from evaluation.record import Record
 from evaluation.task import Row
-from evaluation.tasks.ladder import LABELS, TASK
+from evaluation.tasks.ladder import TASK
 from leaderboard import views
 from leaderboard.views.base import Panel
 from leaderboard.views.ladder import VIEW

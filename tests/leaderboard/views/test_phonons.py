@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from evaluation.outputs.phonons import spectrum
 from evaluation.record import Record
 from evaluation.reference import phonondb
-from evaluation.tasks.phonons import FACE_CENTRED, TASK, spectrum
+from evaluation.tasks.phonons import FACE_CENTRED, TASK
 from leaderboard.views.phonons import VIEW, path
 from tests.evaluation.solids import solid
 from tests.evaluation.springs import Springs

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.physics.eos import BirchMurnaghan, NoMinimum, delta, fit
+from evaluation.equation_of_state import BirchMurnaghan, NoMinimum, delta, fit
 
 RATIOS = np.linspace(0.94, 1.06, 7)
 

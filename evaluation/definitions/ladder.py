@@ -1,0 +1,155 @@
+"""Mitigation of broken constraints in lattice dynamics: metrics and protocol of the task `ladder`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from evaluation.metric import Metric
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
+from evaluation.reference.canary import CanaryCrystal
+from zoo.cards.mode import Averaging
+from zoo.strict import Strict
+
+_FLIGHT = {
+    "raw": "raw",
+    "plus_minus": "plus-minus",
+    "net_force": "net force",
+    "index": "index",
+    "projector": "projector",
+    "all_displaced": "all displaced",
+}
+
+
+LABELS = {
+    **_FLIGHT,
+    **{f"symmetric_{name}": f"{label}, symmetric" for name, label in _FLIGHT.items()},
+    "usual": "usual",
+    "o3_3": "42 rotations",
+    "o3_3_inversion": "84, with inversion",
+    "o3_5": "154 rotations",
+    "o3_7": "390 rotations",
+    "head_constants": "other head, Φ only",
+    "head": "other head",
+}
+"""Every rung as a reader sees it, in order."""
+
+
+def _lower(name: str, label: str, unit: str, doc: str) -> Metric:
+    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
+
+
+def _fraction(name: str, label: str, doc: str) -> Metric:
+    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, on_failure="worst", doc=doc)
+
+
+_RESIDUAL_LABELS = {
+    "fc_asymmetry": ("Φ asymmetry", "", "||Φ - Φᵀ||/||Φ||: twice the weight of what is no gradient."),
+    "asr_violation": ("sum rule", "eV/Å²", "Largest net force per displacement."),
+    "space_group_residual": ("Φ outside the group", "", "||Φ - PΦ||/||Φ||, P as in the phonons task."),
+    "degeneracy_splitting": ("splitting", "THz", "Largest spread of modes that symmetry makes degenerate."),
+}
+
+
+METRICS = (
+    _lower(
+        "remedied_mae",
+        "ω MAE, remedied",
+        "THz",
+        "Mean absolute error of the frequencies against PBE on the recommended rung: the cheapest whose error, "
+        "averaged over solids, is within 0.05 THz or a tenth of the best rung's. What these weights can do with help.",
+    ),
+    _lower(
+        "remedied_cost",
+        "cost of the remedy",
+        "calls",
+        "What the recommended rung costs for one crystal, relaxation and all: atoms evaluated over the atoms of the "
+        "supercell. An evaluation by the other head counts by its measured time.",
+    ),
+    _lower("raw_mae", "ω MAE, raw", "THz", "The same error with no remedy at all; solids that have a spectrum then."),
+    _lower("usual_mae", "ω MAE, usual", "THz", "The same error of the usual workflow: symmetry kept and imposed."),
+    _lower(
+        "usual_loss",
+        "lost by the usual workflow",
+        "THz",
+        "Error of the usual workflow less that of the recommended rung, solid by solid.",
+    ),
+    _lower("remedied_dos_w1", "DOS distance, remedied", "THz", "Of the densities of states, on the recommended rung."),
+    _lower("remedied_omega_max_mae", "ω max MAE, remedied", "THz", "Of the highest frequency, likewise."),
+    _lower(
+        "usual_own_mae",
+        "usual to own best",
+        "THz",
+        "Distance of the usual workflow's frequencies to the checkpoint's own best: its conservative head where it has "
+        "one besides, otherwise its highest average over orientations. No reference is needed, and none vouches.",
+    ),
+    _fraction("raw_stable", "stable, raw", "Fraction of the crystals without an imaginary mode, no remedy applied."),
+    _fraction("usual_stable", "stable, usual", "The same of the usual workflow. All of them are stable in PBE."),
+    _fraction("remedied_stable", "stable, remedied", "The same on the recommended rung."),
+    _fraction(
+        "symmetry_kept",
+        "symmetry kept",
+        "Fraction of the crystals that keep their space group when nothing imposes it.",
+    ),
+    *(
+        _lower(name, label, unit, f"{doc} All atoms displaced at the symmetric geometry, nothing symmetrised.")
+        for name, (label, unit, doc) in _RESIDUAL_LABELS.items()
+    ),
+    *(
+        _lower(f"{name}_shown", f"{label}, shown", unit, f"{doc} What the symmetry-reduced displacements show of it.")
+        for name, (label, unit, doc) in _RESIDUAL_LABELS.items()
+    ),
+    _lower("other_head_time", "other head's time", "×", "An evaluation by the other head over one by the entry's own."),
+    _fraction("success", "phonons", "Fraction of the crystals for which the usual workflow gives a spectrum."),
+)
+"""The first one ranks: by accuracy, with its price beside it. A rank by price alone would put the model first that is
+wrong in perfect symmetry."""
+
+
+class CellRelaxation(RelaxationNumbers):
+    """Without the space group, which some mitigation steps keep and others do not."""
+
+    cell: Literal["full", "fixed", "no-tilt"]
+    """Which part of the cell is free; no-tilt: xx, yy and zz of the strain."""
+
+
+class GoodEnoughNumbers(Strict):
+    """Of evaluation.metrics.ladder.GoodEnough."""
+
+    difference: float
+    """THz."""
+    share: float
+    """Of the best step's error."""
+
+
+class LadderProtocol(TaskProtocol):
+    """The numbers of `evaluation/protocols/ladder-v1.yaml`."""
+
+    relaxation: CellRelaxation
+    displacement: float
+    """Å."""
+    symprec: float
+    """Å: of the space group that is kept, that reduces displacements, and that force constants are projected onto."""
+    imaginary: ThresholdNumbers
+    good_enough: GoodEnoughNumbers
+    canary: dict[str, CanaryCrystal]
+    """Crystals without a reference, by formula."""
+    canary_supercell: int
+    """Conventional cells along each axis."""
+    canary_mesh: int
+    """q points along each axis."""
+    fast: tuple[str, ...]
+    """PhononDB's ids."""
+    full: int
+    """Solids of the full subset, those of the fast one among them."""
+    averaging: tuple[Averaging, ...]
+    """Of every crystal."""
+    more_averaging: tuple[Averaging, ...]
+    """Of the crystals in `averaged_more`, besides."""
+    averaged_more: tuple[str, ...]
+
+
+@cache
+def protocol() -> LadderProtocol:
+    """The numbers of today's protocol."""
+    return read_protocol("ladder", LadderProtocol)

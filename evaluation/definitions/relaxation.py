@@ -1,0 +1,152 @@
+"""Relaxation: metrics and protocol of the task `relaxation`."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from evaluation.metric import Metric
+from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
+from evaluation.reference.canary import CanaryCrystal
+
+RMSD = Metric(
+    name="rmsd",
+    label="RMSD",
+    unit="",
+    better="lower",
+    best=0.0,
+    worst=1.0,
+    on_failure="worst",
+    doc="Root-mean-square displacement of the atoms from the DFT crystal after the best match, in units of (volume per "
+    "atom)^(1/3), averaged over relaxations. Another structure, or none, counts as 1.",
+)
+VOLUME_ERROR = Metric(
+    name="volume_error",
+    label="|volume error|",
+    unit="%",
+    better="lower",
+    best=0.0,
+    doc="Absolute error of the relaxed volume, averaged over relaxations.",
+)
+CONVERGED = Metric(
+    name="converged",
+    label="converged",
+    unit="",
+    better="higher",
+    best=1.0,
+    worst=0.0,
+    on_failure="worst",
+    doc="Fraction of relaxations that reach the force threshold within the allowed steps.",
+)
+"""What every task that relaxes says in the same words."""
+METRICS = (
+    RMSD,
+    VOLUME_ERROR,
+    Metric(
+        name="lattice_error",
+        label="cell length error",
+        unit="%",
+        better="lower",
+        best=0.0,
+        doc="Mean absolute error of the three cell lengths, averaged over crystals and starts.",
+    ),
+    Metric(
+        name="symmetry_match",
+        label="symmetry kept, 1e-2 Å",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of relaxed crystals with the space group of the DFT crystal, both found at 1e-2 Å.",
+    ),
+    Metric(
+        name="symmetry_match_tight",
+        label="symmetry kept, 1e-5 Å",
+        unit="",
+        better="higher",
+        best=1.0,
+        worst=0.0,
+        on_failure="worst",
+        doc="Fraction of the relaxations from the DFT geometry that keep its space group at 1e-5 Å.",
+    ),
+    Metric(
+        name="symmetry_decrease",
+        label="symmetry lost, 1e-2 Å",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Fraction of relaxed crystals that have another space group with fewer operations at 1e-2 Å.",
+    ),
+    Metric(
+        name="symmetry_increase",
+        label="symmetry gained, 1e-2 Å",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Fraction of relaxed crystals that have another space group with as many or more operations at 1e-2 Å.",
+    ),
+    CONVERGED,
+    Metric(
+        name="steps",
+        label="steps",
+        unit="",
+        better="lower",
+        best=0.0,
+        doc="Steps taken, averaged; a relaxation that does not converge takes all that are allowed.",
+    ),
+    Metric(
+        name="uphill",
+        label="uphill",
+        unit="meV/atom",
+        better="lower",
+        best=0.0,
+        doc="Sum of the energy's rises from step to step. FIRE overshoots a little with any model.",
+    ),
+    Metric(
+        name="limit_cycle",
+        label="limit cycles",
+        unit="",
+        better="lower",
+        best=0.0,
+        worst=1.0,
+        doc="Fraction of relaxations that do not converge and whose forces stopped falling long before the end.",
+    ),
+)
+
+
+def symmetry_column(symprec: float) -> str:
+    """The column of `table` that says what became of the symmetry at a precision (Å): match, decrease or increase."""
+    return f"symmetry_{symprec:.0e}"
+
+
+class RelaxationProtocol(TaskProtocol, RelaxationNumbers):
+    """The numbers of `evaluation/protocols/relaxation-v1.yaml`."""
+
+    starts: tuple[Literal["reference", "perturbed"], ...]
+    isotropic_strain: float
+    """Bound, of the perturbed start."""
+    shear_strain: float
+    """Bound, of its symmetric shears."""
+    rattle: float
+    """Å: standard deviation of its displacements."""
+    symprecs: tuple[float, ...]
+    """Å: precisions of the symmetry search."""
+    reference_symprec: float
+    """Å: where the reference's space group is found; one of `symprecs`, as is the next."""
+    tight_symprec: float
+    """Å."""
+    cycle_steps: int
+    """A limit cycle: no lower forces in the last so many steps than before."""
+    canary: dict[str, CanaryCrystal]
+    """Crystals without a reference, by formula."""
+    fast: int
+    """Solids of the fast subset."""
+
+
+@cache
+def protocol() -> RelaxationProtocol:
+    """The numbers of today's protocol."""
+    return read_protocol("relaxation", RelaxationProtocol)

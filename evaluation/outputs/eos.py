@@ -1,0 +1,48 @@
+"""Equations of state in records: the model's energies, and the reference that they are compared with."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import cast
+
+from evaluation.equation_of_state import BirchMurnaghan, NoMinimum, fit
+from evaluation.record import Record
+
+
+def curve(record: Record) -> tuple[list[float], list[float]]:
+    """The model's volumes (Å³/atom) and energies (eV/atom) of an ok record."""
+    outputs = cast(dict[str, list[float]], record.outputs)
+    return outputs["volumes_per_atom"], outputs["energies_per_atom"]
+
+
+def model_curve(record: Record) -> BirchMurnaghan | None:
+    """The model's equation of state; None where it has none."""
+    if record.status != "ok":
+        return None
+    try:
+        return fit(*curve(record))
+    except NoMinimum:
+        return None
+
+
+def reference_curve(symbol: str) -> BirchMurnaghan:
+    """The all-electron equation of state, its minimum at zero energy."""
+    from ase.units import GPa
+
+    figures = reference(symbol)
+    return BirchMurnaghan(
+        volume=figures["v0"],
+        energy=0.0,
+        bulk_modulus=figures["b0_gpa"] * GPa,
+        bulk_modulus_derivative=figures["b0_prime"],
+        residual=0.0,
+    )
+
+
+@cache
+def reference(symbol: str) -> dict[str, float]:
+    """The all-electron v0 (Å³/atom), b0_gpa and b0_prime of an element."""
+    from ase.collections import dcdft
+
+    found = dcdft.data[symbol]
+    return {"v0": found["wien2k_volume"], "b0_gpa": found["wien2k_B"], "b0_prime": found["wien2k_Bp"]}
