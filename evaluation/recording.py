@@ -14,7 +14,7 @@ from zoo.batch import StructureFailure
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from evaluation.physics.relax import Relaxed
+    from evaluation.physics.relaxation import Relaxed
 
 
 @dataclass(frozen=True)

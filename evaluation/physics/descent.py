@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.physics.other_mode import mode_of, other_head
-from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from zoo.wrappers.energy_only import EnergyOnly
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from zoo.batch import StructureFailure
 
 if TYPE_CHECKING:

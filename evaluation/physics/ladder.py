@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from evaluation.physics import phonons
 from evaluation.physics.force_constants import Projector, Residuals, residuals
 from evaluation.physics.phonons import Array, Crystal, Displacements, NoPrimitiveCell
-from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from zoo.batch import StructureFailure
 from zoo.cards.mode import Averaging, Mode
 from zoo.wrappers import averaged

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from torch_sim.state import SimState
 
-    from evaluation.physics.relax import Relaxation
+    from evaluation.physics.relaxation import Relaxation
     from zoo.batch import Computes
 
 CPU = torch.device("cpu")

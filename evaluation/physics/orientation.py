@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.physics import phonons
-from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from zoo.batch import StructureFailure
 from zoo.wrappers.rotation import turned
 

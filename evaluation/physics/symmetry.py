@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from evaluation.physics import phonons
 from evaluation.physics.other_mode import other_dtype
-from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from evaluation.symmetry_finder import find_symmetry
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ import numpy as np
 from evaluation.harness import provenance
 from evaluation.metrics import phonon
 from evaluation.physics import phonons
-from evaluation.physics.relax import Relaxation, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation
 from evaluation.studies.tolerance_data import (
     PROTOCOL,
     Curves,

@@ -36,7 +36,7 @@ from evaluation.metric import Score, mean_score
 from evaluation.metrics import descent
 from evaluation.outputs.descent import conservative, descents, energies_of, forces_of
 from evaluation.physics.descent import ENERGY_DIFFERENCES, NOT_DIRECT, Descents, Gradient, descend
-from evaluation.physics.relax import Relaxation, Relaxed
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb

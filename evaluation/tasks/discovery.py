@@ -34,7 +34,8 @@ from evaluation.definitions.discovery import COUNTED, METRICS, DiscoveryProtocol
 from evaluation.metric import Score, mean_score
 from evaluation.metrics.discovery import above_hull, discovery, most_stable
 from evaluation.outputs import relaxation
-from evaluation.physics.relax import Relaxation, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
 from evaluation.recording import relaxed_record
 from evaluation.reference import dataset, formation_energy, wbm

@@ -45,7 +45,7 @@ from evaluation.metric import Score, mean_score
 from evaluation.metrics import elastic
 from evaluation.outputs.elasticity import tensor
 from evaluation.physics.elastic import Response, one_by_one, respond
-from evaluation.physics.relax import Relaxation
+from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset

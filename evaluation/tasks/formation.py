@@ -35,7 +35,8 @@ from evaluation.definitions.formation import METRICS, FormationProtocol
 from evaluation.metric import Score, mean_score
 from evaluation.metrics import geometry
 from evaluation.outputs import relaxation
-from evaluation.physics.relax import Relaxation, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
 from evaluation.recording import relaxed_record
 from evaluation.reference import dataset, formation_energy

@@ -39,7 +39,8 @@ from evaluation.metrics import kappa as errors
 from evaluation.metrics.kappa_scores import SHARES, scores
 from evaluation.outputs.kappa import Modes, modes_of
 from evaluation.physics.kappa import Crystal, Outcome, Settings, conductivities
-from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb

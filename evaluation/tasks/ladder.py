@@ -54,7 +54,7 @@ from evaluation.metrics.ladder import HONEST, RESIDUALS, SHOWN, GoodEnough, colu
 from evaluation.outputs import mitigation
 from evaluation.outputs.quantized_array import unpack
 from evaluation.physics import ladder, phonons
-from evaluation.physics.relax import Relaxation
+from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
 from evaluation.recording import failed, succeeded
 from evaluation.reference import dataset, phonondb

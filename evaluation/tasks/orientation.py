@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from numpy.typing import NDArray
 
-    from evaluation.physics.relax import Relaxed
+    from evaluation.physics.relaxation import Relaxed
     from zoo.batch import Computes
 
     Array = NDArray[np.float64]

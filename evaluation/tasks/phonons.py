@@ -34,7 +34,8 @@ from evaluation.metrics.phonon_scores import scores
 from evaluation.outputs.phonons import reference, spectrum, structure
 from evaluation.outputs.quantized_array import pack, unpack
 from evaluation.physics import phonons
-from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb

@@ -33,7 +33,7 @@ from evaluation.metrics import survival
 from evaluation.metrics.geometry import Crystal
 from evaluation.physics import symmetry
 from evaluation.physics.other_mode import dtype_beside, mode_of
-from evaluation.physics.relax import Relaxation, Relaxed
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb

@@ -58,7 +58,8 @@ def main() -> None:
 def measure(name: str, *, device: str) -> dict[str, list[float]]:
     """Structures per second of the batched relaxation over those of the other way, per round, each way in turn."""
     import zoo
-    from evaluation.physics.relax import Relaxation, relax
+    from evaluation.physics.relax import relax
+    from evaluation.physics.relaxation import Relaxation
     from zoo import example_crystals
 
     starts = [

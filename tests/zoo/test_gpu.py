@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import zoo
-from evaluation.physics.relax import Relaxation, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation
 from zoo import example_crystals
 from zoo.cards.mode import Dtype
 

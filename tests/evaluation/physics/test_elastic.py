@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from evaluation.metrics import elastic
 from evaluation.physics.elastic import Response, one_by_one, respond, strained
-from evaluation.physics.relax import Relaxation, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation
 from tests.evaluation.fcc_springs import STIFFNESS, Springs
 from tests.zoo.sound import Sound
 from zoo.batch import StructureFailure

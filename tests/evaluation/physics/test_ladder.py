@@ -15,7 +15,7 @@ from evaluation.physics import ladder, phonons
 from evaluation.physics.force_constants import Projector
 from evaluation.physics.ladder import RUNGS, Climb, Reached, Settings
 from evaluation.physics.phonons import Crystal, NoPrimitiveCell
-from evaluation.physics.relax import Relaxation
+from evaluation.physics.relaxation import Relaxation
 from tests.evaluation.springs import Springs
 from tests.evaluation.two_heads import TwoHeaded
 from zoo.batch import Batch, Computes

@@ -23,7 +23,8 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from ase.units import GPa
 from moyopy.interface import MoyoAdapter
 
-from evaluation.physics.relax import Relaxation, Relaxed, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation, Relaxed
 from tests.zoo.sound import Sound
 from zoo.batch import Batch, StructureFailure
 
@@ -379,7 +380,8 @@ def test_a_real_model_ends_where_ase_ends() -> None:
 def test_a_relaxation_says_nothing_on_stderr() -> None:
     program = """
 from ase.build import bulk
-from evaluation.physics.relax import Relaxation, relax
+from evaluation.physics.relax import relax
+from evaluation.physics.relaxation import Relaxation
 from tests.zoo.sound import Sound
 assert relax(Sound(), [bulk("Cu")], Relaxation(fmax=0.1, steps=1))[0].error is None
 """
