@@ -20,7 +20,7 @@ from zoo.errors import ZooError
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-    from evaluation.harness.run import Progress
+    from evaluation.harness.run import RunProgress
     from evaluation.result import Result
 
 app = typer.Typer()
@@ -262,7 +262,7 @@ class _Bar:
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, left=text[-50:])
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: RunProgress) -> None:
         """How far it is, and how long it will take."""
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=progress.done, total=progress.total)

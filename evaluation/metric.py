@@ -34,6 +34,16 @@ class Metric(Strict):
     doc: str
 
 
+def error_metric(name: str, label: str, unit: str, doc: str) -> Metric:
+    """The lower the better, at best zero; a failed sample leaves the mean."""
+    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
+
+
+def share_metric(name: str, label: str, doc: str, *, on_failure: Literal["excluded", "worst"] = "worst") -> Metric:
+    """A share between 0 and 1, the higher the better; a failed sample counts as zero unless it is excluded."""
+    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, on_failure=on_failure, doc=doc)
+
+
 class Score(Strict):
     """A metric's value over a set of samples. None is the only way to say that there is no number."""
 

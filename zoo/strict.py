@@ -9,3 +9,9 @@ class Strict(BaseModel):
     """Frozen; an unknown field, or a value of another type than the field's, raises pydantic's ValidationError."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Finite(Strict):
+    """Besides, no number may be infinite or NaN."""
+
+    model_config = ConfigDict(allow_inf_nan=False)

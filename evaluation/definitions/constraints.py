@@ -5,31 +5,36 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from evaluation.metric import Metric
+from evaluation.metric import Metric, error_metric
 from evaluation.protocol import TaskProtocol, read_protocol
 from zoo.strict import Strict
 
-
-def _lower(name: str, label: str, unit: str, doc: str) -> Metric:
-    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
-
-
 METRICS = (
-    _lower("lambda", "λ", "", "Weight of the antisymmetric part in the forces' Jacobian, smallest over four steps."),
-    _lower("rotation_force", "rotation error of forces", "meV/Å", "RMS distance from the mean over 24 orientations."),
-    _lower("rotation_energy", "rotation error of energy", "meV/atom", "Likewise of the energy."),
-    _lower("rotation_stress", "rotation error of stress", "GPa", "Likewise of the stress, over components."),
-    _lower("rotation_ratio", "rotation error / force", "", "Rotation error of forces over the forces' own RMS."),
-    _lower("inversion_force", "inversion error of forces", "meV/Å", "RMS of half the change when it is inverted."),
-    _lower("inversion_energy", "inversion error of energy", "meV/atom", "Likewise of the energy."),
-    _lower("inversion_stress", "inversion error of stress", "GPa", "Likewise of the stress, over components."),
-    _lower("gradient_error", "gradient error", "meV/Å", "RMS of the force along a path less the slope of the energy."),
-    _lower("gradient_ratio", "gradient error, relative", "", "Gradient error over the slope's own RMS."),
-    _lower("stress_error", "stress error", "GPa", "RMS of the stress along a strain less dE/dε per volume."),
-    _lower("loop_work", "work on closed loops", "meV/Å", "RMS of |∮F·dr| over the loop's length."),
-    _lower("force_noise", "force noise", "meV/Å", "Fourth differences of the forces at steps of 0.01 Å."),
-    _lower("roughness", "roughness", "", "Second over first difference of the forces at a displacement of 0.01 Å."),
-    _lower("nve_drift", "|drift|", "meV/atom/ps", "Slope of total energy over 0.5 ps at 300 K, absolute."),
+    error_metric(
+        "lambda", "λ", "", "Weight of the antisymmetric part in the forces' Jacobian, smallest over four steps."
+    ),
+    error_metric(
+        "rotation_force", "rotation error of forces", "meV/Å", "RMS distance from the mean over 24 orientations."
+    ),
+    error_metric("rotation_energy", "rotation error of energy", "meV/atom", "Likewise of the energy."),
+    error_metric("rotation_stress", "rotation error of stress", "GPa", "Likewise of the stress, over components."),
+    error_metric("rotation_ratio", "rotation error / force", "", "Rotation error of forces over the forces' own RMS."),
+    error_metric(
+        "inversion_force", "inversion error of forces", "meV/Å", "RMS of half the change when it is inverted."
+    ),
+    error_metric("inversion_energy", "inversion error of energy", "meV/atom", "Likewise of the energy."),
+    error_metric("inversion_stress", "inversion error of stress", "GPa", "Likewise of the stress, over components."),
+    error_metric(
+        "gradient_error", "gradient error", "meV/Å", "RMS of the force along a path less the slope of the energy."
+    ),
+    error_metric("gradient_ratio", "gradient error, relative", "", "Gradient error over the slope's own RMS."),
+    error_metric("stress_error", "stress error", "GPa", "RMS of the stress along a strain less dE/dε per volume."),
+    error_metric("loop_work", "work on closed loops", "meV/Å", "RMS of |∮F·dr| over the loop's length."),
+    error_metric("force_noise", "force noise", "meV/Å", "Fourth differences of the forces at steps of 0.01 Å."),
+    error_metric(
+        "roughness", "roughness", "", "Second over first difference of the forces at a displacement of 0.01 Å."
+    ),
+    error_metric("nve_drift", "|drift|", "meV/atom/ps", "Slope of total energy over 0.5 ps at 300 K, absolute."),
     Metric(
         name="success",
         label="crystals",

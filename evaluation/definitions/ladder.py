@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from evaluation.metric import Metric
+from evaluation.metric import error_metric, share_metric
 from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
 from evaluation.reference.canary import CanaryCrystal
 from zoo.cards.mode import Averaging
@@ -35,14 +35,6 @@ LABELS = {
 """Every rung as a reader sees it, in order."""
 
 
-def _lower(name: str, label: str, unit: str, doc: str) -> Metric:
-    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
-
-
-def _fraction(name: str, label: str, doc: str) -> Metric:
-    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, on_failure="worst", doc=doc)
-
-
 _RESIDUAL_LABELS = {
     "fc_asymmetry": ("Φ asymmetry", "", "||Φ - Φᵀ||/||Φ||: twice the weight of what is no gradient."),
     "asr_violation": ("sum rule", "eV/Å²", "Largest net force per displacement."),
@@ -52,55 +44,65 @@ _RESIDUAL_LABELS = {
 
 
 METRICS = (
-    _lower(
+    error_metric(
         "remedied_mae",
         "ω MAE, remedied",
         "THz",
         "Mean absolute error of the frequencies against PBE on the recommended rung: the cheapest whose error, "
         "averaged over solids, is within 0.05 THz or a tenth of the best rung's. What these weights can do with help.",
     ),
-    _lower(
+    error_metric(
         "remedied_cost",
         "cost of the remedy",
         "calls",
         "What the recommended rung costs for one crystal, relaxation and all: atoms evaluated over the atoms of the "
         "supercell. An evaluation by the other head counts by its measured time.",
     ),
-    _lower("raw_mae", "ω MAE, raw", "THz", "The same error with no remedy at all; solids that have a spectrum then."),
-    _lower("usual_mae", "ω MAE, usual", "THz", "The same error of the usual workflow: symmetry kept and imposed."),
-    _lower(
+    error_metric(
+        "raw_mae", "ω MAE, raw", "THz", "The same error with no remedy at all; solids that have a spectrum then."
+    ),
+    error_metric(
+        "usual_mae", "ω MAE, usual", "THz", "The same error of the usual workflow: symmetry kept and imposed."
+    ),
+    error_metric(
         "usual_loss",
         "lost by the usual workflow",
         "THz",
         "Error of the usual workflow less that of the recommended rung, solid by solid.",
     ),
-    _lower("remedied_dos_w1", "DOS distance, remedied", "THz", "Of the densities of states, on the recommended rung."),
-    _lower("remedied_omega_max_mae", "ω max MAE, remedied", "THz", "Of the highest frequency, likewise."),
-    _lower(
+    error_metric(
+        "remedied_dos_w1", "DOS distance, remedied", "THz", "Of the densities of states, on the recommended rung."
+    ),
+    error_metric("remedied_omega_max_mae", "ω max MAE, remedied", "THz", "Of the highest frequency, likewise."),
+    error_metric(
         "usual_own_mae",
         "usual to own best",
         "THz",
         "Distance of the usual workflow's frequencies to the checkpoint's own best: its conservative head where it has "
         "one besides, otherwise its highest average over orientations. No reference is needed, and none vouches.",
     ),
-    _fraction("raw_stable", "stable, raw", "Fraction of the crystals without an imaginary mode, no remedy applied."),
-    _fraction("usual_stable", "stable, usual", "The same of the usual workflow. All of them are stable in PBE."),
-    _fraction("remedied_stable", "stable, remedied", "The same on the recommended rung."),
-    _fraction(
+    share_metric("raw_stable", "stable, raw", "Fraction of the crystals without an imaginary mode, no remedy applied."),
+    share_metric("usual_stable", "stable, usual", "The same of the usual workflow. All of them are stable in PBE."),
+    share_metric("remedied_stable", "stable, remedied", "The same on the recommended rung."),
+    share_metric(
         "symmetry_kept",
         "symmetry kept",
         "Fraction of the crystals that keep their space group when nothing imposes it.",
     ),
     *(
-        _lower(name, label, unit, f"{doc} All atoms displaced at the symmetric geometry, nothing symmetrised.")
+        error_metric(name, label, unit, f"{doc} All atoms displaced at the symmetric geometry, nothing symmetrised.")
         for name, (label, unit, doc) in _RESIDUAL_LABELS.items()
     ),
     *(
-        _lower(f"{name}_shown", f"{label}, shown", unit, f"{doc} What the symmetry-reduced displacements show of it.")
+        error_metric(
+            f"{name}_shown", f"{label}, shown", unit, f"{doc} What the symmetry-reduced displacements show of it."
+        )
         for name, (label, unit, doc) in _RESIDUAL_LABELS.items()
     ),
-    _lower("other_head_time", "other head's time", "×", "An evaluation by the other head over one by the entry's own."),
-    _fraction("success", "phonons", "Fraction of the crystals for which the usual workflow gives a spectrum."),
+    error_metric(
+        "other_head_time", "other head's time", "×", "An evaluation by the other head over one by the entry's own."
+    ),
+    share_metric("success", "phonons", "Fraction of the crystals for which the usual workflow gives a spectrum."),
 )
 """The first one ranks: by accuracy, with its price beside it. A rank by price alone would put the model first that is
 wrong in perfect symmetry."""

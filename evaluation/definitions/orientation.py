@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from functools import cache
 
-from evaluation.metric import Metric
+from evaluation.metric import Metric, error_metric, share_metric
 from evaluation.protocol import RelaxationNumbers, TaskProtocol, ThresholdNumbers, read_protocol
 from evaluation.reference.controls import Control, Expected
 
 Quaternion = tuple[float, float, float, float]
 
 
-def _spread(name: str, label: str, unit: str, doc: str) -> Metric:
-    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
-
-
 def _share(name: str, label: str, doc: str) -> Metric:
-    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, doc=doc)
+    return share_metric(name, label, doc, on_failure="excluded")
 
 
 METRICS = (
-    _spread(
+    error_metric(
         "frequency_spread",
         "ω spread",
         "THz",
         "RMS distance of frequencies from their mean over the orientations, over all modes at q points that fit into "
         "the supercell, paired by order; acoustic modes at Γ left out.",
     ),
-    _spread("omega_max_spread", "ω max spread", "THz", "Likewise of the highest frequency."),
-    _spread("gamma_spread", "ω(Γ) spread", "THz", "Likewise of the optical modes at Γ; of compounds and silicon."),
-    _spread("energy_spread", "E spread", "meV/atom", "Likewise of the energy of the relaxed crystal."),
-    _spread("volume_spread", "V spread", "%", "Likewise of its volume, in percent of the mean."),
+    error_metric("omega_max_spread", "ω max spread", "THz", "Likewise of the highest frequency."),
+    error_metric("gamma_spread", "ω(Γ) spread", "THz", "Likewise of the optical modes at Γ; of compounds and silicon."),
+    error_metric("energy_spread", "E spread", "meV/atom", "Likewise of the energy of the relaxed crystal."),
+    error_metric("volume_spread", "V spread", "%", "Likewise of its volume, in percent of the mean."),
     _share(
         "verdict_agreement",
         "verdict as upright",

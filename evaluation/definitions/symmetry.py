@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from evaluation.metric import Metric
+from evaluation.metric import Metric, share_metric
 from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.reference.crystal_set import CrystalSet
 from zoo.strict import Strict
@@ -16,24 +16,22 @@ DTYPES = ("float32", "float64")
 _SURVIVAL = "Share of nine precisions from 1e-5 to 1e-1 Å at which the relaxed crystal has DFT's space group"
 
 
-def _survival(name: str, label: str, doc: str, *, on_failure: Literal["worst", "excluded"] = "worst") -> Metric:
-    return Metric(name=name, label=label, unit="", better="higher", best=1.0, worst=0.0, on_failure=on_failure, doc=doc)
-
-
 METRICS = (
-    _survival("survival", "survival", f"{_SURVIVAL}, relaxed freely, over both starts. One without an end has none."),
-    _survival("survival_reference", "survival, DFT's start", "Likewise, from the DFT geometry alone."),
-    _survival("survival_strained", "survival, strained start", "Likewise, from the strained geometry alone."),
-    _survival("survival_fixed", "survival, group fixed", "Likewise, over both starts, with the group imposed."),
-    _survival(
+    share_metric(
+        "survival", "survival", f"{_SURVIVAL}, relaxed freely, over both starts. One without an end has none."
+    ),
+    share_metric("survival_reference", "survival, DFT's start", "Likewise, from the DFT geometry alone."),
+    share_metric("survival_strained", "survival, strained start", "Likewise, from the strained geometry alone."),
+    share_metric("survival_fixed", "survival, group fixed", "Likewise, over both starts, with the group imposed."),
+    share_metric(
         "survival_float32",
         "survival, float32",
         "Free, with the model's arithmetic in single precision; no number where the checkpoint has only the other.",
         on_failure="excluded",
     ),
-    _survival("survival_float64", "survival, float64", "Likewise in double precision.", on_failure="excluded"),
-    _survival("kept_tight", "kept at 1e-5 Å", "Fraction of free relaxations that keep the group at 1e-5 Å."),
-    _survival("kept_loose", "kept at 1e-2 Å", "Likewise at 1e-2 Å."),
+    share_metric("survival_float64", "survival, float64", "Likewise in double precision.", on_failure="excluded"),
+    share_metric("kept_tight", "kept at 1e-5 Å", "Fraction of free relaxations that keep the group at 1e-5 Å."),
+    share_metric("kept_loose", "kept at 1e-2 Å", "Likewise at 1e-2 Å."),
     Metric(
         name="recovered_symprec",
         label="group found at",
@@ -73,8 +71,8 @@ METRICS = (
         )
         for dtype in DTYPES
     ),
-    _survival("converged", "converged", "Fraction of free relaxations that reach 1e-4 eV/Å within 300 steps."),
-    _survival("converged_fixed", "converged, group fixed", "Likewise with the group imposed."),
+    share_metric("converged", "converged", "Fraction of free relaxations that reach 1e-4 eV/Å within 300 steps."),
+    share_metric("converged_fixed", "converged, group fixed", "Likewise with the group imposed."),
 )
 
 

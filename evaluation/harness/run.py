@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """How far a run is; `seconds` is what this process has spent on it."""
 
     done: int
@@ -57,7 +57,7 @@ class Evaluation:
     results: Path
     """Folder that gets `<task>/<entry>.json` and `.parquet`."""
 
-    def run(self, show: Callable[[Progress], None] = lambda _: None) -> Result:
+    def run(self, show: Callable[[RunProgress], None] = lambda _: None) -> Result:
         """Run, score, write the Result with its records beside it, and return it.
 
         A chunk whose worker fails for reasons that are not the sample's makes no record; the others still run, then
@@ -99,11 +99,11 @@ class Evaluation:
             "model_packages": info["packages"],
         }
 
-    def _run_missing(self, plan: Sequence[Chunk], store: Store, show: Callable[[Progress], None]) -> list[str]:
+    def _run_missing(self, plan: Sequence[Chunk], store: Store, show: Callable[[RunProgress], None]) -> list[str]:
         clock = time.monotonic()
         total = sum(len(chunk.samples) for chunk in plan)
         resumed = done = sum(len(chunk.samples) for chunk in plan if store.has(chunk))
-        show(Progress(done, total, resumed, 0.0))
+        show(RunProgress(done, total, resumed, 0.0))
         faults = []
         for chunk in plan:
             if store.has(chunk):
@@ -115,7 +115,7 @@ class Evaluation:
                 faults.append(f"{chunk.name}: {str(fault).splitlines()[0]}")
                 continue
             done += len(chunk.samples)
-            show(Progress(done, total, resumed, time.monotonic() - clock))
+            show(RunProgress(done, total, resumed, time.monotonic() - clock))
         return faults
 
     def _records(self, chunk: Chunk, store: Store) -> list[Record]:

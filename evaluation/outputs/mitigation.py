@@ -143,7 +143,7 @@ def _geometry(found: ladder.Geometry) -> dict[str, JsonValue]:
     }
 
 
-def _forces(found: ladder.Forces) -> dict[str, JsonValue]:
+def _forces(found: ladder.SupercellForces) -> dict[str, JsonValue]:
     error, packed = None if found.error is None else str(found.error), None
     if found.forces is not None:
         try:
@@ -160,7 +160,7 @@ def _forces(found: ladder.Forces) -> dict[str, JsonValue]:
 
 
 def _reached(
-    analysis: ladder.Analysis, rung: ladder.Rung, crystal: phonons.Crystal, geometry: Mapping[str, JsonValue]
+    analysis: ladder.Analysis, rung: ladder.Rung, crystal: phonons.PhononCrystal, geometry: Mapping[str, JsonValue]
 ) -> dict[str, JsonValue]:
     """A rung's part of a record."""
     stored = cast("dict[str, dict[str, JsonValue]]", geometry["forces"])[rung.source]
@@ -170,7 +170,7 @@ def _reached(
     moved = ladder.Moves(
         tuple(cast("list[int]", geometry["displaced_atoms"])), np.array(geometry["displacements"]), **sets
     )
-    forces = ladder.Forces(tuple(cast("list[int]", stored["rows"])), unpack(stored["forces"]))
+    forces = ladder.SupercellForces(tuple(cast("list[int]", stored["rows"])), unpack(stored["forces"]))
     try:
         reached = analysis.reach(rung, crystal, moved, forces)
     except phonons.NoPrimitiveCell as reason:
@@ -182,12 +182,12 @@ def _reached(
     }
 
 
-def _relaxed(outputs: Outputs, place: str, symprec: float) -> phonons.Crystal:
+def _relaxed(outputs: Outputs, place: str, symprec: float) -> phonons.PhononCrystal:
     from ase import Atoms
 
     geometry = cast("_Parts", outputs["geometries"])[place]
     atoms = Atoms(numbers=outputs["numbers"], cell=geometry["cell"], positions=geometry["positions"], pbc=True)
-    return phonons.Crystal(atoms, np.array(outputs["supercell_matrix"]), np.eye(3), symprec)
+    return phonons.PhononCrystal(atoms, np.array(outputs["supercell_matrix"]), np.eye(3), symprec)
 
 
 def _repeats(supercell_matrix: object) -> int:

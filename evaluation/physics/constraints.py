@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ConstraintSettings:
     """The numbers behind the questions."""
 
     rotations: Array
@@ -63,7 +63,7 @@ class Measured:
 
 
 def measure(
-    potential: Computes, crystals: Sequence[Atoms], *, seeds: Sequence[int], settings: Settings
+    potential: Computes, crystals: Sequence[Atoms], *, seeds: Sequence[int], settings: ConstraintSettings
 ) -> list[Measured]:
     """Raw numbers of every probe at every crystal, without symmetry of their own; see `evaluation.physics.probes`.
 
@@ -108,7 +108,7 @@ def measure(
     return found
 
 
-def _probes(atoms: Atoms, seed: int, settings: Settings) -> list[Probe]:
+def _probes(atoms: Atoms, seed: int, settings: ConstraintSettings) -> list[Probe]:
     """The reference first."""
     rng, n = np.random.default_rng(seed), len(atoms)
     directions = probes.unit_directions(rng, settings.directions, n)

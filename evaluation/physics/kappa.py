@@ -31,7 +31,7 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Settings:
+class ConductivitySettings:
     """How to compute a conductivity."""
 
     displacement: float
@@ -51,7 +51,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Crystal:
+class ConductivityCrystal:
     """A relaxed crystal and what its conductivity is computed on. Matrices are phonopy's."""
 
     atoms: Atoms
@@ -68,7 +68,7 @@ class Crystal:
 
 
 @dataclass
-class Outcome:
+class ConductivityOutcome:
     """What became of one crystal."""
 
     kind: Literal["kappa", "imaginary", "symmetry", "failed"] = "failed"
@@ -91,9 +91,14 @@ class Outcome:
 
 
 def conductivities(
-    potential: Computes, crystals: Sequence[Crystal], settings: Settings, *, solver: Solver, kept: Kept
-) -> list[Outcome]:
-    """Conductivities by Wigner transport in the relaxation-time approximation; one Outcome for each crystal.
+    potential: Computes,
+    crystals: Sequence[ConductivityCrystal],
+    settings: ConductivitySettings,
+    *,
+    solver: Solver,
+    kept: Kept,
+) -> list[ConductivityOutcome]:
+    """Conductivities by Wigner transport in the relaxation-time approximation; one outcome for each crystal.
 
     Second-order forces come first: a crystal with imaginary modes costs no third-order ones. Raises
     zoo.errors.WorkerError and evaluation.errors.SolverFault for what is no crystal's fault.
@@ -117,10 +122,17 @@ class _ModelError(ValueError):
 class _Work:
     """One crystal on its way."""
 
-    def __init__(self, potential: Computes, crystal: Crystal, settings: Settings, solver: Solver, kept: Kept) -> None:
+    def __init__(
+        self,
+        potential: Computes,
+        crystal: ConductivityCrystal,
+        settings: ConductivitySettings,
+        solver: Solver,
+        kept: Kept,
+    ) -> None:
         self.potential, self.settings, self.solver, self.kept = potential, settings, solver, kept
         self.crystal = crystal
-        self.outcome = Outcome()
+        self.outcome = ConductivityOutcome()
         self.ended = False
         self.asked: Future[Arrays]
         self.supercells: Arrays = {}

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from evaluation.physics import phonons
 from evaluation.physics.force_constants import Projector, Residuals, residuals
-from evaluation.physics.phonons import Array, Crystal, Displacements, NoPrimitiveCell
+from evaluation.physics.phonons import Array, Displacements, NoPrimitiveCell, PhononCrystal
 from evaluation.physics.relax import relax
 from evaluation.physics.relaxation import Relaxation, Relaxed
 from zoo.batch import StructureFailure
@@ -103,7 +103,7 @@ other forces."""
 
 
 @runtime_checkable
-class Entry(Protocol):
+class SwitchableEntry(Protocol):
     """A potential that knows its mode and may be had with its other force head; `zoo.potential.Potential` is one."""
 
     mode: Mode
@@ -113,7 +113,7 @@ class Entry(Protocol):
 
 
 @dataclass(frozen=True)
-class Settings:
+class MitigationSettings:
     """How to relax, and how far to displace."""
 
     free: Relaxation
@@ -138,7 +138,7 @@ class Moves(Displacements):
 
 
 @dataclass
-class Forces:
+class SupercellForces:
     """One source's answers to the displaced supercells of one geometry."""
 
     rows: tuple[int, ...]
@@ -157,11 +157,11 @@ class Geometry:
     """A crystal as one source relaxed it, and what was computed there."""
 
     relaxed: Relaxed
-    crystal: Crystal | None = None
+    crystal: PhononCrystal | None = None
     moves: Moves | None = None
     error: StructureFailure | None = None
     """Why there is no crystal or no displacements."""
-    forces: dict[str, Forces] = field(default_factory=dict)
+    forces: dict[str, SupercellForces] = field(default_factory=dict)
     """By source."""
 
 
@@ -169,24 +169,27 @@ class Geometry:
 class Climb:
     """All that was computed of one crystal."""
 
-    ideal: Crystal
+    ideal: PhononCrystal
     geometries: dict[str, Geometry] = field(default_factory=dict)
     """By Place.name."""
     unavailable: dict[str, str] = field(default_factory=dict)
     """Source → why it was not asked."""
 
 
-def primitive(crystal: Crystal) -> Crystal:
+def primitive(crystal: PhononCrystal) -> PhononCrystal:
     """The primitive cell of a crystal, in the same supercell."""
     from phonopy.structure.cells import get_primitive
 
     cell = get_primitive(phonons.phonopy_atoms(crystal.atoms), crystal.primitive_matrix)
     matrix = np.linalg.inv(crystal.primitive_matrix) @ crystal.supercell_matrix
-    return Crystal(phonons.ase_atoms(cell), np.rint(matrix).astype(np.int64), np.eye(3), crystal.symprec)
+    return PhononCrystal(phonons.ase_atoms(cell), np.rint(matrix).astype(np.int64), np.eye(3), crystal.symprec)
 
 
 def climb(
-    potential: Computes, crystals: Sequence[Crystal], averagings: Sequence[Collection[str]], settings: Settings
+    potential: Computes,
+    crystals: Sequence[PhononCrystal],
+    averagings: Sequence[Collection[str]],
+    settings: MitigationSettings,
 ) -> list[Climb]:
     """Everything that the rungs need of each crystal (a primitive cell), by all sources that can be had.
 
@@ -197,7 +200,7 @@ def climb(
     everywhere = range(len(found))
     _relax_by(OWN, potential, found, everywhere, settings)
     _displace(OWN, potential, found, everywhere)
-    already = potential.mode.averaging if isinstance(potential, Entry) else "none"
+    already = potential.mode.averaging if isinstance(potential, SwitchableEntry) else "none"
     for source in AVERAGINGS:
         chosen = [i for i in everywhere if source in averagings[i] and already == "none"]
         for i in set(everywhere) - set(chosen):
@@ -212,10 +215,10 @@ def climb(
     return found
 
 
-def _other_head(potential: Computes, found: Sequence[Climb], settings: Settings) -> None:
-    """Forces that are a gradient, of an entry whose own are not."""
+def _other_head(potential: Computes, found: Sequence[Climb], settings: MitigationSettings) -> None:
+    """SupercellForces that are a gradient, of an entry whose own are not."""
     reason, other = "a potential that was not loaded by name has no other head", None
-    if isinstance(potential, Entry):
+    if isinstance(potential, SwitchableEntry):
         if potential.mode.forces == "conservative":
             reason = "the entry's own forces are the gradient"
         else:
@@ -230,7 +233,7 @@ def _other_head(potential: Computes, found: Sequence[Climb], settings: Settings)
 
 
 def _relax_by(
-    source: str, computes: Computes, found: Sequence[Climb], chosen: Sequence[int], settings: Settings
+    source: str, computes: Computes, found: Sequence[Climb], chosen: Sequence[int], settings: MitigationSettings
 ) -> None:
     """Relax the chosen crystals at every place that a rung wants of this source."""
     for place in dict.fromkeys(rung.place for rung in RUNGS if rung.place.source == source):
@@ -240,17 +243,17 @@ def _relax_by(
             found[i].geometries[place.name] = _geometry(found[i].ideal, relaxed, settings.displacement)
 
 
-def _geometry(ideal: Crystal, relaxed: Relaxed, distance: float) -> Geometry:
+def _geometry(ideal: PhononCrystal, relaxed: Relaxed, distance: float) -> Geometry:
     if relaxed.error or relaxed.atoms is None:
         return Geometry(relaxed, error=relaxed.error or StructureFailure("failed", "the relaxation gave no structure"))
-    crystal = Crystal(relaxed.atoms, ideal.supercell_matrix, ideal.primitive_matrix, ideal.symprec)
+    crystal = PhononCrystal(relaxed.atoms, ideal.supercell_matrix, ideal.primitive_matrix, ideal.symprec)
     try:
         return Geometry(relaxed, crystal, moves(crystal, distance=distance))
     except NoPrimitiveCell as reason:
         return Geometry(relaxed, error=StructureFailure("failed", str(reason)))
 
 
-def moves(crystal: Crystal, *, distance: float) -> Moves:
+def moves(crystal: PhononCrystal, *, distance: float) -> Moves:
     """All sets for displacements of length `distance`, Å. Raises NoPrimitiveCell."""
     rows: list[tuple[int, Array]] = []
     full = phonons.rows_of(crystal.without_symmetry, distance, rows, plus_minus=True)
@@ -263,7 +266,7 @@ def moves(crystal: Crystal, *, distance: float) -> Moves:
 def _displace(source: str, computes: Computes, found: Sequence[Climb], chosen: Sequence[int]) -> None:
     """Compute what the rungs ask of this source, as one stream."""
     stream: list[Atoms] = []
-    asked: list[tuple[Forces, slice]] = []
+    asked: list[tuple[SupercellForces, slice]] = []
     for i in chosen:
         for name, displaced in _sets(source).items():
             place = found[i].geometries[name]
@@ -273,7 +276,7 @@ def _displace(source: str, computes: Computes, found: Sequence[Climb], chosen: S
             cells = phonons.supercells(place.crystal, place.moves)[1:]
             first = len(stream)
             stream += [cells[row] for row in rows]
-            place.forces[source] = Forces(rows)
+            place.forces[source] = SupercellForces(rows)
             asked.append((place.forces[source], slice(first, len(stream))))
     if stream:
         answers = computes.compute(stream)
@@ -290,7 +293,7 @@ def _sets(source: str) -> dict[str, list[str]]:
     return wanted
 
 
-def _take(forces: Forces, answers: Batch, part: slice) -> None:
+def _take(forces: SupercellForces, answers: Batch, part: slice) -> None:
     """A geometry's part of a stream; seconds are shared by atoms."""
     forces.calls = int(answers.calls[part.start])
     forces.seconds = float(answers.share_seconds()[part.start])
@@ -317,14 +320,14 @@ class Reached:
 class Analysis:
     """The spectra of one climb's rungs, from forces alone; what is expensive is kept between rungs."""
 
-    def __init__(self, ideal: Crystal, *, qpoints: Array) -> None:
+    def __init__(self, ideal: PhononCrystal, *, qpoints: Array) -> None:
         self._ideal = ideal
         self._qpoints = qpoints
         self._projector = Projector(ideal.with_symmetry)
         self._own: dict[str, Projector] = {}
         self._known: dict[tuple[str, str, str, bool], Array] = {}
 
-    def reach(self, rung: Rung, crystal: Crystal, moved: Moves, forces: Forces) -> Reached:
+    def reach(self, rung: Rung, crystal: PhononCrystal, moved: Moves, forces: SupercellForces) -> Reached:
         """The rung's spectrum at the geometry `crystal`.
 
         Raises ValueError where the rung's forces are not there, NoPrimitiveCell where atoms have left their places.
@@ -341,7 +344,7 @@ class Analysis:
         order = places(self._ideal, crystal)
         return Reached(frequencies, *(self._residuals(each[np.ix_(order, order)]) for each in (raw, treated)))
 
-    def _constants(self, rung: Rung, crystal: Crystal, moved: Moves, taken: Array, *, net_force: bool) -> Array:
+    def _constants(self, rung: Rung, crystal: PhononCrystal, moved: Moves, taken: Array, *, net_force: bool) -> Array:
         """Of the rung's set, once, from forces by row of `moved`; `net_force`: whether their mean is taken out."""
         key = (rung.place.name, rung.source, rung.displaced, net_force)
         if key not in self._known:
@@ -351,7 +354,7 @@ class Analysis:
             self._known[key] = phonons.force_constants(phonon, moved, rows, given)
         return self._known[key]
 
-    def _treated(self, constants: Array, rung: Rung, crystal: Crystal) -> Array:
+    def _treated(self, constants: Array, rung: Rung, crystal: PhononCrystal) -> Array:
         match rung.treatment:
             case "none":
                 return constants
@@ -367,7 +370,7 @@ class Analysis:
         return residuals(self._ideal.without_symmetry, constants, self._projector(constants))
 
 
-def places(ideal: Crystal, crystal: Crystal) -> NDArray[np.int64]:
+def places(ideal: PhononCrystal, crystal: PhononCrystal) -> NDArray[np.int64]:
     """Which atom of the crystal's supercell stands where each of the ideal one's does: (n,).
 
     phonopy lists a supercell's atoms in an order that depends on whether a coordinate is 0 or 0.9999999. Raises
@@ -388,7 +391,7 @@ def places(ideal: Crystal, crystal: Crystal) -> NDArray[np.int64]:
 
 
 def without_net_force(forces: Array) -> Array:
-    """Forces (n, n_atoms, 3) less each structure's mean: a crystal does not push itself."""
+    """SupercellForces (n, n_atoms, 3) less each structure's mean: a crystal does not push itself."""
     return np.asarray(forces - forces.mean(axis=1, keepdims=True))
 
 
@@ -397,7 +400,7 @@ def symmetric_indices(constants: Array) -> Array:
     return np.asarray((constants + constants.transpose(1, 0, 3, 2)) / 2)
 
 
-def space_group(crystal: Crystal) -> int:
+def space_group(crystal: PhononCrystal) -> int:
     """International number at the crystal's own precision. Raises NoPrimitiveCell."""
     dataset = crystal.with_symmetry.symmetry.dataset
     return int(dataset.number)  # type: ignore[union-attr]  # spglib's: neither magnetic nor without symmetry

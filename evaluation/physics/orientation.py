@@ -47,17 +47,17 @@ class Case:
     point, and rounding errors would push it off, in a direction that is nobody's. The distorted one never is."""
 
     @property
-    def crystal(self) -> phonons.Crystal:
+    def crystal(self) -> phonons.PhononCrystal:
         """For phonons, unrelaxed."""
         return self.with_atoms(self.atoms)
 
-    def with_atoms(self, atoms: Atoms) -> phonons.Crystal:
+    def with_atoms(self, atoms: Atoms) -> phonons.PhononCrystal:
         """For phonons of other atoms in the same cells; symprec is not used, no symmetry is."""
-        return phonons.Crystal(atoms, self.supercell_matrix, np.eye(3), symprec=1e-5)
+        return phonons.PhononCrystal(atoms, self.supercell_matrix, np.eye(3), symprec=1e-5)
 
 
 @dataclass(frozen=True)
-class Settings:
+class OrientationSettings:
     """How the workflow runs; its numbers are the protocol's."""
 
     rotations: Array
@@ -75,7 +75,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class OrientationOutcome:
     """One orientation of one crystal."""
 
     relaxed: Relaxed
@@ -92,7 +92,9 @@ class Outcome:
     seconds: float
 
 
-def workflows(potential: Computes, cases: Sequence[Case], settings: Settings) -> list[list[Outcome]]:
+def workflows(
+    potential: Computes, cases: Sequence[Case], settings: OrientationSettings
+) -> list[list[OrientationOutcome]]:
     """The outcomes of each case in each orientation, in order. All relaxations of a kind share one batch."""
     places = [(i, j) for i in range(len(cases)) for j in range(len(settings.rotations))]
     perfect = _relaxations(potential, cases, settings, places, distorted=False)
@@ -101,7 +103,7 @@ def workflows(potential: Computes, cases: Sequence[Case], settings: Settings) ->
     streams = [[] if plan is None else phonons.supercells(*plan) for plan in plans]
     stream = [atoms for cells in streams for atoms in cells]
     answers = potential.compute(stream) if stream else None
-    found: list[list[Outcome]] = [[] for _ in cases]
+    found: list[list[OrientationOutcome]] = [[] for _ in cases]
     first = 0
     for (i, _), ideal, free, plan, cells in zip(places, perfect, distorted, plans, streams, strict=True):
         rows = slice(first, first + len(cells))
@@ -116,7 +118,7 @@ def workflows(potential: Computes, cases: Sequence[Case], settings: Settings) ->
             calls, seconds = answers.calls[rows], float(answers.share_seconds()[rows].sum())
         relaxing = ideal.force_calls + free.force_calls
         found[i].append(
-            Outcome(
+            OrientationOutcome(
                 relaxed=ideal,
                 distorted=free,
                 frequencies=frequencies,
@@ -132,7 +134,7 @@ def workflows(potential: Computes, cases: Sequence[Case], settings: Settings) ->
 def _relaxations(
     potential: Computes,
     cases: Sequence[Case],
-    settings: Settings,
+    settings: OrientationSettings,
     places: Sequence[tuple[int, int]],
     *,
     distorted: bool,
@@ -158,7 +160,9 @@ def _relaxations(
     return [found[index] for index in range(len(places))]
 
 
-def _plan(case: Case, relaxed: Relaxed, settings: Settings) -> tuple[phonons.Crystal, phonons.Displacements] | None:
+def _plan(
+    case: Case, relaxed: Relaxed, settings: OrientationSettings
+) -> tuple[phonons.PhononCrystal, phonons.Displacements] | None:
     if relaxed.atoms is None or relaxed.error:
         return None
     crystal = case.with_atoms(relaxed.atoms)
@@ -166,7 +170,7 @@ def _plan(case: Case, relaxed: Relaxed, settings: Settings) -> tuple[phonons.Cry
 
 
 def _frequencies(
-    crystal: phonons.Crystal, moved: phonons.Displacements, forces: Array
+    crystal: phonons.PhononCrystal, moved: phonons.Displacements, forces: Array
 ) -> tuple[Array | None, StructureFailure | None]:
     if not np.isfinite(forces).all():
         return None, StructureFailure("failed", "a force in a displaced supercell is not a number")

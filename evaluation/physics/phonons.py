@@ -34,7 +34,7 @@ class NoPrimitiveCell(ValueError):
 
 
 @dataclass(frozen=True)
-class Crystal:
+class PhononCrystal:
     """A unit cell, its supercell, and which part of it is the primitive cell."""
 
     atoms: Atoms
@@ -87,7 +87,7 @@ class Displacements:
     """Rows of the reduced set."""
 
 
-def displacements(crystal: Crystal, *, distance: float) -> Displacements:
+def displacements(crystal: PhononCrystal, *, distance: float) -> Displacements:
     """Both sets for displacements of length `distance`, Å, along axes of the supercell.
 
     Raises NoPrimitiveCell when the cell has lost the lattice translations of its primitive cell.
@@ -100,12 +100,12 @@ def displacements(crystal: Crystal, *, distance: float) -> Displacements:
     )
 
 
-def n_displacements(crystal: Crystal, *, distance: float) -> int:
+def n_displacements(crystal: PhononCrystal, *, distance: float) -> int:
     """Size of the reduced set alone. Raises NoPrimitiveCell as `displacements` does."""
     return len(rows_of(crystal.with_symmetry, distance, [], plus_minus="auto"))
 
 
-def full_displacements(crystal: Crystal, *, distance: float) -> Displacements:
+def full_displacements(crystal: PhononCrystal, *, distance: float) -> Displacements:
     """The full set alone: the reduced one is empty, and no symmetry is looked for. Raises NoPrimitiveCell likewise."""
     rows: list[tuple[int, Array]] = []
     full = rows_of(crystal.without_symmetry, distance, rows, plus_minus=True)
@@ -114,7 +114,7 @@ def full_displacements(crystal: Crystal, *, distance: float) -> Displacements:
     )
 
 
-def supercells(crystal: Crystal, moved: Displacements) -> list[Atoms]:
+def supercells(crystal: PhononCrystal, moved: Displacements) -> list[Atoms]:
     """The undisplaced supercell, then one for each row of `moved`."""
     from phonopy.structure.cells import get_supercell
 
@@ -141,7 +141,7 @@ class Dynamics:
     """Largest force component in the undisplaced supercell, eV/Å."""
 
 
-def dynamics(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: Array) -> Dynamics:
+def dynamics(crystal: PhononCrystal, moved: Displacements, forces: Array, *, qpoints: Array) -> Dynamics:
     """Lattice dynamics from `forces` (n + 1, n_atoms, 3), eV/Å, of `supercells`, at `qpoints` (n_q, 3), fractional.
 
     Nothing is taken out of the forces: neither their mean nor those of the undisplaced supercell, which ± removes where
@@ -162,7 +162,7 @@ def dynamics(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: 
     )
 
 
-def full_set_frequencies(crystal: Crystal, moved: Displacements, forces: Array, *, qpoints: Array) -> Array:
+def full_set_frequencies(crystal: PhononCrystal, moved: Displacements, forces: Array, *, qpoints: Array) -> Array:
     """Frequencies (n_q, n_modes), THz, imaginary ones negative, from the full set, blind to the space group.
 
     `forces` as in `dynamics`. Both sum rules and index permutation are imposed, so that acoustic modes vanish at Γ;
@@ -174,7 +174,7 @@ def full_set_frequencies(crystal: Crystal, moved: Displacements, forces: Array, 
     return np.array(plain.run_qpoints(qpoints).frequencies)
 
 
-def commensurate(crystal: Crystal) -> Array:
+def commensurate(crystal: PhononCrystal) -> Array:
     """q points (n, 3), fractional, whose waves fit into the supercell, Γ first: as many as it has primitive cells.
 
     There, and there only, frequencies from displaced supercells are exact, however far the forces reach.
@@ -186,7 +186,7 @@ def commensurate(crystal: Crystal) -> Array:
     return points[np.argsort(np.abs(points).max(axis=1) > SAME, kind="stable")]
 
 
-def mesh(crystal: Crystal, divisions: tuple[int, int, int]) -> tuple[Array, Array]:
+def mesh(crystal: PhononCrystal, divisions: tuple[int, int, int]) -> tuple[Array, Array]:
     """Irreducible q points (n_q, 3), fractional, and weights (n_q,) of a Γ-centred mesh of the primitive cell."""
     from spglib import get_ir_reciprocal_mesh
 

@@ -88,7 +88,7 @@ def displaced_supercells(atoms: Atoms, *, symprec: float, distance: float) -> in
     the same group and needs as many. `distance`, Å, does not move the number.
     """
     eye = np.eye(3, dtype=np.int64)
-    crystal = phonons.Crystal(atoms, eye, np.eye(3), symprec)
+    crystal = phonons.PhononCrystal(atoms, eye, np.eye(3), symprec)
     try:
         return phonons.n_displacements(crystal, distance=distance)
     except phonons.NoPrimitiveCell:

@@ -48,7 +48,7 @@ PLUS_U_ANIONS = frozenset({"F", "O"})
 
 
 @dataclass(frozen=True)
-class Reference:
+class FormationReference:
     """DFT's figures of one crystal, eV per atom."""
 
     correction: float

@@ -65,7 +65,7 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
-class Reference:
+class ConductivityReference:
     """PBE's phonons and conductivity (no non-analytic correction, 300 K, Wigner transport)."""
 
     spectrum: Spectrum
@@ -87,7 +87,7 @@ def solids() -> dict[str, Solid]:
 
 
 @cache
-def references() -> dict[str, Reference]:
+def references() -> dict[str, ConductivityReference]:
     """PBE's figures by the solid's id. Raises DatasetUnavailable."""
     with gzip.open(dataset.fetch(DATASET, "kappa"), "rt", encoding="utf-8") as file:
         columns = json.load(file)
@@ -121,9 +121,9 @@ def _solid(image: Atoms) -> Solid:
     )
 
 
-def _reference(columns: dict[str, dict[str, Any]], row: str) -> Reference:
+def _reference(columns: dict[str, dict[str, Any]], row: str) -> ConductivityReference:
     spectrum = Spectrum(*(np.array(columns[name][row], dtype=float) for name in ("qpoints", "weights", "frequencies")))
-    return Reference(
+    return ConductivityReference(
         spectrum=spectrum,
         addresses=np.rint(spectrum.qpoints * np.array(columns["q_mesh"][row])).astype(np.int64),
         # the one temperature is 300 K

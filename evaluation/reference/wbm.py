@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from evaluation.errors import PredictionsError
 from evaluation.reference import dataset
-from evaluation.reference.formation_energy import Reference
+from evaluation.reference.formation_energy import FormationReference
 from evaluation.reference.wbm_labels import E_FORM, E_HULL, UNIQUE
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Target:
     """DFT's answer for one crystal."""
 
     id: str
-    reference: Reference
+    reference: FormationReference
     e_above_hull: float
     """eV/atom, of corrected energies above the hull of the Materials Project."""
     unique: bool
@@ -56,7 +56,7 @@ def targets() -> dict[str, Target]:
     found = {}
     for name, atoms, energy, correction, e_form, e_hull, unique in table.itertuples(index=False):
         elements = energy / atoms + correction - e_form
-        reference = Reference(correction=float(correction), elements=float(elements), e_form=float(e_form))
+        reference = FormationReference(correction=float(correction), elements=float(elements), e_form=float(e_form))
         found[str(name)] = Target(str(name), reference, float(e_hull), bool(unique))
     return found
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ConfigDict
-
-from zoo.strict import Strict
+from zoo.strict import Finite
 
 
-class _Finite(Strict):
-    """Without infinities and NaN."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class Reading(_Finite):
+class Reading(Finite):
     """What one detector says of one fault."""
 
     detector: str
@@ -27,7 +19,7 @@ class Reading(_Finite):
     unit: str
 
 
-class Calibration(_Finite):
+class Calibration(Finite):
     """What stands in `leaderboard/results/calibration/surrogate/detectors.json`."""
 
     protocol_sha256: str

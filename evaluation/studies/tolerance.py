@@ -33,14 +33,15 @@ from evaluation.metrics import phonon
 from evaluation.physics import phonons
 from evaluation.physics.relax import relax
 from evaluation.physics.relaxation import Relaxation
+from evaluation.reference.draw import seed as draw_seed
 from evaluation.studies.tolerance_data import (
     PROTOCOL,
     Curves,
     Dial,
     Point,
-    Residuals,
     Retained,
-    Spectrum,
+    SpectrumErrors,
+    StoredResiduals,
     ToleranceProtocol,
 )
 from evaluation.symmetry_finder import find_symmetry
@@ -102,7 +103,7 @@ class Specimen:
         self.protocol = protocol
 
     @cached_property
-    def crystal(self) -> phonons.Crystal:
+    def crystal(self) -> phonons.PhononCrystal:
         """Raises StructureError where the sound model has no minimum for it."""
         from ase.build import bulk
 
@@ -115,7 +116,7 @@ class Specimen:
         if found.atoms is None or not found.converged:
             raise StructureError(f"{self.name}: the sound model does not relax it: {found.error or 'not converged'}")
         repeats = np.eye(3, dtype=np.int64) * self.protocol.supercell
-        return phonons.Crystal(found.atoms, repeats, FACE_CENTRED, self.protocol.symprec)
+        return phonons.PhononCrystal(found.atoms, repeats, FACE_CENTRED, self.protocol.symprec)
 
     @cached_property
     def moved(self) -> phonons.Displacements:
@@ -150,7 +151,7 @@ class Specimen:
 
     def surrogate(self, dial: Dial, level: float, seed: int) -> Surrogate:
         """The model with that fault. Raises ValueError where the level is out of reach."""
-        distorted = example_crystals.distort(self.crystal.atoms, seed=_seed(self.name))
+        distorted = example_crystals.distort(self.crystal.atoms, seed=draw_seed(self.name))
         return Surrogate.tuned(self.model, distorted, seed=seed, **{dial: level})
 
     def point(self, dial: Dial, level: float, seed: int) -> Point:
@@ -175,13 +176,13 @@ class Specimen:
             seconds=round(time.monotonic() - began, 3),
         )
 
-    def _spectrum(self, found: phonons.Dynamics, full: phonons.Array) -> Spectrum:
+    def _spectrum(self, found: phonons.Dynamics, full: phonons.Array) -> SpectrumErrors:
         limits = phonon.Thresholds(**self.protocol.imaginary.model_dump())
         qpoints, weights = self.mesh
         sound, sound_full = self.sound
         bias, mae = phonon.frequency_error(found.frequencies, sound.frequencies, weights)
         _, mae_full = phonon.frequency_error(full, sound_full, weights)
-        return Spectrum(
+        return SpectrumErrors(
             omega_mae=float(mae),
             omega_bias=float(bias),
             omega_max=float(found.frequencies.max()),
@@ -192,8 +193,8 @@ class Specimen:
             omega_min_full=float(full.min()),
             stable_full=phonon.stable(full, qpoints, limits),
             sound_stable_full=phonon.stable(sound_full, qpoints, limits),
-            residuals_full=Residuals(**asdict(found.full)),
-            residuals_reduced=Residuals(**asdict(found.reduced)),
+            residuals_full=StoredResiduals(**asdict(found.full)),
+            residuals_reduced=StoredResiduals(**asdict(found.reduced)),
             equilibrium_force=found.equilibrium_force,
         )
 
@@ -342,10 +343,6 @@ def _space_group(atoms: Atoms | None, symprec: float) -> int | None:
 def _key(atoms: Atoms) -> bytes:
     parts = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).digest()
-
-
-def _seed(name: str) -> int:
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
 
 
 if __name__ == "__main__":

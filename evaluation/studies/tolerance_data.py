@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict
-
-from zoo.strict import Strict
+from zoo.strict import Finite
 
 Dial = Literal["asymmetry", "rotation_error", "smooth", "rough"]
 NOISE: tuple[Dial, ...] = ("smooth", "rough")
@@ -17,27 +15,21 @@ COMMAND = "python -m evaluation.studies.tolerance leaderboard/results/tolerance"
 """Makes them."""
 
 
-class _Finite(Strict):
-    """A part of the protocol, or of the curves: without infinities and NaN."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class Build(_Finite):
+class Build(Finite):
     """What ase.build.bulk needs."""
 
     structure: Literal["rocksalt", "diamond", "zincblende", "fcc"]
     a: float
 
 
-class Minimum(_Finite):
+class Minimum(Finite):
     """Of the relaxation of the model as it is."""
 
     fmax: float
     steps: int
 
 
-class Imaginary(_Finite):
+class Imaginary(Finite):
     """Of evaluation.metrics.phonon.Thresholds."""
 
     acoustic: float
@@ -45,7 +37,7 @@ class Imaginary(_Finite):
     elsewhere: float
 
 
-class Retention(_Finite):
+class Retention(Finite):
     """Of the relaxation that may lose the space group."""
 
     rattle: float
@@ -56,7 +48,7 @@ class Retention(_Finite):
     """Of those of the noise, with which a crystal is relaxed as well."""
 
 
-class ToleranceProtocol(_Finite):
+class ToleranceProtocol(Finite):
     """The numbers of `evaluation/protocols/tolerance-v1.yaml`, which says what they are."""
 
     version: int
@@ -85,7 +77,7 @@ class ToleranceProtocol(_Finite):
         ]
 
 
-class Residuals(_Finite):
+class StoredResiduals(Finite):
     """Of evaluation.physics.phonons.Residuals, in its units."""
 
     fc_asymmetry: float
@@ -95,7 +87,7 @@ class Residuals(_Finite):
     degeneracy_splitting: float | None
 
 
-class Spectrum(_Finite):
+class SpectrumErrors(Finite):
     """Frequencies (THz) with a fault against those without, at the sound model's geometry.
 
     Names without an ending: the reduced set of displacements, symmetrised, which is what people do. `_full`: the full
@@ -112,13 +104,13 @@ class Spectrum(_Finite):
     omega_min_full: float
     stable_full: bool
     sound_stable_full: bool
-    residuals_full: Residuals
-    residuals_reduced: Residuals
+    residuals_full: StoredResiduals
+    residuals_reduced: StoredResiduals
     equilibrium_force: float
     """eV/Å"""
 
 
-class Retained(_Finite):
+class Retained(Finite):
     """What became of the rattled crystal."""
 
     converged: bool
@@ -131,7 +123,7 @@ class Retained(_Finite):
     error: str | None
 
 
-class Point(_Finite):
+class Point(Finite):
     """What a fault of one size does to one crystal."""
 
     crystal: str
@@ -140,14 +132,14 @@ class Point(_Finite):
     seed: int
     error: str | None
     """Why there is nothing else."""
-    spectrum: Spectrum | None
+    spectrum: SpectrumErrors | None
     relaxation: Retained | None
     """None also where the protocol does not relax with this seed."""
     seconds: float
     """Of wall time, all told."""
 
 
-class Curves(_Finite):
+class Curves(Finite):
     """All points of one sound model."""
 
     entry: str

@@ -24,7 +24,6 @@ total energy over half a picosecond at 300 K.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -35,11 +34,13 @@ from evaluation.definitions import constraints as definitions
 from evaluation.definitions.constraints import METRICS, ConstraintsProtocol
 from evaluation.metric import Score, mean_score
 from evaluation.metrics.constraints import FIGURES, figures
-from evaluation.physics.constraints import Measured, Settings, measure
+from evaluation.physics.constraints import ConstraintSettings, Measured, measure
 from evaluation.physics.probes import PathLength
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
+from evaluation.reference.draw import by_hash
+from evaluation.reference.draw import seed as draw_seed
 from evaluation.subset import Subset, up_to
 from evaluation.task import Row, Sample
 from zoo import example_crystals
@@ -83,14 +84,14 @@ class Constraints:
         return dataset.load(phonondb.DATASET).identity
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> ConstraintSettings:
         """As the physics takes them."""
         protocol = self.protocol
         same = (
             *("steps", "directions", "loops", "loop_edge", "rough_directions", "rough_spacing", "rough_points"),
             *("temperature", "timestep", "nve_steps", "nve_stride"),
         )
-        return Settings(
+        return ConstraintSettings(
             rotations=np.array([from_quaternion(np.array(q)) for q in protocol.rotations]),
             path=PathLength(**protocol.path.model_dump()),
             fine_path=PathLength(**protocol.fine_path.model_dump()),
@@ -107,7 +108,7 @@ class Constraints:
     def _solids(self) -> list[str]:
         """PhononDB solids of the full subset besides those that are built here. Raises DatasetUnavailable."""
         others = [name for name in phonondb.solids() if name not in self.protocol.canary]
-        ordered = sorted(others, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        ordered = by_hash(others)
         return ordered[: self.protocol.phonondb - sum("-" in name for name in self.protocol.canary)]
 
     def _atoms(self, name: str) -> Atoms:
@@ -115,14 +116,14 @@ class Constraints:
         built = name in self.protocol.canary + self.protocol.fast
         perfect = _built(name) if built else phonondb.solids()[name].atoms
         return example_crystals.distort(
-            perfect, seed=_seed(name), rattle=self.protocol.rattle, strain=self.protocol.strain
+            perfect, seed=draw_seed(name), rattle=self.protocol.rattle, strain=self.protocol.strain
         )
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         found = measure(
             potential,
             [sample.atoms for sample in samples],
-            seeds=[_seed(sample.id) for sample in samples],
+            seeds=[draw_seed(sample.id) for sample in samples],
             settings=self.settings,
         )
         return [_record(sample, measured) for sample, measured in zip(samples, found, strict=True)]
@@ -151,10 +152,6 @@ def _record(sample: Sample, measured: Measured) -> Record:
 def _row(record: Record) -> Row:
     row: Row = {"sample": record.sample, "status": record.status, "error": record.error, **dict.fromkeys(FIGURES)}
     return row if record.status != "ok" else row | figures(record.outputs)
-
-
-def _seed(name: str) -> int:
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
 
 
 def _built(name: str) -> Atoms:

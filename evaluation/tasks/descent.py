@@ -21,7 +21,6 @@ the ends are to DFT's is no matter here; the relaxation task says that.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -40,6 +39,7 @@ from evaluation.physics.relaxation import Relaxation, Relaxed
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
+from evaluation.reference.draw import seed as draw_seed
 from evaluation.subset import Subset
 from evaluation.task import Row, Sample
 from zoo import example_crystals
@@ -79,7 +79,9 @@ class Descent:
         return [
             Sample(
                 id=name,
-                atoms=example_crystals.distort(atoms, seed=_seed(name), rattle=protocol.rattle, strain=protocol.strain),
+                atoms=example_crystals.distort(
+                    atoms, seed=draw_seed(name), rattle=protocol.rattle, strain=protocol.strain
+                ),
                 subset=tier,
             )
             for name, tier, atoms in protocol.crystals.crystals(subset)
@@ -225,10 +227,6 @@ def _gaps(record: Record, n: int) -> Row:
 
 def _array(values: JsonValue) -> ArrayLike:
     return np.asarray(values, dtype=float)
-
-
-def _seed(name: str) -> int:
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16)
 
 
 TASK = Descent()

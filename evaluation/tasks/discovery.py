@@ -21,7 +21,6 @@ to 0.02 eV/Å; Matbench Discovery leaves optimiser and threshold to the submitte
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -40,6 +39,7 @@ from evaluation.record import Record
 from evaluation.recording import relaxed_record
 from evaluation.reference import dataset, formation_energy, wbm
 from evaluation.reference.canary import canaries
+from evaluation.reference.draw import by_hash
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, column
 
@@ -71,7 +71,7 @@ class DiscoveryTask:
         if subset == "canary":
             return found
         targets = wbm.targets()
-        ordered = sorted(targets, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        ordered = by_hash(targets)
         chosen = list(tiers(ordered, fast=self.protocol.fast, subset=subset))
         crystals = wbm.crystals(name for _, name in chosen)
         for tier, name in chosen:

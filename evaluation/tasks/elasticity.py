@@ -48,7 +48,7 @@ from evaluation.physics.elastic import Response, one_by_one, respond
 from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
-from evaluation.reference import dataset
+from evaluation.reference import dataset, pymatgen_json
 from evaluation.reference.canary import canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, column
@@ -180,24 +180,11 @@ def _crystals() -> dict[str, tuple[Atoms, dict[str, float]]]:
     entries.sort(key=lambda entry: hashlib.sha256(entry["mp_id"].encode()).hexdigest())
     return {
         entry["mp_id"]: (
-            _atoms(entry["structure"]),
+            pymatgen_json.crystal(entry["structure"]),
             {"k_ref_gpa": entry["bulk_modulus_vrh"], "g_ref_gpa": entry["shear_modulus_vrh"]},
         )
         for entry in entries
     }
-
-
-def _atoms(structure: dict[str, dict[str, list[list[float]]]]) -> Atoms:
-    """From the JSON of pymatgen's ordered structures."""
-    from ase import Atoms
-
-    sites = cast("list[dict[str, list[dict[str, str]]]]", structure["sites"])
-    return Atoms(
-        [site["species"][0]["element"] for site in sites],
-        scaled_positions=[site["abc"] for site in sites],
-        cell=structure["lattice"]["matrix"],
-        pbc=True,
-    )
 
 
 TASK = Elasticity()

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 _CANARY = "canary"
 
 
-class Forces:
+class ForcesTask:
     """The task; see the module's docstring. A sample's name is `<set>/<place in its file>-<reduced formula>`."""
 
     name = "forces"
@@ -285,4 +285,4 @@ def _frames(key: str) -> tuple[tuple[str, Atoms], ...]:
     return tuple((str(atoms.info[name]), atoms) for atoms in found)
 
 
-TASK = Forces()
+TASK = ForcesTask()

@@ -39,7 +39,7 @@ from evaluation.physics.relax import relax
 from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
 from evaluation.recording import relaxed_record
-from evaluation.reference import dataset, formation_energy
+from evaluation.reference import dataset, formation_energy, pymatgen_json
 from evaluation.reference.canary import canaries
 from evaluation.subset import Subset, tiers
 from evaluation.task import Row, Sample, column
@@ -58,7 +58,7 @@ class Material:
 
     id: str
     atoms: Atoms
-    reference: formation_energy.Reference
+    reference: formation_energy.FormationReference
 
 
 class Formation:
@@ -157,21 +157,14 @@ def materials() -> dict[str, Material]:
 
 
 def _material(entry: dict[str, object], elements: dict[str, float]) -> Material:
-    from ase import Atoms
-
-    structure = cast("dict[str, dict[str, list[list[float]]]]", entry["structure"])
-    sites = cast("list[dict[str, object]]", cast("dict[str, object]", entry["structure"])["sites"])
-    symbols = [cast("list[dict[str, str]]", site["species"])[0]["element"] for site in sites]
-    atoms = Atoms(
-        symbols, scaled_positions=[site["abc"] for site in sites], cell=structure["lattice"]["matrix"], pbc=True
-    )
+    atoms = pymatgen_json.crystal(cast("dict[str, object]", entry["structure"]))
     energy, corrected = (cast("float", entry[name]) for name in ("energy", "corrected_energy"))
     return Material(
         id=str(entry["material_id"]),
         atoms=atoms,
-        reference=formation_energy.Reference(
+        reference=formation_energy.FormationReference(
             correction=(corrected - energy) / len(atoms),
-            elements=sum(elements[symbol] for symbol in symbols) / len(atoms),
+            elements=sum(elements[symbol] for symbol in atoms.symbols) / len(atoms),
             e_form=cast("float", entry["corrected_formation_energy_per_atom"]),
         ),
     )

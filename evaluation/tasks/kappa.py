@@ -38,7 +38,7 @@ from evaluation.metric import Score
 from evaluation.metrics import kappa as errors
 from evaluation.metrics.kappa_scores import SHARES, scores
 from evaluation.outputs.kappa import Modes, modes_of
-from evaluation.physics.kappa import Crystal, Outcome, Settings, conductivities
+from evaluation.physics.kappa import ConductivityCrystal, ConductivityOutcome, ConductivitySettings, conductivities
 from evaluation.physics.relax import relax
 from evaluation.physics.relaxation import Relaxation, Relaxed
 from evaluation.record import Record
@@ -112,12 +112,12 @@ class Kappa:
             kept.keep("relaxed", given[number], _arrays(result))
         return [_found(kept, one) for one in given]
 
-    def _crystal(self, sample: Sample, start: Arrays) -> Crystal:
+    def _crystal(self, sample: Sample, start: Arrays) -> ConductivityCrystal:
         solid = self._solid(sample.id)
         atoms = solid.atoms.copy()
         atoms.set_cell(start["cell"])
         atoms.positions = start["positions"]
-        return Crystal(
+        return ConductivityCrystal(
             atoms=atoms,
             space_group=solid.space_group,
             fc2_supercell=solid.fc2_supercell,
@@ -145,9 +145,9 @@ class Kappa:
             mesh=np.full(3, numbers.mesh, dtype=np.int64),
         )
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> ConductivitySettings:
         numbers = self.protocol
-        return Settings(
+        return ConductivitySettings(
             displacement=numbers.displacement,
             symprec=numbers.symprec,
             temperature=numbers.temperature,
@@ -181,7 +181,7 @@ class Kappa:
             row["coherence_share"] = float(errors.average(modes.kappa_coherences)) / modes.kappa
         return row if reference is None else {**row, **self._figures(modes, reference, outcome)}
 
-    def _figures(self, modes: Modes | None, reference: phonondb.Reference, outcome: object) -> Row:
+    def _figures(self, modes: Modes | None, reference: phonondb.ConductivityReference, outcome: object) -> Row:
         """A solid's figures against its reference."""
         if outcome in ("failed", "unsupported"):
             return {}
@@ -240,7 +240,7 @@ def _found(kept: Kept, given: Arrays) -> Arrays:
     return found
 
 
-def _record(sample: Sample, start: Arrays, outcome: Outcome | None) -> Record:
+def _record(sample: Sample, start: Arrays, outcome: ConductivityOutcome | None) -> Record:
     calls = int(start["force_calls"])
     cost = SampleCost.of_cell(len(sample.atoms), force_calls=calls, seconds=float(start["seconds"]))
     if outcome is not None:
@@ -252,7 +252,7 @@ def _record(sample: Sample, start: Arrays, outcome: Outcome | None) -> Record:
     return succeeded(sample.id, _outputs(start, outcome), cost)
 
 
-def _outputs(start: Arrays, outcome: Outcome) -> dict[str, JsonValue]:
+def _outputs(start: Arrays, outcome: ConductivityOutcome) -> dict[str, JsonValue]:
     cell, positions = start["cell"], start["positions"]
     found: dict[str, JsonValue] = {
         "outcome": outcome.kind,

@@ -38,7 +38,6 @@ model's accuracy from the phonons task. Nothing here needs a model but the force
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -58,6 +57,7 @@ from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
 from evaluation.recording import failed, succeeded
 from evaluation.reference import dataset, phonondb
+from evaluation.reference.draw import by_hash
 from evaluation.subset import Subset, up_to
 from evaluation.task import Row, Sample
 from zoo.batch import StructureFailure
@@ -100,10 +100,10 @@ class Ladder:
         return dataset.load(phonondb.DATASET).identity
 
     @property
-    def settings(self) -> ladder.Settings:
+    def settings(self) -> ladder.MitigationSettings:
         """As the physics takes them."""
         numbers = self.protocol.relaxation.model_dump()
-        return ladder.Settings(
+        return ladder.MitigationSettings(
             free=Relaxation(**numbers),
             symmetric=Relaxation(**numbers, symprec=self.protocol.symprec),
             displacement=self.protocol.displacement,
@@ -121,18 +121,20 @@ class Ladder:
     def _others(self) -> tuple[str, ...]:
         """Solids of `full` besides those of `fast`. Raises DatasetUnavailable."""
         others = [name for name in phonondb.solids() if name not in self.protocol.fast]
-        ordered = sorted(others, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        ordered = by_hash(others)
         return tuple(sorted(ordered[: self.protocol.full - len(self.protocol.fast)]))
 
-    def _crystal(self, name: str) -> phonons.Crystal:
+    def _crystal(self, name: str) -> phonons.PhononCrystal:
         """The primitive cell of that id at its reference geometry."""
         if name in self.protocol.canary:
             atoms = self.protocol.canary[name].built(name, cubic=True)
             repeats = np.eye(3, dtype=np.int64) * self.protocol.canary_supercell
-            whole = phonons.Crystal(atoms, repeats, np.array(FACE_CENTRED), self.protocol.symprec)
+            whole = phonons.PhononCrystal(atoms, repeats, np.array(FACE_CENTRED), self.protocol.symprec)
         else:
             solid = phonondb.solids()[name]
-            whole = phonons.Crystal(solid.atoms, solid.fc3_supercell, solid.primitive_matrix, self.protocol.symprec)
+            whole = phonons.PhononCrystal(
+                solid.atoms, solid.fc3_supercell, solid.primitive_matrix, self.protocol.symprec
+            )
         return ladder.primitive(whole)
 
     def _mesh(self, name: str) -> tuple[Array, Array]:

@@ -29,7 +29,6 @@ itself, its known group and its known stability. Frequencies are those at q poin
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -45,11 +44,13 @@ from evaluation.metrics.orientation import Ran
 from evaluation.metrics.orientation_scores import scores
 from evaluation.outputs.orientation import answered, is_right, known_group, runs
 from evaluation.outputs.quantized_array import pack
-from evaluation.physics.orientation import Case, Outcome, Settings, workflows
+from evaluation.physics.orientation import Case, OrientationOutcome, OrientationSettings, workflows
 from evaluation.physics.phonons import commensurate
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
+from evaluation.reference.draw import by_hash
+from evaluation.reference.draw import seed as draw_seed
 from evaluation.subset import SUBSETS, Subset, up_to
 from evaluation.task import Row, Sample
 from zoo import example_crystals
@@ -93,12 +94,12 @@ class Orientation:
         return dataset.load(phonondb.DATASET).identity
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> OrientationSettings:
         """As the physics takes them: upright first, then the proper, then the improper rotations."""
         proper = [from_quaternion(np.array(q)) for q in self.protocol.rotations]
         improper = [-from_quaternion(np.array(q)) for q in self.protocol.rotations_with_inversion]
         same = ("fmax", "distorted_fmax", "steps", "optimizer", "symprec", "displacement")
-        return Settings(
+        return OrientationSettings(
             rotations=np.array([np.eye(3), *proper, *improper]), **{name: getattr(self.protocol, name) for name in same}
         )
 
@@ -115,7 +116,7 @@ class Orientation:
     def _solids(self) -> list[str]:
         """Raises DatasetUnavailable."""
         others = [name for name in phonondb.solids() if name not in self.protocol.crystals]
-        ordered = sorted(others, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+        ordered = by_hash(others)
         return sorted(ordered[: self.protocol.phonondb])
 
     def _case(self, name: str) -> Case:
@@ -135,7 +136,7 @@ class Orientation:
             atoms=atoms,
             distorted=example_crystals.distort(
                 atoms,
-                seed=int(hashlib.sha256(name.encode()).hexdigest()[:8], 16),
+                seed=draw_seed(name),
                 rattle=self.protocol.rattle,
                 strain=self.protocol.strain if cell == "full" else 0.0,
             ),
@@ -154,7 +155,7 @@ class Orientation:
         found = workflows(potential, cases, self.settings)
         return [self._record(*each) for each in zip(samples, cases, found, strict=True)]
 
-    def _record(self, sample: Sample, case: Case, outcomes: Sequence[Outcome]) -> Record:
+    def _record(self, sample: Sample, case: Case, outcomes: Sequence[OrientationOutcome]) -> Record:
         cost = SampleCost(
             force_calls=sum(outcome.force_calls for outcome in outcomes),
             atom_calls=sum(outcome.atom_calls for outcome in outcomes),
@@ -234,7 +235,7 @@ def _primitive(atoms: Atoms, primitive_matrix: Array) -> Atoms:
     return AseAtoms(numbers=found.numbers, cell=found.cell, scaled_positions=found.scaled_positions, pbc=True)
 
 
-def _outputs(outcome: Outcome) -> dict[str, JsonValue]:
+def _outputs(outcome: OrientationOutcome) -> dict[str, JsonValue]:
     """One orientation in a record: what came of the perfect start, and under `distorted` of the other."""
     found: dict[str, JsonValue] = {
         "error": None if outcome.error is None else str(outcome.error),

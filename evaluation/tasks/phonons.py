@@ -17,7 +17,6 @@ crystals (MgO, Si, NaCl, Cu) need no download, have no reference, and enter the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -39,6 +38,7 @@ from evaluation.physics.relaxation import Relaxation, Relaxed
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.reference import dataset, phonondb
+from evaluation.reference.draw import by_hash
 from evaluation.subset import Subset, up_to
 from evaluation.task import Row, Sample
 from zoo.batch import StructureFailure
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
     Matrix = NDArray[np.int64]
-    _Plan = tuple[phonons.Crystal, phonons.Displacements]
+    _Plan = tuple[phonons.PhononCrystal, phonons.Displacements]
 
 FORCE_QUANTUM = 1e-6
 """eV/Å: what stored forces are rounded to. A force constant moves by 2e-5 eV/Å² at most."""
@@ -101,8 +101,8 @@ class Phonons:
         if subset == "canary":
             return found
         solids = phonondb.solids()
-        by_hash = sorted(solids, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-        fast, rest = sorted(by_hash[: self.protocol.fast]), sorted(by_hash[self.protocol.fast :])
+        ordered = by_hash(solids)
+        fast, rest = sorted(ordered[: self.protocol.fast]), sorted(ordered[self.protocol.fast :])
         tiers: list[tuple[Subset, list[str]]] = [("fast", fast), ("full", rest)]
         for tier, names in tiers:
             if tier not in up_to(subset):
@@ -110,7 +110,7 @@ class Phonons:
             found += [Sample(id=name, atoms=solids[name].atoms, subset=tier) for name in names]
         return found
 
-    def _crystal(self, name: str) -> phonons.Crystal:
+    def _crystal(self, name: str) -> phonons.PhononCrystal:
         """The crystal of that id at its reference geometry."""
         if name in self.protocol.canary:
             atoms = self.protocol.canary[name].built(name, cubic=True)
@@ -119,10 +119,10 @@ class Phonons:
         solid = phonondb.solids()[name]
         return self._in_cells(solid.atoms, solid.fc2_supercell, solid.primitive_matrix)
 
-    def _in_cells(self, atoms: Atoms, supercell_matrix: Matrix, primitive_matrix: Array) -> phonons.Crystal:
-        return phonons.Crystal(atoms, supercell_matrix, primitive_matrix, self.protocol.symprec)
+    def _in_cells(self, atoms: Atoms, supercell_matrix: Matrix, primitive_matrix: Array) -> phonons.PhononCrystal:
+        return phonons.PhononCrystal(atoms, supercell_matrix, primitive_matrix, self.protocol.symprec)
 
-    def _mesh(self, name: str, crystal: phonons.Crystal) -> tuple[Array, Array]:
+    def _mesh(self, name: str, crystal: phonons.PhononCrystal) -> tuple[Array, Array]:
         """q points and weights: the reference's own, whatever symmetry the relaxed crystal has kept."""
         if name in self.protocol.canary:
             n = self.protocol.canary_mesh

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from evaluation.physics.phonons import Crystal
+from evaluation.physics.phonons import PhononCrystal
 from evaluation.reference.phonondb import STRUCTURES, Solid
 
 GROUPS = {name: number for number, name in STRUCTURES.items()}
 
 
-def solid(name: str, *, structure: str, crystal: Crystal | None = None) -> Solid:
+def solid(name: str, *, structure: str, crystal: PhononCrystal | None = None) -> Solid:
     """A solid with the cells of `crystal`, or with none to speak of."""
     eye = np.eye(3, dtype=np.int64)
     return Solid(

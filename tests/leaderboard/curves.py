@@ -7,14 +7,14 @@ from evaluation.studies.tolerance_data import (
     Curves,
     Dial,
     Point,
-    Residuals,
     Retained,
-    Spectrum,
+    SpectrumErrors,
+    StoredResiduals,
     ToleranceProtocol,
 )
 from zoo.cards.front_matter import read_yaml
 
-NOTHING = Residuals(
+NOTHING = StoredResiduals(
     fc_asymmetry=0.0,
     asr_violation=0.0,
     translation_violation=0.0,
@@ -38,7 +38,7 @@ def point(
         return Point(
             crystal=crystal, dial=dial, level=level, seed=seed, error=error, spectrum=None, relaxation=None, seconds=1.0
         )
-    spectrum = Spectrum(
+    spectrum = SpectrumErrors(
         omega_mae=10 * level,
         omega_bias=0.0,
         omega_max=9.0,

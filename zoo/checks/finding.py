@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import ConfigDict
-
 from zoo.cards.mode import Dtype, Forces
 from zoo.files import json_text
-from zoo.strict import Strict
+from zoo.strict import Finite
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -75,13 +73,7 @@ class Finding:
         return not self.unclaimed and self.worst is not None and self.worst.excess > 1
 
 
-class _Report(Strict):
-    """Without infinities and NaN."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class Verdict(_Report):
+class Verdict(Finite):
     """One verdict and the number behind it."""
 
     name: str
@@ -95,7 +87,7 @@ class Verdict(_Report):
     """The fault by name when there is one, then every measure, the worst first."""
 
 
-class Conformance(_Report):
+class Conformance(Finite):
     """The verdicts on one potential in one mode."""
 
     potential: str

@@ -54,7 +54,7 @@ class Recipe(Strict):
 
 
 @dataclass(frozen=True)
-class Frame:
+class ReferenceFrame:
     """A structure with DFT energy (eV), forces (eV/Å) and stress (eV/Å³, tensile positive) on its calculator."""
 
     atoms: Atoms
@@ -63,18 +63,18 @@ class Frame:
     part: Part
 
 
-def frames(recipe: Recipe) -> list[Frame]:
+def frames(recipe: Recipe) -> list[ReferenceFrame]:
     """All frames of the recipe, in a fixed order; the test frames are those of `holdout`. Raises DatasetUnavailable."""
     found = []
     for name, source in recipe.sources.items():
         for file in source.files:
             for index, atoms in _read(name, file, recipe):
                 if _share(f"take {name}/{file}/{index}", source.every) == 0 and _fits(atoms, recipe):
-                    found.append(Frame(atoms, f"{name}/{file}", _part(atoms, index)))
+                    found.append(ReferenceFrame(atoms, f"{name}/{file}", _part(atoms, index)))
     return found
 
 
-def save(found: list[Frame], path: Path) -> None:
+def save(found: list[ReferenceFrame], path: Path) -> None:
     """Write the frames as plain arrays, for fit.py."""
     sizes = [len(frame.atoms) for frame in found]
     arrays: dict[str, Any] = {

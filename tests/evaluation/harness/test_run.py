@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from evaluation.cli import app
 from evaluation.errors import EvaluationFault, RunLocked, StoreError
-from evaluation.harness.run import Evaluation, Progress
+from evaluation.harness.run import Evaluation, RunProgress
 from evaluation.harness.status import read_status
 from evaluation.harness.store import Store, chunks, read_records
 from evaluation.record import Record
@@ -85,7 +85,7 @@ def test_ten_kills_change_nothing(tmp_path: Path, undisturbed: Path) -> None:
 def test_a_larger_subset_goes_on_where_the_smaller_ended(tmp_path: Path, undisturbed: Path) -> None:
     with toy.potential(tmp_path) as potential:
         job(tmp_path, potential, "fast").run()
-        seen: list[Progress] = []
+        seen: list[RunProgress] = []
         job(tmp_path, potential, "full").run(seen.append)
     assert (seen[0].resumed, seen[0].total) == (27, 71)
     assert final(tmp_path) == final(undisturbed)

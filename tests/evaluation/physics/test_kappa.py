@@ -14,14 +14,14 @@ from ase.build import bulk
 from evaluation.errors import SolverFault
 from evaluation.metrics.kappa import total
 from evaluation.outputs.kappa import Modes
-from evaluation.physics.kappa import Crystal, Outcome, Settings, conductivities
+from evaluation.physics.kappa import ConductivityCrystal, ConductivityOutcome, ConductivitySettings, conductivities
 from evaluation.solvers.array_cache import Kept
 from evaluation.solvers.client import Solver, SolverError, find
 from tests.evaluation.morse_crystal import MorseCrystal
 from zoo.batch import Batch
 
 A = 5.6
-SETTINGS = Settings(
+SETTINGS = ConductivitySettings(
     displacement=0.03,
     symprec=1e-5,
     temperature=3000.0,  # classical phonons, whose lifetimes isotopes hardly shorten
@@ -60,11 +60,11 @@ class Gone:
         raise AssertionError("the model was asked again")
 
 
-def crystal(symbols: str, space_group: int = 225) -> Crystal:
+def crystal(symbols: str, space_group: int = 225) -> ConductivityCrystal:
     """A primitive cell of rocksalt."""
     atoms = bulk(symbols, "rocksalt", a=A)
     eye = np.eye(3, dtype=np.int64)
-    return Crystal(atoms, space_group, 3 * eye, 2 * eye, np.eye(3), np.array([4, 4, 4]))
+    return ConductivityCrystal(atoms, space_group, 3 * eye, 2 * eye, np.eye(3), np.array([4, 4, 4]))
 
 
 CRYSTALS = [crystal("NaCl"), crystal("RbCl"), crystal("CsCl", space_group=221), crystal("LiF")]
@@ -82,17 +82,17 @@ def solver(folder: Path) -> Iterator[Solver]:
 
 
 @pytest.fixture(scope="module")
-def outcomes(solver: Solver) -> list[Outcome]:
+def outcomes(solver: Solver) -> list[ConductivityOutcome]:
     return conductivities(Several(), CRYSTALS, SETTINGS, solver=solver, kept=solver.kept)
 
 
-def test_every_crystal_has_its_own_outcome(outcomes: list[Outcome]) -> None:
+def test_every_crystal_has_its_own_outcome(outcomes: list[ConductivityOutcome]) -> None:
     assert [outcome.kind for outcome in outcomes] == ["kappa", "imaginary", "symmetry", "failed"]
     assert [outcome.error and str(outcome.error) for outcome in outcomes] == [None, None, None, "it broke"]
     assert [outcome.space_group for outcome in outcomes] == [225] * 4
 
 
-def test_a_cubic_crystal_conducts_alike_in_all_directions(outcomes: list[Outcome]) -> None:
+def test_a_cubic_crystal_conducts_alike_in_all_directions(outcomes: list[ConductivityOutcome]) -> None:
     modes = outcomes[0].modes
     assert modes is not None
     assert modes.kappa_particles[:3] == pytest.approx(np.full(3, modes.kappa_particles[0]), rel=1e-6)
@@ -100,7 +100,7 @@ def test_a_cubic_crystal_conducts_alike_in_all_directions(outcomes: list[Outcome
     assert modes.kappa_particles[0] > modes.kappa_coherences[0] > 0
 
 
-def test_modes_add_up_to_the_conductivity(outcomes: list[Outcome]) -> None:
+def test_modes_add_up_to_the_conductivity(outcomes: list[ConductivityOutcome]) -> None:
     modes = outcomes[0].modes
     assert modes is not None
     assert modes.weights.sum() == 4**3
@@ -112,7 +112,7 @@ def test_modes_add_up_to_the_conductivity(outcomes: list[Outcome]) -> None:
     assert np.array_equal(again.addresses, modes.addresses)
 
 
-def test_frequencies_are_those_of_the_bonds(outcomes: list[Outcome]) -> None:
+def test_frequencies_are_those_of_the_bonds(outcomes: list[ConductivityOutcome]) -> None:
     # all atoms of one kind move together at Γ's optical modes: only first bonds are stretched, two of them along x
     from ase.units import _amu, _e
 
@@ -124,7 +124,7 @@ def test_frequencies_are_those_of_the_bonds(outcomes: list[Outcome]) -> None:
     assert modes.frequencies[0, 3:] == pytest.approx(np.full(3, optical), rel=2e-3)
 
 
-def test_phonons_scatter_in_proportion_to_temperature(outcomes: list[Outcome], solver: Solver) -> None:
+def test_phonons_scatter_in_proportion_to_temperature(outcomes: list[ConductivityOutcome], solver: Solver) -> None:
     # a classical phonon's anharmonic linewidth is proportional to T, isotopes' share of it is not (and on so coarse a
     # mesh some modes have no other): at twice the temperature every mode conducts between half as well and as well
     warm = dataclasses.replace(SETTINGS, temperature=6000.0)
@@ -138,7 +138,7 @@ def test_phonons_scatter_in_proportion_to_temperature(outcomes: list[Outcome], s
     assert ratio.max() < 1.01
 
 
-def test_a_crystal_that_ends_early_costs_no_third_order(outcomes: list[Outcome]) -> None:
+def test_a_crystal_that_ends_early_costs_no_third_order(outcomes: list[ConductivityOutcome]) -> None:
     assert [outcome.force_calls for outcome in outcomes] == [sum(outcomes[0].n_displacements or ()), 2, 0, 0]
     assert outcomes[0].n_displacements is not None
     assert outcomes[0].n_displacements[0] == 2
@@ -148,7 +148,7 @@ def test_a_crystal_that_ends_early_costs_no_third_order(outcomes: list[Outcome])
     assert outcomes[0].max_net_force == pytest.approx(0, abs=1e-12)
 
 
-def test_what_was_computed_is_not_computed_again(outcomes: list[Outcome], solver: Solver) -> None:
+def test_what_was_computed_is_not_computed_again(outcomes: list[ConductivityOutcome], solver: Solver) -> None:
     again = conductivities(Gone(), CRYSTALS[:2], SETTINGS, solver=solver, kept=solver.kept)
     for before, after in zip(outcomes[:2], again, strict=True):
         assert (after.kind, after.force_calls, after.seconds) == (before.kind, before.force_calls, before.seconds)
@@ -157,7 +157,7 @@ def test_what_was_computed_is_not_computed_again(outcomes: list[Outcome], solver
             assert np.array_equal(after.modes.mode_kappa, before.modes.mode_kappa)
 
 
-def test_an_interrupted_crystal_goes_on_where_it_stood(outcomes: list[Outcome], solver: Solver) -> None:
+def test_an_interrupted_crystal_goes_on_where_it_stood(outcomes: list[ConductivityOutcome], solver: Solver) -> None:
     for path in solver.kept.folder.glob("conductivity-*"):
         path.unlink()
     lost = max(solver.kept.folder.glob("forces-*"), key=lambda path: path.stat().st_mtime_ns)

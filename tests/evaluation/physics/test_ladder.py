@@ -13,8 +13,8 @@ from ase.build import bulk
 
 from evaluation.physics import ladder, phonons
 from evaluation.physics.force_constants import Projector
-from evaluation.physics.ladder import RUNGS, Climb, Reached, Settings
-from evaluation.physics.phonons import Crystal, NoPrimitiveCell
+from evaluation.physics.ladder import RUNGS, Climb, MitigationSettings, Reached
+from evaluation.physics.phonons import NoPrimitiveCell, PhononCrystal
 from evaluation.physics.relaxation import Relaxation
 from tests.evaluation.springs import Springs
 from tests.evaluation.two_heads import TwoHeaded
@@ -22,16 +22,16 @@ from zoo.batch import Batch, Computes
 from zoo.wrappers.surrogate import Surrogate
 
 EYE = np.eye(3, dtype=np.int64)
-MGO = Crystal(bulk("MgO", "rocksalt", a=4.21), 2 * EYE, np.eye(3), 1e-5)
-SI = Crystal(bulk("Si", "diamond", a=5.43), 2 * EYE, np.eye(3), 1e-5)
+MGO = PhononCrystal(bulk("MgO", "rocksalt", a=4.21), 2 * EYE, np.eye(3), 1e-5)
+SI = PhononCrystal(bulk("Si", "diamond", a=5.43), 2 * EYE, np.eye(3), 1e-5)
 GAMMA, X = (0.0, 0.0, 0.0), (0.5, 0.5, 0.0)
 QPOINTS = np.array([GAMMA, X])
-SETTINGS = Settings(
+SETTINGS = MitigationSettings(
     free=Relaxation(fmax=1e-3, steps=3), symmetric=Relaxation(fmax=1e-3, steps=3, symprec=1e-5), displacement=0.03
 )
 
 
-def climbed(potential: Computes, crystal: Crystal = MGO, averagings: Collection[str] = ()) -> Climb:
+def climbed(potential: Computes, crystal: PhononCrystal = MGO, averagings: Collection[str] = ()) -> Climb:
     (found,) = ladder.climb(potential, [crystal], [averagings], SETTINGS)
     return found
 
@@ -217,13 +217,13 @@ def test_a_crystal_that_cannot_be_relaxed_has_no_displacements() -> None:
 
 def test_a_supercell_in_another_order_is_put_in_order() -> None:
     # 0 and 0.9999999999 are one place, and two orders of phonopy's list
-    conventional = Crystal(bulk("Si", "diamond", a=5.43, cubic=True), 2 * EYE, (1 - np.eye(3)) / 2, 1e-5)
+    conventional = PhononCrystal(bulk("Si", "diamond", a=5.43, cubic=True), 2 * EYE, (1 - np.eye(3)) / 2, 1e-5)
     ideal = ladder.primitive(conventional)
     assert len(ideal.atoms) == 2
     assert np.linalg.det(ideal.supercell_matrix) == pytest.approx(32)
     moved = ideal.atoms.copy()
     moved.positions += np.array([-1e-7, 1e-7, -0.01]) @ ideal.atoms.cell.array
-    crystal = Crystal(moved, ideal.supercell_matrix, np.eye(3), 1e-5)
+    crystal = PhononCrystal(moved, ideal.supercell_matrix, np.eye(3), 1e-5)
     order = ladder.places(ideal, crystal)
     assert sorted(order) == list(range(64))
     apart = (
@@ -234,7 +234,7 @@ def test_a_supercell_in_another_order_is_put_in_order() -> None:
     lost = MGO.atoms.copy()
     lost.set_scaled_positions([[0, 0, 0], [0.05, 0.05, 0.05]])
     with pytest.raises(NoPrimitiveCell, match="left their places"):
-        ladder.places(MGO, Crystal(lost, MGO.supercell_matrix, np.eye(3), 1e-5))
+        ladder.places(MGO, PhononCrystal(lost, MGO.supercell_matrix, np.eye(3), 1e-5))
 
 
 def test_sets_are_told_apart() -> None:

@@ -13,18 +13,18 @@ from ase.data import atomic_masses
 from ase.units import _amu, _e
 
 from evaluation.physics import phonons
-from evaluation.physics.phonons import Crystal, NoPrimitiveCell
+from evaluation.physics.phonons import NoPrimitiveCell, PhononCrystal
 from tests.evaluation.springs import SHELLS, Springs
 from zoo.batch import Batch, Computes
 from zoo.wrappers.surrogate import Surrogate
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-CU = Crystal(bulk("Cu", a=3.61, cubic=True), np.eye(3, dtype=int) * 2, FCC, 1e-5)
-MGO = Crystal(bulk("MgO", "rocksalt", a=4.21, cubic=True), np.eye(3, dtype=int) * 2, FCC, 1e-5)
+CU = PhononCrystal(bulk("Cu", a=3.61, cubic=True), np.eye(3, dtype=int) * 2, FCC, 1e-5)
+MGO = PhononCrystal(bulk("MgO", "rocksalt", a=4.21, cubic=True), np.eye(3, dtype=int) * 2, FCC, 1e-5)
 GAMMA, X, L = (0.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.5, 0.5, 0.5)
 
 
-def dynamics(potential: Computes, crystal: Crystal = CU) -> phonons.Dynamics:
+def dynamics(potential: Computes, crystal: PhononCrystal = CU) -> phonons.Dynamics:
     moved = phonons.displacements(crystal, distance=0.03)
     forces = np.array(potential.compute(phonons.supercells(crystal, moved)).forces)
     return phonons.dynamics(crystal, moved, forces, qpoints=np.array([GAMMA, X, L]))
@@ -58,7 +58,7 @@ def test_both_sets_are_one_stream() -> None:
 
 
 @pytest.mark.parametrize("crystal", [CU, MGO])
-def test_a_sound_potential_has_no_residuals(crystal: Crystal) -> None:
+def test_a_sound_potential_has_no_residuals(crystal: PhononCrystal) -> None:
     found = dynamics(Springs(), crystal)
     for of in (found.full, found.reduced):
         # 0.03 Å is not infinitely small: third-order terms of ± remain at 1e-4
@@ -79,7 +79,7 @@ def test_the_reduced_set_hides_what_the_full_one_shows() -> None:
 
 def test_an_asymmetry_is_measured_at_its_size() -> None:
     # λ of the whole Jacobian of the supercell is half of ||Φ - Φᵀ||/||Φ||
-    potential, small = Surrogate(Springs(), curl=0.3), Crystal(MGO.atoms, np.eye(3, dtype=int), FCC, 1e-5)
+    potential, small = Surrogate(Springs(), curl=0.3), PhononCrystal(MGO.atoms, np.eye(3, dtype=int), FCC, 1e-5)
     perfect = MGO.atoms
     assert dynamics(potential, small).full.fc_asymmetry == pytest.approx(2 * potential.asymmetry(perfect), rel=0.02)
 
@@ -117,14 +117,14 @@ def test_a_cell_without_its_translations_is_refused() -> None:
     atoms = CU.atoms.copy()
     atoms.positions[0] += 0.01
     with pytest.raises(NoPrimitiveCell, match="lattice translations"):
-        phonons.displacements(Crystal(atoms, CU.supercell_matrix, FCC, 1e-5), distance=0.03)
+        phonons.displacements(PhononCrystal(atoms, CU.supercell_matrix, FCC, 1e-5), distance=0.03)
 
 
 def test_a_cell_with_less_symmetry_needs_more_displacements() -> None:
     strained = CU.atoms.copy()
     strained.set_cell(strained.cell.array @ np.diag([1.0, 1.0, 1.001]), scale_atoms=True)
     counts = [
-        phonons.n_displacements(Crystal(atoms, CU.supercell_matrix, FCC, 1e-5), distance=0.03)
+        phonons.n_displacements(PhononCrystal(atoms, CU.supercell_matrix, FCC, 1e-5), distance=0.03)
         for atoms in (CU.atoms, strained)
     ]
     assert counts == [1, 2]
@@ -138,7 +138,9 @@ def test_a_mesh_holds_the_whole_zone() -> None:
 
 
 def test_the_full_set_alone_says_the_same_of_a_sound_potential_and_more_of_a_broken_one() -> None:
-    primitive = Crystal(bulk("MgO", "rocksalt", a=4.21), np.rint(2 * np.linalg.inv(FCC)).astype(int), np.eye(3), 1e-5)
+    primitive = PhononCrystal(
+        bulk("MgO", "rocksalt", a=4.21), np.rint(2 * np.linalg.inv(FCC)).astype(int), np.eye(3), 1e-5
+    )
     qpoints = phonons.commensurate(primitive)
     spread = []
     for potential in (Springs(), Surrogate(Springs(), quadrupole=0.5)):
@@ -155,7 +157,7 @@ def test_the_full_set_alone_says_the_same_of_a_sound_potential_and_more_of_a_bro
 
 
 @pytest.mark.parametrize("crystal", [CU, MGO])
-def test_commensurate_points_fit_into_the_supercell(crystal: Crystal) -> None:
+def test_commensurate_points_fit_into_the_supercell(crystal: PhononCrystal) -> None:
     points = phonons.commensurate(crystal)
     assert len(points) == 32
     assert points[0].tolist() == [0, 0, 0]

@@ -42,7 +42,7 @@ def test_every_solid_is_stable_in_pbe() -> None:
 @pytest.mark.parametrize(("name", "divisions"), [("MgO-rocksalt", 19), ("GaAs-zincblende", 19), ("ZnO-wurtzite", 15)])
 def test_the_mesh_is_the_one_that_symmetry_gives(name: str, divisions: int) -> None:
     solid, spectrum = phonondb.solids()[name], phonondb.spectra()[name]
-    unit = phonons.Crystal(solid.atoms, np.eye(3, dtype=int), solid.primitive_matrix, 1e-5)
+    unit = phonons.PhononCrystal(solid.atoms, np.eye(3, dtype=int), solid.primitive_matrix, 1e-5)
     _, weights = phonons.mesh(unit, (19, 19, divisions))
     assert sorted(weights) == sorted(spectrum.weights)
 

@@ -16,7 +16,7 @@ from ase import Atoms
 import leaderboard
 from evaluation.metrics.constraints import Figures, asymmetry, figures, verdicts
 from evaluation.physics import probes
-from evaluation.physics.constraints import Settings, measure
+from evaluation.physics.constraints import ConstraintSettings, measure
 from evaluation.physics.probes import Probe
 from evaluation.protocol import protocol_sha256
 from evaluation.studies.calibration import Morse
@@ -56,7 +56,7 @@ def sound() -> Figures:
     return everything(Sound())
 
 
-def everything(model: Computes, atoms: Atoms = MGO, *, settings: Settings = SETTINGS) -> Figures:
+def everything(model: Computes, atoms: Atoms = MGO, *, settings: ConstraintSettings = SETTINGS) -> Figures:
     short = replace(settings, nve_steps=20)
     (found,) = measure(model, [atoms], seeds=[1], settings=short)
     assert found.error is None

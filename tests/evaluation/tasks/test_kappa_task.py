@@ -15,7 +15,7 @@ from evaluation.harness.store import chunks
 from evaluation.outputs.kappa import Modes, modes_of
 from evaluation.record import Record
 from evaluation.reference import dataset, phonondb
-from evaluation.reference.phonondb import Reference, Spectrum
+from evaluation.reference.phonondb import ConductivityReference, Spectrum
 from evaluation.task import KeepsWork
 from evaluation.tasks.kappa import TASK
 from tests.evaluation.morse_crystal import DIAMOND, MorseCrystal
@@ -32,7 +32,7 @@ KAPPA = MODE_KAPPA.sum() / WEIGHTS.sum()
 def six_solids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Six solids with one reference, instead of the data set."""
     spectrum = Spectrum(ADDRESSES / 19, WEIGHTS.astype(float), np.ones((2, 4)))
-    reference = Reference(spectrum, ADDRESSES, KAPPA, MODE_KAPPA)
+    reference = ConductivityReference(spectrum, ADDRESSES, KAPPA, MODE_KAPPA)
     solids = {name: solid(name, structure=name.partition("-")[2]) for name in NAMES}
     monkeypatch.setattr(phonondb, "solids", lambda: solids)
     monkeypatch.setattr(phonondb, "references", lambda: dict.fromkeys(NAMES, reference))
