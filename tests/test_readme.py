@@ -131,3 +131,16 @@ def test_evaluations_a_sample_are_those_of_the_published_results(row: list[str])
 
 def test_the_table_of_variables_is_what_the_settings_say() -> None:
     assert settings.table() in README
+
+
+def test_the_picture_of_the_folders_is_complete() -> None:
+    (picture,) = (block for block in blocks("text") if block.startswith("zoo/ "))
+    top, shown = "", set()
+    for line in picture.splitlines():
+        if not line.startswith(" "):
+            top = line.split("/")[0]
+        else:
+            shown |= {f"{top}/{name}" for name in re.findall(r"(?:^|\s)([a-z]+)/\s", line)}
+    packages = {"zoo", "evaluation", "leaderboard"}
+    folders = {f"{top}/{path.name}" for top in packages for path in (ROOT / top).iterdir() if path.is_dir()}
+    assert shown == {name for name in folders if not name.endswith(("__pycache__", "/weights"))}

@@ -15,7 +15,7 @@ from ase.calculators.emt import EMT
 
 import zoo
 from evaluation.recipes import pet_tiny
-from evaluation.recipes.pet_tiny.frames import Frame, Part, Recipe, save
+from evaluation.recipes.pet_tiny.frames import ReferenceFrame, Part, Recipe, save
 from zoo.cards.front_matter import read_yaml
 from zoo.runtime import environment
 
@@ -88,7 +88,7 @@ def _prepared(folder: Path) -> Path:
         atoms.calc = EMT()
         atoms.get_potential_energy()
         atoms.get_stress()
-        found.append(Frame(atoms, "emt/metals", parts[k // 2]))
+        found.append(ReferenceFrame(atoms, "emt/metals", parts[k // 2]))
     save(found, folder / "frames.npz")
     everything = ["direct_forces", "energy", "direct_stress", "forces", "stress"]
     phases = [
