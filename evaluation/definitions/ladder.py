@@ -11,7 +11,7 @@ from evaluation.reference.canary import CanaryCrystal
 from zoo.cards.mode import Averaging
 from zoo.strict import Strict
 
-_FLIGHT = {
+_CUMULATIVE = {
     "raw": "raw",
     "plus_minus": "plus-minus",
     "net_force": "net force",
@@ -22,8 +22,8 @@ _FLIGHT = {
 
 
 LABELS = {
-    **_FLIGHT,
-    **{f"symmetric_{name}": f"{label}, symmetric" for name, label in _FLIGHT.items()},
+    **_CUMULATIVE,
+    **{f"symmetric_{name}": f"{label}, symmetric" for name, label in _CUMULATIVE.items()},
     "usual": "usual",
     "o3_3": "42 rotations",
     "o3_3_inversion": "84, with inversion",
@@ -32,7 +32,7 @@ LABELS = {
     "head_constants": "other head, Φ only",
     "head": "other head",
 }
-"""Every rung as a reader sees it, in order."""
+"""Label of every mitigation step, in order."""
 
 
 _RESIDUAL_LABELS = {
@@ -46,20 +46,20 @@ _RESIDUAL_LABELS = {
 METRICS = (
     error_metric(
         "remedied_mae",
-        "ω MAE, remedied",
+        "ω MAE, mitigated",
         "THz",
-        "Mean absolute error of the frequencies against PBE on the recommended rung: the cheapest whose error, "
-        "averaged over solids, is within 0.05 THz or a tenth of the best rung's. What these weights can do with help.",
+        "Mean absolute error of the frequencies against PBE with the recommended mitigation: the cheapest step whose "
+        "error, averaged over solids, is within 0.05 THz or a tenth of the best step's.",
     ),
     error_metric(
         "remedied_cost",
-        "cost of the remedy",
+        "cost of the mitigation",
         "calls",
-        "What the recommended rung costs for one crystal, relaxation and all: atoms evaluated over the atoms of the "
+        "What the recommended step costs for one crystal, relaxation included: atoms evaluated over the atoms of the "
         "supercell. An evaluation by the other head counts by its measured time.",
     ),
     error_metric(
-        "raw_mae", "ω MAE, raw", "THz", "The same error with no remedy at all; solids that have a spectrum then."
+        "raw_mae", "ω MAE, raw", "THz", "The same error with no mitigation at all; solids that have a spectrum then."
     ),
     error_metric(
         "usual_mae", "ω MAE, usual", "THz", "The same error of the usual workflow: symmetry kept and imposed."
@@ -68,12 +68,15 @@ METRICS = (
         "usual_loss",
         "lost by the usual workflow",
         "THz",
-        "Error of the usual workflow less that of the recommended rung, solid by solid.",
+        "Error of the usual workflow less that of the recommended step, solid by solid.",
     ),
     error_metric(
-        "remedied_dos_w1", "DOS distance, remedied", "THz", "Of the densities of states, on the recommended rung."
+        "remedied_dos_w1",
+        "DOS distance, mitigated",
+        "THz",
+        "Of the densities of states, with the recommended step.",
     ),
-    error_metric("remedied_omega_max_mae", "ω max MAE, remedied", "THz", "Of the highest frequency, likewise."),
+    error_metric("remedied_omega_max_mae", "ω max MAE, mitigated", "THz", "Of the highest frequency, likewise."),
     error_metric(
         "usual_own_mae",
         "usual to own best",
@@ -81,9 +84,9 @@ METRICS = (
         "Distance of the usual workflow's frequencies to the checkpoint's own best: its conservative head where it has "
         "one besides, otherwise its highest average over orientations. No reference is needed, and none vouches.",
     ),
-    share_metric("raw_stable", "stable, raw", "Fraction of the crystals without an imaginary mode, no remedy applied."),
+    share_metric("raw_stable", "stable, raw", "Fraction of the crystals without an imaginary mode; no mitigation."),
     share_metric("usual_stable", "stable, usual", "The same of the usual workflow. All of them are stable in PBE."),
-    share_metric("remedied_stable", "stable, remedied", "The same on the recommended rung."),
+    share_metric("remedied_stable", "stable, mitigated", "The same with the recommended step."),
     share_metric(
         "symmetry_kept",
         "symmetry kept",
@@ -116,7 +119,7 @@ class CellRelaxation(RelaxationNumbers):
 
 
 class GoodEnoughNumbers(Strict):
-    """Of evaluation.metrics.ladder.GoodEnough."""
+    """Of evaluation.metrics.mitigation.GoodEnough."""
 
     difference: float
     """THz."""

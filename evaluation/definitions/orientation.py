@@ -30,13 +30,13 @@ METRICS = (
     _share(
         "verdict_agreement",
         "verdict as upright",
-        "Share of the turned runs that find imaginary modes if the upright one does, none if it does not, and fail if "
+        "Share of the rotated runs that find imaginary modes if the upright one does, none if it does not, and fail if "
         "it fails.",
     ),
     _share(
         "group_agreement",
         "group as upright",
-        "Share of the turned runs that end in the upright one's space group, at 0.01 Å; of crystals that must hold, "
+        "Share of the rotated runs that end in the upright one's space group, at 0.01 Å; of crystals that must hold, "
         "since the others have theirs kept.",
     ),
     _share(

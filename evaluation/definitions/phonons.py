@@ -127,7 +127,7 @@ METRICS = (
     ),
     Metric(
         name="symmetry_tax",
-        label="symmetry tax",
+        label="displacement-count ratio",
         unit="",
         better="lower",
         best=1.0,

@@ -45,7 +45,7 @@ METRICS = (
     ),
     Metric(
         name="symmetry_tax",
-        label="symmetry tax",
+        label="displacement-count ratio",
         unit="",
         better="lower",
         best=1.0,
@@ -54,7 +54,7 @@ METRICS = (
     ),
     Metric(
         name="symmetry_tax_fixed",
-        label="symmetry tax, group fixed",
+        label="displacement-count ratio, group fixed",
         unit="",
         better="lower",
         best=1.0,
@@ -63,7 +63,7 @@ METRICS = (
     *(
         Metric(
             name=f"symmetry_tax_{dtype}",
-            label=f"symmetry tax, {dtype}",
+            label=f"displacement-count ratio, {dtype}",
             unit="",
             better="lower",
             best=1.0,

@@ -1,4 +1,4 @@
-"""Climbed: a ladder as a record, and what can be read from such a record."""
+"""Mitigation in records: geometries and forces as they are stored, each step's spectrum, and its cost."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydantic import JsonValue
 
-from evaluation.metrics.ladder import cost
+from evaluation.metrics.mitigation import cost
 from evaluation.outputs.quantized_array import pack, unpack
-from evaluation.physics import ladder, phonons
+from evaluation.physics import mitigation, phonons
 from evaluation.record import Record
 from evaluation.recording import SampleCost
 
@@ -28,71 +28,71 @@ Outputs = Mapping[str, JsonValue]
 _Parts = Mapping[str, Mapping[str, JsonValue]]
 
 
-def raw_outputs(climb: ladder.Climb) -> dict[str, JsonValue]:
+def raw_outputs(computed: mitigation.Computed) -> dict[str, JsonValue]:
     """Geometries and forces: all that a model is needed for."""
     return {
-        "numbers": climb.ideal.atoms.numbers.tolist(),
-        "supercell_matrix": climb.ideal.supercell_matrix.tolist(),
-        "space_group": ladder.space_group(climb.ideal),
-        "unavailable": dict(climb.unavailable),
-        "geometries": {place: _geometry(found) for place, found in climb.geometries.items()},
+        "numbers": computed.ideal.atoms.numbers.tolist(),
+        "supercell_matrix": computed.ideal.supercell_matrix.tolist(),
+        "space_group": mitigation.space_group(computed.ideal),
+        "unavailable": dict(computed.unavailable),
+        "geometries": {place: _geometry(found) for place, found in computed.geometries.items()},
     }
 
 
-def rungs(outputs: Outputs, analysis: ladder.Analysis, *, symprec: float) -> dict[str, JsonValue]:
-    """Each rung's spectrum and residuals, or why there are none, from `raw_outputs` alone."""
+def steps(outputs: Outputs, analysis: mitigation.Analysis, *, symprec: float) -> dict[str, JsonValue]:
+    """Each step's spectrum and residuals, or why there are none, from `raw_outputs` alone."""
     geometries = cast("_Parts", outputs["geometries"])
     unavailable = cast("Mapping[str, str]", outputs["unavailable"])
     crystals = {
         place: _relaxed(outputs, place, symprec) for place, geometry in geometries.items() if geometry["error"] is None
     }
     found: dict[str, JsonValue] = {}
-    for rung in ladder.RUNGS:
-        reason = next((unavailable[s] for s in (rung.source, rung.place.source) if s in unavailable), None)
-        place = rung.place.name
+    for step in mitigation.STEPS:
+        reason = next((unavailable[s] for s in (step.source, step.place.source) if s in unavailable), None)
+        place = step.place.name
         if reason is not None:
-            found[rung.name] = {"unavailable": reason}
+            found[step.name] = {"unavailable": reason}
         elif place not in crystals:
-            found[rung.name] = {"error": geometries[place]["error"]}
+            found[step.name] = {"error": geometries[place]["error"]}
         else:
-            found[rung.name] = _reached(analysis, rung, crystals[place], geometries[place])
+            found[step.name] = _reached(analysis, step, crystals[place], geometries[place])
     return found
 
 
-def spent(climb: ladder.Climb) -> SampleCost:
-    """A record's cost: what the entry itself computed; what the other head did is in the price of its rungs alone."""
+def spent(computed: mitigation.Computed) -> SampleCost:
+    """A record's cost: what the entry itself computed; what the other head did is in the price of its steps alone."""
     calls = atom_calls = 0
     seconds = 0.0
-    small = len(climb.ideal.atoms)
-    large = small * _repeats(climb.ideal.supercell_matrix)
-    for name, geometry in climb.geometries.items():
-        if not name.endswith(ladder.OTHER):
+    small = len(computed.ideal.atoms)
+    large = small * _repeats(computed.ideal.supercell_matrix)
+    for name, geometry in computed.geometries.items():
+        if not name.endswith(mitigation.OTHER):
             calls += geometry.relaxed.force_calls
             atom_calls += geometry.relaxed.force_calls * small
             seconds += geometry.relaxed.seconds
         for source, forces in geometry.forces.items():
-            if source != ladder.OTHER:
+            if source != mitigation.OTHER:
                 calls += forces.calls * len(forces.rows)
                 atom_calls += forces.calls * len(forces.rows) * large
                 seconds += forces.seconds * len(forces.rows)
     return SampleCost(calls, atom_calls, seconds)
 
 
-def price(rung: ladder.Rung, outputs: Outputs, *, other: float | None) -> Row:
-    """What a rung that was reached would have cost alone: force_calls, cost (see evaluation.metrics.ladder), seconds.
+def price(step: mitigation.MitigationStep, outputs: Outputs, *, other: float | None) -> Row:
+    """What a step would have cost alone: force_calls, cost (see evaluation.metrics.mitigation), seconds (s).
 
-    `other`: `other_head_time`; where it is None, rungs with the other head have no `cost`.
+    `other`: `other_head_time`; where it is None, steps with the other head have no `cost`.
     """
-    geometry = cast("_Parts", outputs["geometries"])[rung.place.name]
-    forces = cast("Mapping[str, Mapping[str, float]]", geometry["forces"])[rung.source]
-    made = len(cast("Mapping[str, list[int]]", geometry["sets"])[rung.displaced])
+    geometry = cast("_Parts", outputs["geometries"])[step.place.name]
+    forces = cast("Mapping[str, Mapping[str, float]]", geometry["forces"])[step.source]
+    made = len(cast("Mapping[str, list[int]]", geometry["sets"])[step.displaced])
     small, calls = len(cast("list[int]", outputs["numbers"])), cast(int, geometry["force_calls"])
     large = small * _repeats(outputs["supercell_matrix"])
-    parts = (rung.place.source, calls * small), (rung.source, made * int(forces["calls"]) * large)
+    parts = (step.place.source, calls * small), (step.source, made * int(forces["calls"]) * large)
     weighed = [
         None if weight is None else cost(atom_calls, large, weight=weight)
         for source, atom_calls in parts
-        for weight in (other if source == ladder.OTHER else 1.0,)
+        for weight in (other if source == mitigation.OTHER else 1.0,)
     ]
     return {
         "force_calls": calls + made * int(forces["calls"]),
@@ -107,9 +107,9 @@ def other_head_time(records: Sequence[Record]) -> float | None:
     for record in records:
         geometries = cast("_Parts", record.outputs.get("geometries", {}))
         forces = cast("Mapping[str, Mapping[str, float]]", geometries.get("symmetric", {}).get("forces", {}))
-        if ladder.OTHER in forces:
-            own += forces[ladder.OWN]["seconds"]
-            other += forces[ladder.OTHER]["seconds"]
+        if mitigation.OTHER in forces:
+            own += forces[mitigation.OWN]["seconds"]
+            other += forces[mitigation.OTHER]["seconds"]
     return other / own if own > 0 and other > 0 else None
 
 
@@ -119,7 +119,7 @@ def symmetry(outputs: Outputs) -> Row:
     return {"space_group": found, "symmetry_kept": None if found is None else float(found == outputs["space_group"])}
 
 
-def _geometry(found: ladder.Geometry) -> dict[str, JsonValue]:
+def _geometry(found: mitigation.Geometry) -> dict[str, JsonValue]:
     relaxed = found.relaxed
     about: dict[str, JsonValue] = {
         "error": None if found.error is None else str(found.error),
@@ -135,7 +135,7 @@ def _geometry(found: ladder.Geometry) -> dict[str, JsonValue]:
     return about | {
         "cell": found.crystal.atoms.cell.array.tolist(),
         "positions": found.crystal.atoms.positions.tolist(),
-        "space_group": ladder.space_group(found.crystal),
+        "space_group": mitigation.space_group(found.crystal),
         "displaced_atoms": list(moved.atoms),
         "displacements": moved.vectors.tolist(),
         "sets": {name: list(moved.rows(name)) for name in SETS},
@@ -143,7 +143,7 @@ def _geometry(found: ladder.Geometry) -> dict[str, JsonValue]:
     }
 
 
-def _forces(found: ladder.SupercellForces) -> dict[str, JsonValue]:
+def _forces(found: mitigation.SupercellForces) -> dict[str, JsonValue]:
     error, packed = None if found.error is None else str(found.error), None
     if found.forces is not None:
         try:
@@ -160,19 +160,22 @@ def _forces(found: ladder.SupercellForces) -> dict[str, JsonValue]:
 
 
 def _reached(
-    analysis: ladder.Analysis, rung: ladder.Rung, crystal: phonons.PhononCrystal, geometry: Mapping[str, JsonValue]
+    analysis: mitigation.Analysis,
+    step: mitigation.MitigationStep,
+    crystal: phonons.PhononCrystal,
+    geometry: Mapping[str, JsonValue],
 ) -> dict[str, JsonValue]:
-    """A rung's part of a record."""
-    stored = cast("dict[str, dict[str, JsonValue]]", geometry["forces"])[rung.source]
+    """A step's part of a record."""
+    stored = cast("dict[str, dict[str, JsonValue]]", geometry["forces"])[step.source]
     if stored["error"] is not None:
         return {"error": stored["error"]}
     sets = {name: tuple(rows) for name, rows in cast("dict[str, list[int]]", geometry["sets"]).items()}
-    moved = ladder.Moves(
+    moved = mitigation.Moves(
         tuple(cast("list[int]", geometry["displaced_atoms"])), np.array(geometry["displacements"]), **sets
     )
-    forces = ladder.SupercellForces(tuple(cast("list[int]", stored["rows"])), unpack(stored["forces"]))
+    forces = mitigation.SupercellForces(tuple(cast("list[int]", stored["rows"])), unpack(stored["forces"]))
     try:
-        reached = analysis.reach(rung, crystal, moved, forces)
+        reached = analysis.reach(step, crystal, moved, forces)
     except phonons.NoPrimitiveCell as reason:
         return {"error": str(reason)}
     return {

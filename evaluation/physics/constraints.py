@@ -28,7 +28,7 @@ class ConstraintSettings:
     """The numbers behind the questions."""
 
     rotations: Array
-    """(k, 3, 3), proper; each is taken with its mirror image."""
+    """(k, 3, 3), proper; each is taken with inversion too."""
     steps: tuple[float, ...]
     """Å, of the Jacobian."""
     directions: int

@@ -1,9 +1,9 @@
 """Orientation: relaxation and phonons of a crystal, begun anew in every orientation.
 
-Each orientation is one run of the whole workflow, from the same crystal, turned: relaxation of the perfect structure,
-phonons of what comes of it, and relaxation of a distorted structure (the same distortion, turned along). Phonons come
-from the full set of displacements: every atom of the primitive cell by ± along each axis, no symmetry used, since the
-reduced set would put back the symmetry whose loss is to be seen.
+Each orientation is one run of the whole workflow, from the same crystal, rotated: relaxation of the perfect structure,
+phonons of what comes of it, and relaxation of a distorted structure (the same distortion, rotated with it). Phonons
+come from the full set of displacements: every atom of the primitive cell by ± along each axis, no symmetry used, since
+the reduced set would put back the symmetry whose loss is to be seen.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Matrix = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Case:
-    """A crystal as it is before it is turned."""
+    """A crystal as it is before it is rotated."""
 
     atoms: Atoms
     """Primitive cell, perfect."""
@@ -44,7 +44,7 @@ class Case:
     """Whether the cell relaxes."""
     keeps_group: bool
     """Whether the perfect structure is relaxed with its space group kept. An unstable crystal must be: it is a saddle
-    point, and rounding errors would push it off, in a direction that is nobody's. The distorted one never is."""
+    point, and rounding errors would push it off, in an arbitrary direction. The distorted one never is."""
 
     @property
     def crystal(self) -> phonons.PhononCrystal:
@@ -61,7 +61,7 @@ class OrientationSettings:
     """How the workflow runs; its numbers are the protocol's."""
 
     rotations: Array
-    """(n, 3, 3), orthogonal; the improper ones turn the crystal into its mirror image."""
+    """(n, 3, 3), orthogonal; the improper ones invert the crystal as well."""
     fmax: float
     """eV/Å, of the perfect start."""
     distorted_fmax: float

@@ -53,10 +53,10 @@ def reference(atoms: Atoms) -> Probe:
 
 
 def rotation(atoms: Atoms, matrices: Array) -> Probe:
-    """The crystal and its mirror image in each of k orientations (k, 3, 3), the answers turned back.
+    """The crystal and its inverse in each of k orientations (k, 3, 3), the answers rotated back.
 
     `rotation`: how far the answer in each proper orientation lies from their mean. `inversion`: half of what the answer
-    changes by when the turned crystal is inverted, which is its distance from the mean of the two. Both (k,): energy
+    changes by when the rotated crystal is inverted, which is its distance from the mean of the two. Both (k,): energy
     with its sign, eV/atom; forces and stress as root mean squares over components, eV/Å and eV/Å³.
     """
     k = len(matrices)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 COLUMNS = ("e_form_pred", "e_form_ref", "e_form_signed_error", "e_form_error")
 """What `row` gives: eV/atom twice, meV/atom twice."""
 UNKNOWN = "the card does not say whether its energies contain MP2020 corrections"
-NO_U = "DFT's energy has a Hubbard U, and the model learnt from energies without"
+NO_U = "DFT's energy has a Hubbard U, and the model learned from energies without"
 
 PLUS_U_METALS = frozenset({"Co", "Cr", "Fe", "Mn", "Mo", "Ni", "V", "W"})
 PLUS_U_ANIONS = frozenset({"F", "O"})
@@ -96,7 +96,7 @@ def incomparable(record: Record) -> str | None:
             unknown = sorted(symbols - matpes_elements().keys())
             return f"MatPES has no energy of the element {', '.join(unknown)}" if unknown else None
     titles = ", ".join(training_sets()[name].title for name in trained)
-    return f"energies learnt from {titles} do not compare with the Materials Project's PBE"
+    return f"energies learned from {titles} do not compare with the Materials Project's PBE"
 
 
 def e_form(record: Record) -> float | None:
@@ -155,7 +155,7 @@ def size(score: Score) -> Score:
 def _scale(trained: Iterable[str]) -> tuple[str | None, str | None]:
     """Level of theory and DFT settings of training sets, each None where they have none in common.
 
-    A set whose settings are nobody's says nothing beside one whose are: what begins on OMat24 and is fine-tuned on
+    A set without known settings says nothing beside one whose are: what begins on OMat24 and is fine-tuned on
     MPtrj has the Materials Project's scale.
     """
     sets = [training_sets()[name] for name in trained]

@@ -2,7 +2,7 @@
 
     python -m evaluation.studies.calibration leaderboard/results/calibration
 
-Surrogates over a closed-form potential, at the canary's crystals: each row is a detector, the dialled value, what was
+Surrogates over a closed-form potential, at the canary's crystals: each row is a detector, the amplitude, what was
 found, and their ratio. No model is involved.
 """
 
@@ -69,22 +69,22 @@ class Morse:
 
 
 def rows() -> Iterator[Reading]:
-    """One for each dialled value and crystal."""
+    """One for each amplitude and crystal."""
     model = Morse()
     for sample in TASK.samples("canary"):
-        for dial in ASYMMETRIES:
-            found = _figures(Surrogate.tuned(model, sample.atoms, asymmetry=dial), sample)
-            yield _row("lambda", sample, dial, found["lambda"], "")
-            yield _row("lambda_extrapolated", sample, dial, found["lambda_extrapolated"], "")
-        for dial in ROTATION_ERRORS:
-            surrogate = Surrogate.tuned(model, sample.atoms, rotation_error=dial)
+        for amplitude in ASYMMETRIES:
+            found = _figures(Surrogate.tuned(model, sample.atoms, asymmetry=amplitude), sample)
+            yield _row("lambda", sample, amplitude, found["lambda"], "")
+            yield _row("lambda_extrapolated", sample, amplitude, found["lambda_extrapolated"], "")
+        for amplitude in ROTATION_ERRORS:
+            surrogate = Surrogate.tuned(model, sample.atoms, rotation_error=amplitude)
             found = _figures(surrogate, sample)
             truth = surrogate.rotation_error(sample.atoms)
-            yield _row("rotation_force", sample, 1000 * dial, found["rotation_force"], "meV/Å")
+            yield _row("rotation_force", sample, 1000 * amplitude, found["rotation_force"], "meV/Å")
             yield _row("rotation_energy", sample, 1000 * truth.energy_per_atom, found["rotation_energy"], "meV/atom")
-        for dial in NOISES:
-            found = _figures(Surrogate(model, rough=dial), sample)
-            yield _row("force_noise", sample, 1000 * dial, found["force_noise"], "meV/Å")
+        for amplitude in NOISES:
+            found = _figures(Surrogate(model, rough=amplitude), sample)
+            yield _row("force_noise", sample, 1000 * amplitude, found["force_noise"], "meV/Å")
         nothing = _figures(Surrogate(model), sample)
         for name in ("lambda", "rotation_force", "inversion_force", "gradient_error", "loop_work", "force_noise"):
             yield _row(name, sample, 0.0, nothing[name], "" if name == "lambda" else "meV/Å")
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _figures(surrogate: Surrogate, sample: Sample) -> dict[str, float | None]:
-    settings = replace(TASK.settings, nve_steps=_NVE_STEPS)  # the drift has no dial
+    settings = replace(TASK.settings, nve_steps=_NVE_STEPS)  # the drift has no perturbation
     (found,) = measure(surrogate, [sample.atoms], seeds=[1], settings=settings)
     if found.error:
         raise ValueError(f"{sample.id}: {found.error}")

@@ -15,7 +15,7 @@ class Reading(Finite):
     dialled: float
     found: float | None
     ratio: float | None
-    """Found over dialled; None where nothing was dialled."""
+    """Found over the amplitude; None where that is zero."""
     unit: str
 
 

@@ -2,14 +2,14 @@
 
     python -m evaluation.studies.tolerance leaderboard/results/tolerance
 
-A sound model is given faults of known size (`zoo.wrappers.surrogate`), one dial at a time, and put through what people
-do with it: frequencies at the geometry of the sound model, and a relaxation from a rattled start. The frequencies are
-those of the symmetry-reduced set of displacements, symmetrised, which is the usual workflow and imposes what the model
-lacks, and of the full set without that (`_full`). Of a curl the first leave nothing and the second little, because
-phonopy takes the Hermitian part of the dynamical matrix: the residuals of the force constants are where it shows.
-Every point says what the fault did: the error of the frequencies against the sound model's, whether a mode became
-imaginary, what the force constants lack, whether the relaxation converged and brought the space group back. The
-numbers are those of `evaluation/protocols/tolerance-v1.yaml`.
+A reference model is given faults of known size (`zoo.wrappers.surrogate`), one perturbation at a time, and put through
+what people do with it: frequencies at the geometry of the reference model, and a relaxation from a rattled start. The
+frequencies are those of the symmetry-reduced set of displacements, symmetrised, which is the usual workflow and imposes
+what the model lacks, and of the full set without that (`_full`). Of a curl the first leave nothing and the second
+little, because phonopy takes the Hermitian part of the dynamical matrix: the residuals of the force constants are where
+it shows. Every point says what the fault did: the error of the frequencies against the reference model's, whether a
+mode became imaginary, what the force constants lack, whether the relaxation converged and brought the space group back.
+The numbers are those of `evaluation/protocols/tolerance-v1.yaml`.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Remembering:
 
 
 class Specimen:
-    """One crystal at the sound model's minimum, with its displaced supercells and their sound forces."""
+    """One crystal at the reference model's minimum, with its displaced supercells and their reference forces."""
 
     def __init__(self, name: str, model: Computes, protocol: ToleranceProtocol) -> None:
         self.name = name
@@ -104,7 +104,7 @@ class Specimen:
 
     @cached_property
     def crystal(self) -> phonons.PhononCrystal:
-        """Raises StructureError where the sound model has no minimum for it."""
+        """Raises StructureError where the reference model has no minimum for it."""
         from ase.build import bulk
 
         build = self.protocol.crystals[self.name]
@@ -114,7 +114,9 @@ class Specimen:
         )
         (found,) = relax(self.model, [start], settings)
         if found.atoms is None or not found.converged:
-            raise StructureError(f"{self.name}: the sound model does not relax it: {found.error or 'not converged'}")
+            raise StructureError(
+                f"{self.name}: the reference model does not relax it: {found.error or 'not converged'}"
+            )
         repeats = np.eye(3, dtype=np.int64) * self.protocol.supercell
         return phonons.PhononCrystal(found.atoms, repeats, FACE_CENTRED, self.protocol.symprec)
 
@@ -266,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     parser = argparse.ArgumentParser(prog="python -m evaluation.studies.tolerance", description="Tolerance curves.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--entry", help="the sound model; the protocol's when not given")
+    parser.add_argument("--entry", help="the reference model; the protocol's when not given")
     parser.add_argument("--crystals", nargs="+", help="of the protocol; all when not given")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
@@ -292,7 +294,7 @@ def measure(
     runs: Path,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Curves:
-    """All points of one sound model; those that lie in `runs` from before do not run again."""
+    """All points of one reference model; those that lie in `runs` from before do not run again."""
     info = potential.info
     conditions = {
         "entry": potential.name,

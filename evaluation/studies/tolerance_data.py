@@ -65,7 +65,7 @@ class ToleranceProtocol(Finite):
     retention: Retention
 
     def plan(self) -> list[tuple[Dial, float, int]]:
-        """Dial, level and seed of each point of every crystal; the sound model, level zero, first."""
+        """Perturbation, level and seed of each point of every crystal; the reference model, level zero, first."""
         return [
             ("asymmetry", 0.0, self.seeds[0]),
             *(
@@ -88,7 +88,7 @@ class StoredResiduals(Finite):
 
 
 class SpectrumErrors(Finite):
-    """Frequencies (THz) with a fault against those without, at the sound model's geometry.
+    """Frequencies (THz) with a fault against those without, at the reference model's geometry.
 
     Names without an ending: the reduced set of displacements, symmetrised, which is what people do. `_full`: the full
     set, nothing symmetrised.
@@ -140,7 +140,7 @@ class Point(Finite):
 
 
 class Curves(Finite):
-    """All points of one sound model."""
+    """All points of one reference model."""
 
     entry: str
     checkpoint_sha256: str

@@ -1,14 +1,15 @@
 """Symmetries and conservation laws on real crystals: what a potential owes to physics whatever it was trained on.
 
-Turn a crystal, and its energy stays while its forces and stress turn with it; invert it, and the same holds for its
-mirror image. Forces are the gradient of the energy, so that no work is done on a closed path, the matrix of second
-derivatives is symmetric, and total energy is conserved along a trajectory. A *constrained* potential has all this built
-in; an unconstrained one has learnt it, more or less well. What a card says is a claim: here it is measured, in the mode
-and the arithmetic that the entry runs in, and called *confirmed*, *refuted* or *untested*.
+Rotate a crystal, and its energy stays while its forces and stress rotate with it (rotational equivariance); invert it,
+and the forces are inverted (inversion equivariance). Forces are the gradient of the energy, so that no work is done on
+a closed path, the matrix of second derivatives is symmetric, and total energy is conserved along a trajectory. A
+*constrained* potential has all this built in; an unconstrained one has learned it, more or less well. What a card says
+is a claim: here it is measured, in the mode and the arithmetic that the entry runs in, and called *confirmed*,
+*refuted* or *untested*.
 
 The crystals are eight elements and 24 binary solids, rattled by 0.05 Å and strained by up to 2 %, so that they have no
-symmetry left that could hide an error. The rotation error is the spread of the answers over 24 orientations, turned
-back; the inversion error is the distance to the mean of a crystal's answer and its mirror image's. λ is the weight of
+symmetry left that could hide an error. The rotation error is the spread of the answers over 24 orientations, rotated
+back; the inversion error is the distance to the mean of a crystal's answer and its inverse's. λ is the weight of
 the antisymmetric part in the Jacobian of the forces, after Bigi, Langer and Ceriotti (2024): zero for a gradient, 1 for
 a pure curl, smallest of four step sizes because rounding and truncation only add to it. The gradient error compares the
 work of the forces along short paths with what the energy loses. It is work, not a difference at a point, because the

@@ -8,7 +8,7 @@ all-electron one, both shifted to zero at their minimum. Converged DFT codes agr
 not the reference.
 
 The elements whose reference is magnetic (O, Cr, Mn, Fe, Co, Ni) are evaluated and flagged: a potential without spins
-has to have learnt the ground state's energy surface from its data. Results of models that were trained on another
+has to have learned the ground state's energy surface from its data. Results of models that were trained on another
 functional than PBE measure that difference as well; their level of theory stands beside them.
 """
 

@@ -7,7 +7,7 @@ corrections (for anions and for metals that DFT treats with a Hubbard U). They a
 were to DFT's, unless its training energies contained them: the card says so. A model whose card does not say what its
 energies stand for has no formation energy here, and neither has a crystal whose energy is more than 5 eV/atom off.
 
-Energies of the elements belong to the settings of a calculation, and a model's have to be those that it learnt from.
+Energies of the elements belong to the settings of a calculation, and a model's have to be those that it learned from.
 Models that were trained on MatPES are given MatPES's elements; at the DFT geometries this takes TensorNet-MatPES-PBE
 from 256 to 76 meV/atom. MatPES has no Hubbard U, so that the 19 crystals of which the reference has one are left out
 for them and counted as missing: without a U, oxides of transition metals are 0.45 eV/atom off, and that is no model's

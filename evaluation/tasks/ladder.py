@@ -1,38 +1,38 @@
-"""What each remedy for a broken symmetry buys for phonons, and what it costs, on one and the same checkpoint.
+"""Mitigation of broken symmetries for phonons: accuracy gain and cost of each step, on one and the same checkpoint.
 
-A potential that has only learnt what a rotation is, or whose forces are no gradient, can be helped: by displacing atoms
-both ways, by symmetrising what comes out, by relaxing with the space group held, by averaging over orientations, by the
-checkpoint's other force head. Each rung of the ladder adds such a help; each has its error, what is left of the fault,
-whether modes are imaginary, and its price.
+The forces of a potential that has only learned rotational equivariance, or that are not the gradient of an energy, can
+be treated: by displacing atoms in both directions, by symmetrising the force constants, by relaxing with the space
+group kept, by averaging over orientations, by the checkpoint's other force head. Each mitigation step has its frequency
+error, its residuals, whether modes are imaginary, and its cost.
 
-The first six rungs start from a crystal that relaxed with nothing to hold its symmetry, and *add up*: *raw* (displaced
-one way, force constants as they come), *plus-minus*, *net force* (every supercell's mean force taken out), *index*
+The first six steps start from a crystal that relaxed without any symmetry kept, and are cumulative: *raw* (displaced
+one way, force constants as they come), *plus-minus*, *net force* (every supercell's mean force subtracted), *index*
 ((Φ + Φᵀ)/2), *projector* (onto all that the crystal's own space group and the sum rules allow, by symfc), *all
-displaced* (every atom along every axis, 6N supercells, where before symmetry supplied all it could). The same six then
-stand on the crystal whose space group was held while it relaxed, because some potentials never arrive otherwise: with
-PET-tiny's direct head nearly all crystals run away when they are left alone, and no analysis begins.
+displaced* (every atom along every axis, 6N supercells, where before symmetry supplied all it could). The same six are
+repeated on the crystal whose space group was kept while it relaxed, because some potentials do not converge otherwise:
+with PET-tiny's direct head the cell of nearly every crystal diverges without it, and there is nothing to analyse.
 
-The others are *one at a time*, each the *usual* workflow (symmetry held, fewest displacements, projector) with other
-forces in it: averaged over 42, 154 or 390 rotations, or 42 with their mirror images; those of the conservative head
-for the force constants only; and the conservative head everywhere. They do not add up because nobody would pay for an
-average of 6N displacements, and each replaces what the rung before it did. Where a rung cannot be had (the checkpoint
-has one head, its forces are the gradient already, the entry is averaged already, the protocol keeps the large averages
-for two small crystals), that is recorded with its reason, and it is no zero.
+The others are separate, each the *usual* workflow (symmetry kept, fewest displacements, projector) with other forces in
+it: averaged over 42, 154 or 390 rotations, or 42 with inversion; those of the conservative head for the force constants
+only; and the conservative head everywhere. They are not cumulative: averages of 6N displacements are too expensive, and
+each replaces what the step before it did. Where a step does not apply (the checkpoint has one head, its forces are the
+gradient already, the entry is averaged already, the protocol keeps the large averages for two small crystals), the
+record has the reason, and no zero.
 
-Errors are those of the frequencies on the reference's mesh. Against PBE they mix a model's faults with its inaccuracy,
-so a second error stands apart: the distance to the same checkpoint's own best, its conservative head or else its
-highest average. That one knows nothing of the truth. The *residuals* are measured twice: of the force constants as the
-forces give them, and of those that the spectrum comes from. The first are the fault, the second what symmetrisation
-left for anyone to see; and even the first are small where symmetry-reduced displacements hide them. phonopy makes
-dynamical matrices Hermitian, so that the index rung cannot move a frequency: what it removes never reached the
-spectrum.
+Errors are those of the frequencies on the reference's mesh. Against PBE they mix broken symmetry with the model's
+inaccuracy, so a second error stands apart: the distance to the same checkpoint's own best, its conservative head or
+else its highest average, which needs no reference. The *residuals* (force-constant asymmetry, acoustic sum rule, space
+group, degeneracy) are measured twice: of the force constants as the forces give them, and of those that the spectrum
+comes from. The first are the error of the forces, the second what symmetrisation left; and even the first are small
+where symmetry-reduced displacements hide them. phonopy makes dynamical matrices Hermitian, so that the index step
+cannot change a frequency.
 
 Cost counts the atoms that were evaluated, in force calls on the supercell (64 or 72 atoms), so that steps of the small
-cell's relaxation do not weigh as much as supercells; an evaluation by the other head weighs what its time was against
-the entry's own. Forces are computed once and shared between rungs; a price is what the rung would have cost alone.
+cell's relaxation do not weigh as much as supercells; an evaluation by the other head is weighted by its time relative
+to the entry's own. Forces are computed once and shared between steps; a cost is what the step would have cost alone.
 
 Not measured: supercells are those of the reference's third order, not the 300 to 512 atoms of its second, so that an
-average over 390 rotations can be paid. All rungs have that error together; compare them with each other, and take a
+average over 390 rotations is affordable. All steps have that error in common; compare them with each other, and take a
 model's accuracy from the phonons task. Nothing here needs a model but the forces: `Ladder.analysed` repeats the rest.
 """
 
@@ -49,10 +49,18 @@ from evaluation.definitions import ladder as definitions
 from evaluation.definitions.ladder import LABELS, METRICS, LadderProtocol
 from evaluation.metric import Score
 from evaluation.metrics import phonon
-from evaluation.metrics.ladder import HONEST, RESIDUALS, SHOWN, GoodEnough, column, recommended, scores
-from evaluation.outputs import mitigation
+from evaluation.metrics.mitigation import (
+    FULL_SET_STEP,
+    REDUCED_SET_STEP,
+    RESIDUALS,
+    GoodEnough,
+    column,
+    recommended,
+    scores,
+)
+from evaluation.outputs import mitigation as stored
 from evaluation.outputs.quantized_array import unpack
-from evaluation.physics import ladder, phonons
+from evaluation.physics import mitigation, phonons
 from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
 from evaluation.recording import failed, succeeded
@@ -73,21 +81,21 @@ if TYPE_CHECKING:
 FACE_CENTRED = ((0.0, 0.5, 0.5), (0.5, 0.0, 0.5), (0.5, 0.5, 0.0))
 
 OWN_BEST = ("head", "o3_7", "o3_5", "o3_3_inversion", "o3_3")
-"""The rung that others of the same checkpoint are compared with: the first of these that was reached."""
+"""The step that others of the same checkpoint are compared with: the first of these that was reached."""
 FIGURES = (
     *("frequency_mae", "frequency_bias", "dos_w1", "omega_max_error", "own_mae"),
     *("stable", "omega_min", "omega_max"),
     *(f"{name}_{when}" for when in ("before", "after") for name in RESIDUALS),
     *("force_calls", "cost", "seconds"),
 )
-"""Of one rung of one crystal. Errors are model minus PBE; own_mae is against OWN_BEST, None for that rung itself."""
+"""Of one step of one crystal. Errors are model minus PBE; own_mae is against OWN_BEST, None for that step itself."""
 
 
 class Ladder:
     """The task; see the module's docstring."""
 
     name = "ladder"
-    title = "Ladder of remedies"
+    title = "Mitigation"
     metrics = METRICS
     reference_theory = "PBE"
 
@@ -100,10 +108,10 @@ class Ladder:
         return dataset.load(phonondb.DATASET).identity
 
     @property
-    def settings(self) -> ladder.MitigationSettings:
+    def settings(self) -> mitigation.MitigationSettings:
         """As the physics takes them."""
         numbers = self.protocol.relaxation.model_dump()
-        return ladder.MitigationSettings(
+        return mitigation.MitigationSettings(
             free=Relaxation(**numbers),
             symmetric=Relaxation(**numbers, symprec=self.protocol.symprec),
             displacement=self.protocol.displacement,
@@ -135,7 +143,7 @@ class Ladder:
             whole = phonons.PhononCrystal(
                 solid.atoms, solid.fc3_supercell, solid.primitive_matrix, self.protocol.symprec
             )
-        return ladder.primitive(whole)
+        return mitigation.primitive(whole)
 
     def _mesh(self, name: str) -> tuple[Array, Array]:
         """q points and weights: the reference's own, whatever symmetry the relaxed crystal has kept."""
@@ -151,33 +159,35 @@ class Ladder:
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
         crystals = [self._crystal(sample.id) for sample in samples]
-        found = ladder.climb(potential, crystals, [self._averagings(sample.id) for sample in samples], self.settings)
-        return [self._record(sample.id, climb) for sample, climb in zip(samples, found, strict=True)]
+        found = mitigation.compute_all(
+            potential, crystals, [self._averagings(sample.id) for sample in samples], self.settings
+        )
+        return [self._record(sample.id, computed) for sample, computed in zip(samples, found, strict=True)]
 
-    def _record(self, name: str, climb: ladder.Climb) -> Record:
-        outputs = mitigation.raw_outputs(climb)
-        reached = self._rungs(name, outputs)
-        cost = mitigation.spent(climb)
-        if not any("frequencies" in cast("Row", rung) for rung in reached.values()):
+    def _record(self, name: str, computed: mitigation.Computed) -> Record:
+        outputs = stored.raw_outputs(computed)
+        reached = self._steps(name, outputs)
+        cost = stored.spent(computed)
+        if not any("frequencies" in cast("Row", step) for step in reached.values()):
             return failed(name, StructureFailure.from_text(str(cast("Row", reached["usual"])["error"])), cost)
         return succeeded(name, {**outputs, "rungs": reached}, cost)
 
-    def _rungs(self, name: str, outputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    def _steps(self, name: str, outputs: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         qpoints, _ = self._mesh(name)
-        analysis = ladder.Analysis(self._crystal(name), qpoints=qpoints)
-        return mitigation.rungs(outputs, analysis, symprec=self.protocol.symprec)
+        analysis = mitigation.Analysis(self._crystal(name), qpoints=qpoints)
+        return stored.steps(outputs, analysis, symprec=self.protocol.symprec)
 
     def analysed(self, record: Record) -> dict[str, JsonValue]:
-        """The rungs of an ok record anew, from its stored forces: seconds per crystal, no model."""
-        return self._rungs(record.sample, record.outputs)
+        """The steps of an ok record anew, from its stored forces: seconds per crystal, no model."""
+        return self._steps(record.sample, record.outputs)
 
     def table(self, records: Sequence[Record]) -> list[Row]:
         ordered = sorted(records, key=lambda record: record.sample)
-        weight = mitigation.other_head_time(ordered)
+        weight = stored.other_head_time(ordered)
         rows = [self._row(record, weight) for record in ordered]
         limits = GoodEnough(**self.protocol.good_enough.model_dump())
         chosen = recommended([row for row in rows if row["has_reference"]], [*LABELS], limits)
-        return [row | _remedied(row, chosen) for row in rows]
+        return [row | _mitigated(row, chosen) for row in rows]
 
     def _row(self, record: Record, weight: float | None) -> Row:
         ref = reference(record.sample)
@@ -190,7 +200,7 @@ class Ladder:
             "symmetry_kept": None,
             "other_head_time": None,
             "own_best": None,
-            **{column(rung, figure): None for rung in LABELS for figure in FIGURES},
+            **{column(step, figure): None for step in LABELS for figure in FIGURES},
             **{f"{name}{kind}": None for name in RESIDUALS for kind in ("", "_shown")},
         }
         if record.status != "ok":
@@ -198,33 +208,33 @@ class Ladder:
         outputs = record.outputs
         reached = cast("dict[str, dict[str, JsonValue]]", outputs["rungs"])
         qpoints, weights = self._mesh(record.sample)
-        spectra = {name: unpack(rung["frequencies"]) for name, rung in reached.items() if "frequencies" in rung}
+        spectra = {name: unpack(step["frequencies"]) for name, step in reached.items() if "frequencies" in step}
         best = next((name for name in OWN_BEST if name in spectra), None)
         limits = phonon.Thresholds(**self.protocol.imaginary.model_dump())
-        for rung in ladder.RUNGS:
-            if rung.name not in spectra:
+        for step in mitigation.STEPS:
+            if step.name not in spectra:
                 continue
-            pred = spectra[rung.name]
+            pred = spectra[step.name]
             figures: Row = {
                 "stable": phonon.stable(pred, qpoints, limits),
                 "omega_min": float(pred.min()),
                 "omega_max": float(pred.max()),
                 **{
-                    f"{name}_{when}": cast("Row", reached[rung.name][when])[name]
+                    f"{name}_{when}": cast("Row", reached[step.name][when])[name]
                     for when in ("before", "after")
                     for name in RESIDUALS
                 },
-                **mitigation.price(rung, outputs, other=weight),
+                **stored.price(step, outputs, other=weight),
             }
             if ref is not None:
                 figures |= _errors(pred, ref)
-            if best is not None and best != rung.name:
+            if best is not None and best != step.name:
                 figures["own_mae"] = float(phonon.frequency_error(pred, spectra[best], weights)[1])
-            row |= {column(rung.name, name): figure for name, figure in figures.items()}
-        row |= {name: row[column(HONEST, f"{name}_before")] for name in RESIDUALS}
-        row |= {f"{name}_shown": row[column(SHOWN, f"{name}_before")] for name in RESIDUALS}
+            row |= {column(step.name, name): figure for name, figure in figures.items()}
+        row |= {name: row[column(FULL_SET_STEP, f"{name}_before")] for name in RESIDUALS}
+        row |= {f"{name}_shown": row[column(REDUCED_SET_STEP, f"{name}_before")] for name in RESIDUALS}
         row |= {"own_best": best, "other_head_time": weight if "head" in spectra else None}
-        return row | mitigation.symmetry(outputs)
+        return row | stored.symmetry(outputs)
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         return scores(rows, METRICS)
@@ -246,11 +256,11 @@ def _errors(pred: Array, ref: phonondb.Spectrum) -> Row:
     }
 
 
-def _remedied(row: Row, chosen: str | None) -> Row:
-    """The columns of the metrics that depend on which rung is recommended; `chosen` is the same for all crystals."""
+def _mitigated(row: Row, chosen: str | None) -> Row:
+    """The columns of the metrics that depend on which step is recommended; `chosen` is the same for all crystals."""
 
-    def at(rung: str | None, figure: str) -> float | None:
-        value = None if rung is None else row[column(rung, figure)]
+    def at(step: str | None, figure: str) -> float | None:
+        value = None if step is None else row[column(step, figure)]
         return None if value is None else abs(float(cast(float, value)))
 
     found: Row = {
@@ -264,8 +274,8 @@ def _remedied(row: Row, chosen: str | None) -> Row:
         "usual_mae": at("usual", "frequency_mae"),
         "success": None if row[column("usual", "omega_max")] is None else 1.0,
     }
-    usual, remedied = at("usual", "frequency_mae"), at(chosen, "frequency_mae")
-    found["usual_loss"] = None if usual is None or remedied is None else usual - remedied
+    usual, mitigated = at("usual", "frequency_mae"), at(chosen, "frequency_mae")
+    found["usual_loss"] = None if usual is None or mitigated is None else usual - mitigated
     return found
 
 

@@ -1,15 +1,15 @@
 """The whole workflow, relaxation and then phonons, of one crystal in nine orientations: what differs between them.
 
-Which way a crystal lies in space is nobody's business, and no number that comes of it may depend on that. Here each
-crystal goes through relaxation and phonons nine times: upright, turned by four fixed random rotations, and by four more
-with inversion. An error that is small in a single force has then had all its chances: to pull a relaxation into
-another structure, to cost the crystal its space group, to turn a soft mode imaginary. Reported is the spread of the
-end's energy, volume and frequencies over the orientations (root mean square of the distances from their mean), how many
-runs end in the known space group, and how many agree with the upright one. No symmetry is kept in these relaxations and
-none is used in the displacements: each atom of the primitive cell moves both ways along each axis. The usual, reduced
-set of displacements would put back the very symmetry whose loss is to be seen.
+No number computed for a crystal may depend on its orientation (rotational equivariance). Here each crystal goes through
+relaxation and phonons nine times: upright, rotated by four fixed random rotations, and by four more with inversion. An
+error that is small in a single force has then had all its chances: to pull a relaxation into another structure, to cost
+the crystal its space group, to turn a soft mode imaginary. Reported is the spread of the end's energy, volume and
+frequencies over the orientations (root mean square of the distances from their mean), how many runs end in the known
+space group, and how many agree with the upright one. No symmetry is kept in these relaxations and none is used in the
+displacements: each atom of the primitive cell moves both ways along each axis. The usual, reduced set of displacements
+would put back the very symmetry whose loss is to be seen.
 
-A potential, or a remedy, that makes everything symmetric would look perfect in that. So both directions are asked.
+A potential, or a mitigation, that makes everything symmetric would look perfect in that. So both directions are asked.
 Three controls are unstable in DFT and *must break*: bcc aluminium, cubic BaTiO3, and cubic KTaO3 held at a lattice
 constant 2 % too large. An unstable crystal is a saddle point, which nothing that runs downhill can reach, so its
 perfect structure is relaxed with its space group kept; the phonons there must have an imaginary mode. And a relaxation
@@ -20,11 +20,12 @@ to their space group (at 0.01 Å) from the distorted one.
 
 A model may fail these controls without any fault of orientation: where its energy has no instability in BaTiO3, no
 rotation will bring one about. The figures of the upright run, and the spreads, tell which it is. A control that fails
-upright and turned alike, while energy and frequencies have no spread, is a matter of the model's physics; one that goes
-right upright and wrong when turned is a matter of orientation. With a spread and wrong everywhere, both may be at work:
-an orientation error does not spare the upright crystal. Accuracy is not asked: there is no reference but the crystal
-itself, its known group and its known stability. Frequencies are those at q points that fit into the supercell of 2 × 2
-× 2 conventional cells, where they are exact whatever the range of the forces; a soft mode of longer waves is not seen.
+upright and rotated alike, while energy and frequencies have no spread, is a matter of the model's physics; one that
+goes right upright and wrong when rotated is a matter of orientation. With a spread and wrong everywhere, both may be at
+work: an orientation error does not spare the upright crystal. Accuracy is not asked: there is no reference but the
+crystal itself, its known group and its known stability. Frequencies are those at q points that fit into the supercell
+of 2 × 2 × 2 conventional cells, where they are exact whatever the range of the forces; a soft mode of longer waves is
+not seen.
 """
 
 from __future__ import annotations

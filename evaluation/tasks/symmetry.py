@@ -1,8 +1,8 @@
 """Does a crystal keep its space group when a model relaxes it, how exactly, and what does it cost where it does not?
 
 A crystal that starts in its space group has no reason to leave it: forces that respect the symmetry cannot break it.
-Those of a model that has only learnt what a rotation is do not quite respect it, and rounding does not either. Each
-crystal is relaxed, atoms and cell, from the DFT geometry and from that geometry strained in the way that its group
+Those of a model that has only learned rotational equivariance do not quite respect it, and rounding does not either.
+Each crystal is relaxed, atoms and cell, from the DFT geometry and from that geometry strained in the way that its group
 allows, once with nothing but the forces (*free*) and once with the group imposed on every step (*fixed*, FixSymmetry),
 each in single and in double precision where the checkpoint runs in both. Fixed is the control: whoever fixes the group
 has it.
@@ -11,10 +11,10 @@ A crystal has a space group only at a precision: atoms that are that far off sti
 crystal is the share of nine precisions from 1e-5 to 1e-1 Å at which it still shows DFT's group. Double precision that
 helps says that the loss was rounding; where it does not, the model itself is not symmetric.
 
-The *symmetry tax* is what phonons then cost: phonopy displaces only what symmetry cannot supply, and looks for symmetry
-at 1e-5 Å. The displaced supercells that the freely relaxed crystal needs, divided by those of the ideal one, are at
-best 1; a rocksalt crystal whose atoms are 1e-4 Å off needs 48 supercells instead of 2, a tax of 24. How far the relaxed
-crystal is from DFT's is no matter here; the relaxation task says that.
+The *displacement-count ratio* is what phonons then cost: phonopy displaces only what symmetry cannot supply, and looks
+for symmetry at 1e-5 Å. The displaced supercells that the freely relaxed crystal needs, divided by those of the ideal
+one, are at best 1; a rocksalt crystal whose atoms are 1e-4 Å off needs 48 supercells instead of 2, a ratio of 24. How
+far the relaxed crystal is from DFT's is no matter here; the relaxation task says that.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ class Symmetry:
         return row | {name: row[f"{name}_free"] for name in figures if name != "error"}
 
     def _figures(self, record: Record, way: str, outcome: dict[str, JsonValue]) -> Row:
-        """What one relaxation says. One that gave no crystal has kept nothing, and has no tax."""
+        """What one relaxation says. One that gave no crystal has kept nothing, and has no displacement-count ratio."""
         if outcome["error"] is not None:
             lost = dict.fromkeys((kept_column(way, symprec) for symprec in self.protocol.symprecs), False)
             return {f"error_{way}": outcome["error"], f"survival_{way}": 0.0, f"converged_{way}": False, **lost}

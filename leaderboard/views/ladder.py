@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from evaluation.definitions.ladder import LABELS
-from evaluation.metrics.ladder import Means, column, front, means
+from evaluation.metrics.mitigation import Means, column, front, means
 from evaluation.record import Record
 from leaderboard.charts.spec import REFERENCE, Datasets, Spec, finish, line, tooltips, x_axis, y_axis
 from leaderboard.formatting import figure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evaluation.definitions.ladder import LABELS
-from evaluation.metrics.ladder import Means, front, means
+from evaluation.metrics.mitigation import Means, front, means
 from leaderboard import views
 from leaderboard.articles.article import Part
 from leaderboard.articles.evidence import Evidence

@@ -15,7 +15,7 @@ from ase.calculators.emt import EMT
 
 import zoo
 from evaluation.recipes import pet_tiny
-from evaluation.recipes.pet_tiny.frames import ReferenceFrame, Part, Recipe, save
+from evaluation.recipes.pet_tiny.frames import Part, Recipe, ReferenceFrame, save
 from zoo.cards.front_matter import read_yaml
 from zoo.runtime import environment
 

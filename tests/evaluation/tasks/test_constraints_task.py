@@ -185,7 +185,7 @@ def test_no_stress_does_not_stop_a_verdict() -> None:
     assert rotation.detectors[-1].value is None
 
 
-def test_a_learnt_symmetry_is_refuted_as_exact_and_no_false_label() -> None:
+def test_a_learned_symmetry_is_refuted_as_exact_and_no_false_label() -> None:
     (_, inversion, _) = verdicts([row(inversion_force=0.1)], claims={"inversion": False}, limits=LIMITS)
     assert (inversion.status, inversion.false_label) == ("refuted", False)
 

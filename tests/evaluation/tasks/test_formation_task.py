@@ -87,7 +87,7 @@ def matpes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("matpes")
-def test_what_learnt_from_matpes_is_compared_with_matpes_elements() -> None:
+def test_what_learned_from_matpes_is_compared_with_matpes_elements() -> None:
     """MgO at -5.2 and Mg at -1.5 eV/atom for the Materials Project are -5.4 and -1.4 on MatPES's scale."""
     for entry in ("tensornet-matpes-pbe", "sevennet-omni@matpes-pbe"):
         records = run([-5.4, -1.4], entry=entry)
@@ -129,7 +129,7 @@ def test_a_hubbard_u_on_one_side_is_no_comparison() -> None:
 def test_other_settings_and_functionals_have_no_formation_energy(entry: str, title: str) -> None:
     rows = TASK.table(run([-5.2, -1.5], entry=entry))
     assert {row["error"] for row in rows} == {
-        f"energies learnt from {title} do not compare with the Materials Project's PBE"
+        f"energies learned from {title} do not compare with the Materials Project's PBE"
     }
     scores = TASK.score(rows)
     assert (scores["e_form_error"].value, scores["e_form_error"].n_missing) == (None, 2)

@@ -1,4 +1,4 @@
-"""The ladder task: its samples, its records, what a rung costs, and scores that need no model."""
+"""The ladder task: its samples, its records, what a step costs, and scores that need no model."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pydantic import JsonValue
 
 from evaluation.definitions.ladder import LABELS, METRICS
 from evaluation.errors import DatasetUnavailable
-from evaluation.metrics.ladder import RESIDUALS, column
-from evaluation.outputs import mitigation
+from evaluation.metrics.mitigation import RESIDUALS, column
+from evaluation.outputs import mitigation as stored
 from evaluation.outputs.quantized_array import unpack
-from evaluation.physics import ladder
+from evaluation.physics import mitigation
 from evaluation.record import Record
 from evaluation.reference import phonondb
 from evaluation.task import Row
@@ -72,9 +72,9 @@ def test_the_canary_needs_no_data_set(record: Record, monkeypatch: pytest.Monkey
 
 def test_every_rung_has_a_name_and_every_crystal_a_tier() -> None:
     protocol = TASK.protocol
-    assert tuple(LABELS) == tuple(rung.name for rung in ladder.RUNGS)
+    assert tuple(LABELS) == tuple(step.name for step in mitigation.STEPS)
     assert set(protocol.averaged_more) <= set(protocol.fast)
-    assert {*protocol.averaging, *protocol.more_averaging} == set(ladder.AVERAGINGS)
+    assert {*protocol.averaging, *protocol.more_averaging} == set(mitigation.AVERAGINGS)
     assert TASK._averagings("NaBr-rocksalt") == ("o3-3", "o3-3-inversion", "o3-5", "o3-7")
     assert TASK._averagings("ZnO-wurtzite") == TASK._averagings("MgO") == ("o3-3",)
 
@@ -84,19 +84,19 @@ def test_a_record_survives_json_and_can_be_analysed_again(record: Record) -> Non
     assert read == record
     again, stored = (cast("dict[str, dict[str, Row]]", found) for found in (TASK.analysed(read), read.outputs["rungs"]))
     assert set(again) == set(stored)
-    for name, rung in stored.items():
-        assert set(again[name]) == set(rung)
-        for when in {"before", "after"} & set(rung):  # BLAS is free to sum in another order
-            assert again[name][when] == pytest.approx(rung[when], abs=1e-9)
-        if "frequencies" in rung:
-            found, was = (unpack(cast("JsonValue", each["frequencies"])) for each in (again[name], rung))
+    for name, step in stored.items():
+        assert set(again[name]) == set(step)
+        for when in {"before", "after"} & set(step):  # BLAS is free to sum in another order
+            assert again[name][when] == pytest.approx(step[when], abs=1e-9)
+        if "frequencies" in step:
+            found, was = (unpack(cast("JsonValue", each["frequencies"])) for each in (again[name], step))
             assert np.abs(found - was).max() < 2e-5
     assert len(record.model_dump_json()) < 40_000
 
 
 def test_a_row_has_all_columns_and_none_for_what_was_not_reached(record: Record) -> None:
     (row,) = TASK.table([record])
-    assert {column(rung, figure) for rung in LABELS for figure in FIGURES} <= set(row)
+    assert {column(step, figure) for step in LABELS for figure in FIGURES} <= set(row)
     assert all(row[column("o3_7", figure)] is None for figure in FIGURES)
     reached = cast("dict[str, Row]", record.outputs["rungs"])
     assert reached["o3_7"] == {"unavailable": "the protocol keeps it for other crystals"}
@@ -156,7 +156,7 @@ def test_the_recommended_rung_is_the_cheapest_that_is_right(compared: Record) ->
     assert scores["symmetry_kept"].value == 0.0  # left alone, it stretches along the axis of the quadrupole
 
 
-def test_failures_are_records_and_rungs() -> None:
+def test_failures_are_records_and_steps() -> None:
     class Breaking(Springs):
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
             batch = super().compute(atoms)
@@ -180,8 +180,8 @@ def test_one_place_that_fails_leaves_the_others(record: Record) -> None:
     outputs = json.loads(json.dumps(record.outputs))
     outputs["geometries"]["free"] = {**outputs["geometries"]["free"], "error": "the cell ran away"}
     qpoints, _ = TASK._mesh("MgO")
-    analysis = ladder.Analysis(TASK._crystal("MgO"), qpoints=qpoints)
-    found = cast("dict[str, Row]", mitigation.rungs(outputs, analysis, symprec=1e-5))
+    analysis = mitigation.Analysis(TASK._crystal("MgO"), qpoints=qpoints)
+    found = cast("dict[str, Row]", stored.steps(outputs, analysis, symprec=1e-5))
     assert found["raw"] == found["all_displaced"] == {"error": "the cell ran away"}
     assert "frequencies" in found["symmetric_raw"]
     (row,) = TASK.table([record.model_copy(update={"outputs": {**outputs, "rungs": found}})])
@@ -189,8 +189,8 @@ def test_one_place_that_fails_leaves_the_others(record: Record) -> None:
 
 
 def test_without_another_head_the_highest_average_is_the_best(record: Record) -> None:
-    rungs = cast("dict[str, Row]", record.outputs["rungs"])
-    left = {name: rung for name, rung in rungs.items() if not name.startswith("head")}
+    steps = cast("dict[str, Row]", record.outputs["rungs"])
+    left = {name: step for name, step in steps.items() if not name.startswith("head")}
     (row,) = TASK.table([record.model_copy(update={"outputs": {**record.outputs, "rungs": left}})])
     assert row["own_best"] == "o3_3"
     assert row["o3_3_own_mae"] is None
@@ -199,7 +199,7 @@ def test_without_another_head_the_highest_average_is_the_best(record: Record) ->
 
 
 def test_no_figure_of_a_rung_bears_another_metrics_name() -> None:
-    figures = {column(rung, figure) for rung in LABELS for figure in FIGURES}
+    figures = {column(step, figure) for step in LABELS for figure in FIGURES}
     assert len(figures) == len(LABELS) * len(FIGURES)
-    same = {"raw_stable", "usual_stable", "usual_own_mae"}  # these metrics are means of a rung's own figure
+    same = {"raw_stable", "usual_stable", "usual_own_mae"}  # these metrics are means of a step's own figure
     assert figures & {metric.name for metric in METRICS} == same

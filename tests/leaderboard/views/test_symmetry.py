@@ -41,7 +41,7 @@ def test_survival_comes_first_and_then_a_panel_for_each_crystal(records: list[Re
         assert curve.datasets["other"] == []
         assert drawn(shown, curve).count('aria-roledescription="line mark"') >= 2
     assert (copper.datasets, copper.reason) == (None, "unsupported: not that")
-    assert silicon.note == "symmetry tax 6 / 6"
+    assert silicon.note == "displacement-count ratio 6 / 6"
     assert silicon.datasets is not None
     assert len(silicon.datasets["kept"]) == 18
     assert {square["way"] for square in silicon.datasets["kept"]} == {"reference", "strained"}

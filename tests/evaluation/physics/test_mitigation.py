@@ -1,4 +1,4 @@
-"""The ladder's algebra on crystals of known springs, broken by a known amount: each rung removes what it says."""
+"""The ladder's algebra on crystals of known springs, broken by a known amount: each step removes what it says."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from evaluation.physics import ladder, phonons
+from evaluation.physics import mitigation, phonons
 from evaluation.physics.force_constants import Projector
-from evaluation.physics.ladder import RUNGS, Climb, MitigationSettings, Reached
+from evaluation.physics.mitigation import STEPS, Computed, MitigationSettings, Reached
 from evaluation.physics.phonons import NoPrimitiveCell, PhononCrystal
 from evaluation.physics.relaxation import Relaxation
 from tests.evaluation.springs import Springs
@@ -31,30 +31,30 @@ SETTINGS = MitigationSettings(
 )
 
 
-def climbed(potential: Computes, crystal: PhononCrystal = MGO, averagings: Collection[str] = ()) -> Climb:
-    (found,) = ladder.climb(potential, [crystal], [averagings], SETTINGS)
+def computed_for(potential: Computes, crystal: PhononCrystal = MGO, averagings: Collection[str] = ()) -> Computed:
+    (found,) = mitigation.compute_all(potential, [crystal], [averagings], SETTINGS)
     return found
 
 
-def reached(climb: Climb) -> dict[str, Reached]:
-    analysis = ladder.Analysis(climb.ideal, qpoints=QPOINTS)
+def reached(computed: Computed) -> dict[str, Reached]:
+    analysis = mitigation.Analysis(computed.ideal, qpoints=QPOINTS)
     found = {}
-    for rung in RUNGS:
-        place = climb.geometries.get(rung.place.name)
-        if place and place.crystal and place.moves and rung.source in place.forces:
-            found[rung.name] = analysis.reach(rung, place.crystal, place.moves, place.forces[rung.source])
+    for step in STEPS:
+        place = computed.geometries.get(step.place.name)
+        if place and place.crystal and place.moves and step.source in place.forces:
+            found[step.name] = analysis.reach(step, place.crystal, place.moves, place.forces[step.source])
     return found
 
 
 @pytest.fixture(scope="module")
 def sound() -> dict[str, Reached]:
-    return reached(climbed(Springs()))
+    return reached(computed_for(Springs()))
 
 
 @cache
 def perfect() -> Atoms:
     """The supercell of magnesium oxide, nothing displaced."""
-    return phonons.supercells(MGO, ladder.moves(MGO, distance=0.03))[0]
+    return phonons.supercells(MGO, mitigation.moves(MGO, distance=0.03))[0]
 
 
 class Drifting(Springs):
@@ -92,7 +92,7 @@ class Unequal(Springs):
 
 
 def test_a_sound_potential_needs_no_remedy(sound: dict[str, Reached]) -> None:
-    assert set(sound) == {rung.name for rung in RUNGS if rung.source == "own"}
+    assert set(sound) == {step.name for step in STEPS if step.source == "own"}
     for found in sound.values():
         assert found.frequencies == pytest.approx(sound["raw"].frequencies, abs=1e-3)
         assert found.before.fc_asymmetry < 1e-4  # 0.03 Å is not infinitely small
@@ -102,14 +102,14 @@ def test_a_sound_potential_needs_no_remedy(sound: dict[str, Reached]) -> None:
 def test_index_symmetrisation_removes_the_antisymmetric_part_and_no_more() -> None:
     constants = np.random.default_rng(0).normal(size=(4, 4, 3, 3))
     transposed = constants.transpose(1, 0, 3, 2)
-    found = ladder.symmetric_indices(constants)
+    found = mitigation.symmetric_indices(constants)
     assert found - found.transpose(1, 0, 3, 2) == pytest.approx(0)
     assert constants - found == pytest.approx((constants - transposed) / 2)
-    assert ladder.symmetric_indices(found) == pytest.approx(found)
+    assert mitigation.symmetric_indices(found) == pytest.approx(found)
 
 
 def test_the_index_rung_mends_reactions_and_moves_no_frequency() -> None:
-    found = reached(climbed(Unequal()))
+    found = reached(computed_for(Unequal()))
     for flight in ("", "symmetric_"):
         before, index = found[f"{flight}net_force"], found[f"{flight}index"]
         assert index.before == before.before
@@ -121,7 +121,7 @@ def test_the_index_rung_mends_reactions_and_moves_no_frequency() -> None:
 
 def test_symmetry_reduced_displacements_hide_a_curl_altogether() -> None:
     potential = Surrogate(Springs(), curl=0.3)
-    found = reached(climbed(potential))
+    found = reached(computed_for(potential))
     # λ of the whole Jacobian of the supercell is half of ||Φ - Φᵀ||/||Φ||
     honest = found["symmetric_all_displaced"].before.fc_asymmetry
     assert honest == pytest.approx(2 * potential.asymmetry(perfect()), rel=0.02)
@@ -136,11 +136,11 @@ def test_the_projector_is_idempotent_and_leaves_nothing() -> None:
     once = projector(random)
     assert np.linalg.norm(once) > 1e-3
     assert projector(once) == pytest.approx(once, abs=1e-12)
-    assert once == pytest.approx(ladder.symmetric_indices(once), abs=1e-12)
+    assert once == pytest.approx(mitigation.symmetric_indices(once), abs=1e-12)
 
 
 def test_net_force_removal_mends_the_sum_rule_of_a_uniform_drift(sound: dict[str, Reached]) -> None:
-    found = reached(climbed(Drifting()))
+    found = reached(computed_for(Drifting()))
     for name in ("plus_minus", "symmetric_plus_minus"):
         assert found[name].after.asr_violation == pytest.approx(0.01 * 16, rel=1e-3)
         assert found[name].frequencies[0][0] > 0.5  # a crystal that is held where it is
@@ -151,34 +151,34 @@ def test_net_force_removal_mends_the_sum_rule_of_a_uniform_drift(sound: dict[str
 
 
 def test_plus_minus_removes_forces_of_the_perfect_crystal(sound: dict[str, Reached]) -> None:
-    found = reached(climbed(Pushed()))
+    found = reached(computed_for(Pushed()))
     assert np.abs(found["symmetric_raw"].frequencies - sound["raw"].frequencies).max() > 1
     assert found["symmetric_plus_minus"].frequencies == pytest.approx(sound["raw"].frequencies, abs=1e-3)
 
 
 def test_o3_averaging_removes_the_orientation_field(sound: dict[str, Reached]) -> None:
-    climb = climbed(Surrogate(Springs(), quadrupole=0.3), averagings=["o3-3"])
-    found = reached(climb)
+    computed = computed_for(Surrogate(Springs(), quadrupole=0.3), averagings=["o3-3"])
+    found = reached(computed)
     # the usual workflow is wrong by half a terahertz, and shows nothing of it
     assert np.abs(found["usual"].frequencies - sound["usual"].frequencies).max() > 0.4
     assert found["usual"].before.space_group_residual < 1e-10
-    # a field of degree two has no part with cubic symmetry: all displacements and the projector are a remedy here
+    # a field of degree two has no part with cubic symmetry: all displacements with the projector remove it
     assert found["symmetric_all_displaced"].before.space_group_residual > 0.05
     assert found["symmetric_all_displaced"].frequencies == pytest.approx(sound["usual"].frequencies, abs=3e-3)
     # left alone, the crystal stretches along the axis, and its own group is no longer the ideal one
     assert found["all_displaced"].after.degeneracy_splitting == pytest.approx(2.9, abs=0.1)
     # exact for l_max 3
     assert found["o3_3"].frequencies == pytest.approx(sound["usual"].frequencies, abs=1e-6)
-    forces = climb.geometries["symmetric/o3-3"].forces["o3-3"]
+    forces = computed.geometries["symmetric/o3-3"].forces["o3-3"]
     assert forces.calls == 42
-    assert climb.unavailable["o3-5"] == "the protocol keeps it for other crystals"
+    assert computed.unavailable["o3-5"] == "the protocol keeps it for other crystals"
 
 
 def test_the_other_head_for_the_force_constants_and_for_everything(sound: dict[str, Reached]) -> None:
-    climb = climbed(TwoHeaded("direct", curl=0.3))
-    assert "other" not in climb.unavailable
-    assert set(climb.geometries["symmetric"].forces) == {"own", "other"}
-    found = reached(climb)
+    computed = computed_for(TwoHeaded("direct", curl=0.3))
+    assert "other" not in computed.unavailable
+    assert set(computed.geometries["symmetric"].forces) == {"own", "other"}
+    found = reached(computed)
     for name in ("head_constants", "head"):
         assert found[name].frequencies == pytest.approx(sound["usual"].frequencies, abs=1e-3)
         assert found[name].before.fc_asymmetry < 1e-6
@@ -194,37 +194,37 @@ def test_the_other_head_for_the_force_constants_and_for_everything(sound: dict[s
     ],
 )
 def test_what_cannot_be_had_has_a_reason(potential: Computes, source: str, reason: str) -> None:
-    climb = climbed(potential, averagings=["o3-3"] if source == "o3-3" else [])
-    assert climb.unavailable[source] == reason
-    assert not any(source in place.forces for place in climb.geometries.values())
+    computed = computed_for(potential, averagings=["o3-3"] if source == "o3-3" else [])
+    assert computed.unavailable[source] == reason
+    assert not any(source in place.forces for place in computed.geometries.values())
 
 
 def test_a_failure_of_the_supercells_has_its_reason() -> None:
-    climb = climbed(Springs(blind=["MgO"]))
-    rung, place = RUNGS[0], climb.geometries["free"]
+    computed = computed_for(Springs(blind=["MgO"]))
+    step, place = STEPS[0], computed.geometries["free"]
     assert (place.error, str(place.forces["own"].error)) == (None, "it broke")
     assert place.crystal is not None
     assert place.moves is not None
     with pytest.raises(ValueError, match="raw: there are no forces: it broke"):
-        ladder.Analysis(MGO, qpoints=QPOINTS).reach(rung, place.crystal, place.moves, place.forces["own"])
+        mitigation.Analysis(MGO, qpoints=QPOINTS).reach(step, place.crystal, place.moves, place.forces["own"])
 
 
 def test_a_crystal_that_cannot_be_relaxed_has_no_displacements() -> None:
-    climb = climbed(Springs(refused=["MgO"]))
-    assert {str(place.error) for place in climb.geometries.values()} == {"unsupported: not this"}
-    assert reached(climb) == {}
+    computed = computed_for(Springs(refused=["MgO"]))
+    assert {str(place.error) for place in computed.geometries.values()} == {"unsupported: not this"}
+    assert reached(computed) == {}
 
 
 def test_a_supercell_in_another_order_is_put_in_order() -> None:
     # 0 and 0.9999999999 are one place, and two orders of phonopy's list
     conventional = PhononCrystal(bulk("Si", "diamond", a=5.43, cubic=True), 2 * EYE, (1 - np.eye(3)) / 2, 1e-5)
-    ideal = ladder.primitive(conventional)
+    ideal = mitigation.primitive(conventional)
     assert len(ideal.atoms) == 2
     assert np.linalg.det(ideal.supercell_matrix) == pytest.approx(32)
     moved = ideal.atoms.copy()
     moved.positions += np.array([-1e-7, 1e-7, -0.01]) @ ideal.atoms.cell.array
     crystal = PhononCrystal(moved, ideal.supercell_matrix, np.eye(3), 1e-5)
-    order = ladder.places(ideal, crystal)
+    order = mitigation.places(ideal, crystal)
     assert sorted(order) == list(range(64))
     apart = (
         crystal.without_symmetry.supercell.scaled_positions[order] - ideal.without_symmetry.supercell.scaled_positions
@@ -234,11 +234,11 @@ def test_a_supercell_in_another_order_is_put_in_order() -> None:
     lost = MGO.atoms.copy()
     lost.set_scaled_positions([[0, 0, 0], [0.05, 0.05, 0.05]])
     with pytest.raises(NoPrimitiveCell, match="left their places"):
-        ladder.places(MGO, PhononCrystal(lost, MGO.supercell_matrix, np.eye(3), 1e-5))
+        mitigation.places(MGO, PhononCrystal(lost, MGO.supercell_matrix, np.eye(3), 1e-5))
 
 
 def test_sets_are_told_apart() -> None:
-    found = ladder.moves(SI, distance=0.03)
+    found = mitigation.moves(SI, distance=0.03)
     sizes = {name: len(found.rows(name)) for name in ("one_sided", "plus_minus", "reduced", "full")}
     assert sizes == {"one_sided": 1, "plus_minus": 2, "reduced": 1, "full": 12}
     assert set(found.plus_minus) < set(found.full)

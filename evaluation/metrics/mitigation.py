@@ -1,6 +1,6 @@
-"""Ladder: which rung is worth its price, and what the rows of the ladder task amount to.
+"""Mitigation: which step is recommended, and the scores of the task `ladder` from its rows.
 
-A row is a crystal. Its column for a figure of a rung is `<rung>_<figure>`, None where the rung was not reached there.
+A row is a crystal. Its column for a figure of a step is `<step>_<figure>`, None where the step was not reached there.
 """
 
 from __future__ import annotations
@@ -16,72 +16,72 @@ from evaluation.metric import Metric, Score, mean_score
 Row = Mapping[str, object]
 
 RESIDUALS = ("fc_asymmetry", "asr_violation", "space_group_residual", "degeneracy_splitting")
-HONEST = "symmetric_all_displaced"
-"""The rung whose displacements hide nothing, at the geometry that has the crystal's symmetry."""
-SHOWN = "symmetric_plus_minus"
-"""The rung at the same geometry whose displacements are those that symmetry leaves over."""
+FULL_SET_STEP = "symmetric_all_displaced"
+"""The step whose displacements hide nothing, at the geometry that has the crystal's symmetry."""
+REDUCED_SET_STEP = "symmetric_plus_minus"
+"""The step at the same geometry whose displacements are those that symmetry leaves over."""
 
 
-def column(rung: str, figure: str) -> str:
-    """Name of a rung's figure in a row."""
-    return f"{rung}_{figure}"
+def column(step: str, figure: str) -> str:
+    """Name of a step's figure in a row."""
+    return f"{step}_{figure}"
 
 
 @dataclass(frozen=True)
 class GoodEnough:
-    """How far from the best rung another may be: the larger of the two."""
+    """How far from the best step another may be: the larger of the two."""
 
     difference: float
     """THz."""
     share: float
-    """Of the best rung's error."""
+    """Of the best step's error."""
 
 
 @dataclass(frozen=True)
 class Means:
-    """Of one rung, over the crystals that are compared."""
+    """Of one step, over the crystals that are compared."""
 
     cost: float
     error: float
     """THz."""
 
 
-def means(rows: Sequence[Row], rungs: Sequence[str], figure: str) -> dict[str, Means]:
-    """Mean cost and mean of the error `figure` of every rung that can be compared, and in the order of `rungs`.
+def means(rows: Sequence[Row], steps: Sequence[str], figure: str) -> dict[str, Means]:
+    """Mean cost and mean of the error `figure` of every step that can be compared, and in the order of `steps`.
 
-    The crystals are those for which the usual workflow has a cost; a rung is compared that has both numbers for each
-    of them, so that all means are over the same crystals. A rung that is its own best has no error there: it is left
+    The crystals are those for which the usual workflow has a cost; a step is compared that has both numbers for each
+    of them, so that all means are over the same crystals. A step that is its own best has no error there: it is left
     out.
     """
     common = [row for row in rows if _number(row, column("usual", "cost")) is not None]
     found = {}
-    for rung in rungs:
-        pairs = [(_number(row, column(rung, "cost")), _number(row, column(rung, figure))) for row in common]
+    for step in steps:
+        pairs = [(_number(row, column(step, "cost")), _number(row, column(step, figure))) for row in common]
         if pairs and all(None not in pair for pair in pairs):
             cost, error = np.mean(np.array(pairs, dtype=float), axis=0)
-            found[rung] = Means(float(cost), float(error))
+            found[step] = Means(float(cost), float(error))
     return found
 
 
-def recommended(rows: Sequence[Row], rungs: Sequence[str], limits: GoodEnough) -> str | None:
-    """The cheapest rung that is as good as the best: mean error against the reference within `limits` of the least.
+def recommended(rows: Sequence[Row], steps: Sequence[str], limits: GoodEnough) -> str | None:
+    """The cheapest step that is as good as the best: mean error against the reference within `limits` of the least.
 
     Of equal costs it is the one that comes first. None where nothing can be compared.
     """
-    of = means(rows, rungs, "frequency_mae")
+    of = means(rows, steps, "frequency_mae")
     if not of:
         return None
     best = min(mean.error for mean in of.values())
     allowed = best + max(limits.difference, limits.share * best)
-    return min((rung for rung, mean in of.items() if mean.error <= allowed), key=lambda rung: of[rung].cost)
+    return min((step for step, mean in of.items() if mean.error <= allowed), key=lambda step: of[step].cost)
 
 
 def front(of: Mapping[str, Means]) -> list[str]:
     """Rungs that are better than all that cost no more (Pareto's front), from the cheapest to the best."""
     found: list[str] = []
-    for rung in sorted(of, key=lambda rung: (of[rung].cost, of[rung].error)):
-        if not found or of[rung].error < of[found[-1]].error:
-            found.append(rung)
+    for step in sorted(of, key=lambda step: (of[step].cost, of[step].error)):
+        if not found or of[step].error < of[found[-1]].error:
+            found.append(step)
     return found
 
 

@@ -1,7 +1,7 @@
-"""Ladder: the same lattice dynamics with one remedy after another against what a potential lacks of symmetry.
+"""Mitigation: lattice dynamics with one step after another against broken symmetry of forces.
 
-A rung is a geometry, whose forces in which displaced supercells, and what is done to them. Many rungs share forces:
-each supercell is computed once, by each source that a rung asks, and every rung knows what it would have cost alone.
+A step is a geometry, whose forces in which displaced supercells, and what is done to them. Many steps share forces:
+each supercell is computed once, by each source that a step asks, and every step knows what it would have cost alone.
 
 Crystals are primitive cells here, so that no relaxation can lose the lattice translations that phonons are labelled by.
 """
@@ -55,7 +55,7 @@ FREE, SYMMETRIC = Place(symmetric=False, source=OWN), Place(symmetric=True, sour
 
 
 @dataclass(frozen=True)
-class Rung:
+class MitigationStep:
     """A way from a potential to a spectrum."""
 
     name: str
@@ -71,35 +71,35 @@ class Rung:
     and the sum rules allow."""
 
 
-def _flight(place: Place, prefix: str) -> tuple[Rung, ...]:
+def _cumulative(place: Place, prefix: str) -> tuple[MitigationStep, ...]:
     """Each has all that those before it have."""
     return (
-        Rung(f"{prefix}raw", place, OWN, "one_sided"),
-        Rung(f"{prefix}plus_minus", place, OWN, "plus_minus"),
-        Rung(f"{prefix}net_force", place, OWN, "plus_minus", net_force=True),
-        Rung(f"{prefix}index", place, OWN, "plus_minus", net_force=True, treatment="index"),
-        Rung(f"{prefix}projector", place, OWN, "plus_minus", net_force=True, treatment="projector"),
-        Rung(f"{prefix}all_displaced", place, OWN, "full", net_force=True, treatment="projector"),
+        MitigationStep(f"{prefix}raw", place, OWN, "one_sided"),
+        MitigationStep(f"{prefix}plus_minus", place, OWN, "plus_minus"),
+        MitigationStep(f"{prefix}net_force", place, OWN, "plus_minus", net_force=True),
+        MitigationStep(f"{prefix}index", place, OWN, "plus_minus", net_force=True, treatment="index"),
+        MitigationStep(f"{prefix}projector", place, OWN, "plus_minus", net_force=True, treatment="projector"),
+        MitigationStep(f"{prefix}all_displaced", place, OWN, "full", net_force=True, treatment="projector"),
     )
 
 
-def _usual(name: str, source: str, *, relaxed_by: str) -> Rung:
-    return Rung(
+def _usual(name: str, source: str, *, relaxed_by: str) -> MitigationStep:
+    return MitigationStep(
         name, Place(symmetric=True, source=relaxed_by), source, "reduced", net_force=True, treatment="projector"
     )
 
 
-RUNGS = (
-    *_flight(FREE, ""),
-    *_flight(SYMMETRIC, "symmetric_"),
+STEPS = (
+    *_cumulative(FREE, ""),
+    *_cumulative(SYMMETRIC, "symmetric_"),
     _usual("usual", OWN, relaxed_by=OWN),
     *(_usual(name.replace("-", "_"), name, relaxed_by=name) for name in AVERAGINGS),
     _usual("head_constants", OTHER, relaxed_by=OWN),
     _usual("head", OTHER, relaxed_by=OTHER),
 )
 """Six that cumulate at the freely relaxed crystal, the same six where its space group was kept while it relaxed, the
-usual workflow, and the usual workflow with other forces in it. `symmetric_all_displaced` has all remedies that need no
-other forces."""
+usual workflow, and the usual workflow with other forces in it. `symmetric_all_displaced` has
+all steps that need no other forces."""
 
 
 @runtime_checkable
@@ -166,7 +166,7 @@ class Geometry:
 
 
 @dataclass
-class Climb:
+class Computed:
     """All that was computed of one crystal."""
 
     ideal: PhononCrystal
@@ -185,18 +185,18 @@ def primitive(crystal: PhononCrystal) -> PhononCrystal:
     return PhononCrystal(phonons.ase_atoms(cell), np.rint(matrix).astype(np.int64), np.eye(3), crystal.symprec)
 
 
-def climb(
+def compute_all(
     potential: Computes,
     crystals: Sequence[PhononCrystal],
     averagings: Sequence[Collection[str]],
     settings: MitigationSettings,
-) -> list[Climb]:
-    """Everything that the rungs need of each crystal (a primitive cell), by all sources that can be had.
+) -> list[Computed]:
+    """Everything that the steps need of each crystal (a primitive cell), by all sources that can be had.
 
     `averagings`: those of AVERAGINGS that each crystal is computed with. Raises zoo.errors.WorkerError for what is no
     structure's fault.
     """
-    found = [Climb(crystal) for crystal in crystals]
+    found = [Computed(crystal) for crystal in crystals]
     everywhere = range(len(found))
     _relax_by(OWN, potential, found, everywhere, settings)
     _displace(OWN, potential, found, everywhere)
@@ -215,7 +215,7 @@ def climb(
     return found
 
 
-def _other_head(potential: Computes, found: Sequence[Climb], settings: MitigationSettings) -> None:
+def _other_head(potential: Computes, found: Sequence[Computed], settings: MitigationSettings) -> None:
     """SupercellForces that are a gradient, of an entry whose own are not."""
     reason, other = "a potential that was not loaded by name has no other head", None
     if isinstance(potential, SwitchableEntry):
@@ -233,10 +233,10 @@ def _other_head(potential: Computes, found: Sequence[Climb], settings: Mitigatio
 
 
 def _relax_by(
-    source: str, computes: Computes, found: Sequence[Climb], chosen: Sequence[int], settings: MitigationSettings
+    source: str, computes: Computes, found: Sequence[Computed], chosen: Sequence[int], settings: MitigationSettings
 ) -> None:
-    """Relax the chosen crystals at every place that a rung wants of this source."""
-    for place in dict.fromkeys(rung.place for rung in RUNGS if rung.place.source == source):
+    """Relax the chosen crystals at every place that a step wants of this source."""
+    for place in dict.fromkeys(step.place for step in STEPS if step.place.source == source):
         how = settings.symmetric if place.symmetric else settings.free
         ended = relax(computes, [found[i].ideal.atoms for i in chosen], how)
         for i, relaxed in zip(chosen, ended, strict=True):
@@ -263,8 +263,8 @@ def moves(crystal: PhononCrystal, *, distance: float) -> Moves:
     return Moves(tuple(atom for atom, _ in rows), np.array([v for _, v in rows]), full, reduced, one_sided, plus_minus)
 
 
-def _displace(source: str, computes: Computes, found: Sequence[Climb], chosen: Sequence[int]) -> None:
-    """Compute what the rungs ask of this source, as one stream."""
+def _displace(source: str, computes: Computes, found: Sequence[Computed], chosen: Sequence[int]) -> None:
+    """Compute what the steps ask of this source, as one stream."""
     stream: list[Atoms] = []
     asked: list[tuple[SupercellForces, slice]] = []
     for i in chosen:
@@ -287,9 +287,9 @@ def _displace(source: str, computes: Computes, found: Sequence[Climb], chosen: S
 def _sets(source: str) -> dict[str, list[str]]:
     """Place → sets of displacements that this source's forces are wanted for."""
     wanted: dict[str, list[str]] = {}
-    for rung in RUNGS:
-        if rung.source == source:
-            wanted.setdefault(rung.place.name, []).append(rung.displaced)
+    for step in STEPS:
+        if step.source == source:
+            wanted.setdefault(step.place.name, []).append(step.displaced)
     return wanted
 
 
@@ -307,7 +307,7 @@ def _take(forces: SupercellForces, answers: Batch, part: slice) -> None:
 
 @dataclass(frozen=True)
 class Reached:
-    """What a rung gives."""
+    """What a step gives."""
 
     frequencies: Array
     """(n_q, n_modes), THz, imaginary ones negative."""
@@ -318,7 +318,7 @@ class Reached:
 
 
 class Analysis:
-    """The spectra of one climb's rungs, from forces alone; what is expensive is kept between rungs."""
+    """The spectra of one computed's steps, from forces alone; what is expensive is kept between steps."""
 
     def __init__(self, ideal: PhononCrystal, *, qpoints: Array) -> None:
         self._ideal = ideal
@@ -327,41 +327,43 @@ class Analysis:
         self._own: dict[str, Projector] = {}
         self._known: dict[tuple[str, str, str, bool], Array] = {}
 
-    def reach(self, rung: Rung, crystal: PhononCrystal, moved: Moves, forces: SupercellForces) -> Reached:
-        """The rung's spectrum at the geometry `crystal`.
+    def reach(self, step: MitigationStep, crystal: PhononCrystal, moved: Moves, forces: SupercellForces) -> Reached:
+        """The step's spectrum at the geometry `crystal`.
 
-        Raises ValueError where the rung's forces are not there, NoPrimitiveCell where atoms have left their places.
+        Raises ValueError where the step's forces are not there, NoPrimitiveCell where atoms have left their places.
         """
         if forces.forces is None:
-            raise ValueError(f"{rung.name}: there are no forces: {forces.error}")
+            raise ValueError(f"{step.name}: there are no forces: {forces.error}")
         taken = np.full((len(moved.atoms), *forces.forces.shape[1:]), np.nan)
         taken[list(forces.rows)] = forces.forces
-        raw, kept = (self._constants(rung, crystal, moved, taken, net_force=each) for each in (False, rung.net_force))
-        treated = self._treated(kept, rung, crystal)
+        raw, kept = (self._constants(step, crystal, moved, taken, net_force=each) for each in (False, step.net_force))
+        treated = self._treated(kept, step, crystal)
         plain = crystal.without_symmetry
         plain.force_constants = treated
         frequencies = np.array(plain.run_qpoints(self._qpoints).frequencies)
         order = places(self._ideal, crystal)
         return Reached(frequencies, *(self._residuals(each[np.ix_(order, order)]) for each in (raw, treated)))
 
-    def _constants(self, rung: Rung, crystal: PhononCrystal, moved: Moves, taken: Array, *, net_force: bool) -> Array:
-        """Of the rung's set, once, from forces by row of `moved`; `net_force`: whether their mean is taken out."""
-        key = (rung.place.name, rung.source, rung.displaced, net_force)
+    def _constants(
+        self, step: MitigationStep, crystal: PhononCrystal, moved: Moves, taken: Array, *, net_force: bool
+    ) -> Array:
+        """Of the step's set, once, from forces by row of `moved`; `net_force`: whether their mean is taken out."""
+        key = (step.place.name, step.source, step.displaced, net_force)
         if key not in self._known:
-            rows = moved.rows(rung.displaced)
-            phonon = crystal.without_symmetry if rung.displaced == "full" else crystal.with_symmetry
+            rows = moved.rows(step.displaced)
+            phonon = crystal.without_symmetry if step.displaced == "full" else crystal.with_symmetry
             given = without_net_force(taken) if net_force else taken
             self._known[key] = phonons.force_constants(phonon, moved, rows, given)
         return self._known[key]
 
-    def _treated(self, constants: Array, rung: Rung, crystal: PhononCrystal) -> Array:
-        match rung.treatment:
+    def _treated(self, constants: Array, step: MitigationStep, crystal: PhononCrystal) -> Array:
+        match step.treatment:
             case "none":
                 return constants
             case "index":
                 return symmetric_indices(constants)
             case "projector":
-                name = rung.place.name
+                name = step.place.name
                 if name not in self._own:
                     self._own[name] = Projector(crystal.with_symmetry)
                 return self._own[name](constants)
