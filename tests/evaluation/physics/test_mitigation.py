@@ -91,7 +91,7 @@ class Unequal(Springs):
         return replace(batch, forces=[f * scale for f, scale in zip(batch.forces, scales, strict=True)])
 
 
-def test_a_sound_potential_needs_no_remedy(sound: dict[str, Reached]) -> None:
+def test_an_exact_potential_needs_no_mitigation(sound: dict[str, Reached]) -> None:
     assert set(sound) == {step.name for step in STEPS if step.source == "own"}
     for found in sound.values():
         assert found.frequencies == pytest.approx(sound["raw"].frequencies, abs=1e-3)
