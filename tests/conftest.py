@@ -1,4 +1,4 @@
-"""What every test can rely on: none of the person's own settings, no network, and no need that goes unsaid."""
+"""Fixtures and guards of all tests: no settings of the user, no network, no dataset without its mark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that goes wrong by dial: refuses, breaks off, sends other bytes, dawdles.
+"""An HTTP server on loopback whose faults are set per path: refuses, breaks off, sends other bytes, dawdles.
 
 with serve(Site(files={"weights": data})) as site:
     site.fault("GET /files/", cut=1000)      # the next download breaks off after 1000 bytes
@@ -89,12 +89,12 @@ class Site:
         return refuse(404, "no such file") if data is None else Answer(200, data, {"Accept-Ranges": "bytes"})
 
     def fault(
-        self, pattern: str, *, status: int | None = None, headers: Mapping[str, str] | None = None, **dials: Any
+        self, pattern: str, *, status: int | None = None, headers: Mapping[str, str] | None = None, **faults: Any
     ) -> None:
         """Let requests that match meet a fault; `status` and `headers` make its answer."""
         if status is not None:
-            dials["answer"] = refuse(status, "by dial", headers)
-        self._faults.append(Fault(pattern, **dials))
+            faults["answer"] = refuse(status, "as set", headers)
+        self._faults.append(Fault(pattern, **faults))
 
     def count(self, start: str) -> int:
         """How many requests began so."""

@@ -1,4 +1,4 @@
-"""A small Hugging Face Hub on loopback, for the real `huggingface_hub` client; faults by dial (faulty_server.py).
+"""A small Hugging Face Hub on loopback, for the real `huggingface_hub` client; faults as in faulty_server.py.
 
     with serve_hub() as hub:
         commit = hub.add("lab/model", {"model.safetensors": data})
@@ -215,7 +215,7 @@ class Hub(Site):
 
     def _commit(self, request: Request, repo: str, revision: str) -> Commit:
         if repo not in self.repositories:
-            # a stranger is not told whether it is private or missing
+            # without access it is not said whether it is private or missing
             raise Refused(404 if self._member(request) else 401, "Repository not found", "RepoNotFound")
         commit = self.repositories[repo].at(revision)
         if commit is None:

@@ -27,7 +27,7 @@ WITH_TORCH = {
     "evaluation.physics.optimizer": "it derives from torch-sim's classes; the first relaxation imports it",
     "evaluation.recipes.pet_tiny.fit": "runs by path in PET's environment; nothing of ours imports it",
 }
-"""Modules that may import torch, and why nobody pays for it at a start."""
+"""Modules that may import torch, and why that costs nothing at a start."""
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,7 @@ def imported_by(statement: str) -> set[str]:
 
 
 def modules() -> Iterator[str]:
-    """Names of all our modules, but for the programs, torch-sim's face, the adapters (for other environments), and
+    """Names of all our modules, but for the programs, torch-sim's interface, the adapters (for other environments), and
     those with torch."""
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):

@@ -198,7 +198,7 @@ def test_publishing_neither_opens_it_nor_sends_it(converted: Planted, monkeypatc
     assert converted.traces() == []
 
 
-def test_the_cache_keeps_it_as_it_came_and_nobody_can_start_it(planted: Planted) -> None:
+def test_the_cache_keeps_it_as_it_came_and_not_executable(planted: Planted) -> None:
     run("fetch", "toy")
     kept = cache.cached(pinned(planted.data))
     assert kept is not None

@@ -1,4 +1,4 @@
-"""Names as plain as `evaluation` are taken by others too: say so before a stranger's package is imported as ours."""
+"""Guard: other distributions have packages named `evaluation` too; an error before one is imported as ours."""
 
 from __future__ import annotations
 

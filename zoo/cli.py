@@ -75,7 +75,7 @@ def check(
             forces=potential.mode.forces,
             fidelity=potential.mode.fidelity,
             averaging=potential.mode.averaging,
-            rotation=potential.card.rotation or "learned",  # what nobody claims is measured, and not demanded
+            rotation=potential.card.rotation or "learned",  # without a claim it is measured, and not demanded
             inversion=potential.card.inversion or "learned",
             dtype=potential.mode.dtype,
             time_limit=time_limit,
@@ -96,7 +96,7 @@ def convert(
     out: Annotated[Path, typer.Option(help="Folder for model.safetensors and config.json.")] = Path(),
     json: Json = False,
 ) -> None:
-    """Convert a model's upstream checkpoint to safetensors, and prove that it is the same model."""
+    """Convert a model's upstream checkpoint to safetensors, and compare the two bit by bit."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -226,8 +226,8 @@ def environments(
             state = "failed" if name in faults else "yes" if env.ready else "no"
             table.add_row(name, state, *figures, _or_dash(report.get("seconds")), str(env.folder))
         print_table(table)
-        for told in faults.values():
-            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(told)
+        for message in faults.values():
+            Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(message)
     if faults:
         raise typer.Exit(1)
 

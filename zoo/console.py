@@ -16,8 +16,9 @@ PIPED_WIDTH = 200
 def print_table(table: RenderableType) -> None:
     """As wide as the terminal; where there is none, a table is not cut to the width of one.
 
-    No word is cut: a terminal too narrow for the longest word of each column gets the first columns, and is told so.
-    Every command that prints one has `--json`. (The board's columns give way in an order of their own.)
+    No word is cut: a terminal too narrow for the longest word of each column gets the first columns and a line that
+    names the others. Every command that prints one has `--json`. (The board's columns give way in an order of their
+    own.)
     """
     from rich.console import Console
     from rich.table import Table

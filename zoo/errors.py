@@ -7,7 +7,7 @@ ZooError
 ├── CheckpointError
 │   ├── ChecksumMismatch     the bytes are not the pinned ones; nothing was kept
 │   ├── CheckpointNotFound   no source has the file
-│   ├── UnpinnedCheckpoint   nobody has pinned its bytes yet; says how to
+│   ├── UnpinnedCheckpoint   its bytes are not pinned yet; says how to
 │   └── OfflineError         the network is switched off and the file is not here
 ├── ConversionError          upstream checkpoint → safetensors did not come out as pinned
 ├── EnvironmentFault        a family's environment could not be built
@@ -19,7 +19,7 @@ ZooError
     ├── WorkerOutOfMemory    a single structure does not fit
     └── ProtocolError        what came through the pipe is not a frame
 
-StructureError (also a ValueError) is what the ASE face raises for one structure that the model cannot do; batches
+StructureError (also a ValueError) is what the ASE interface raises for one structure that the model cannot do; batches
 carry the same text per structure instead and never raise for it.
 """
 

@@ -45,7 +45,8 @@ def load(
         threads: CPU threads of the worker; None leaves it to the model's libraries. One thread is repeatable to the
             last bit, more are not.
         batch_time_limit: seconds after which a batch counts as hung and its worker is stopped.
-        say: told what is going on while files and environment are brought; None shows it on the terminal or notebook.
+        say: called with what is going on while files and environment are fetched; None shows it on the terminal or in
+            the notebook.
 
     Raises:
         UnknownModel, ModeError, CardError: the name or the mode is not one we have.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TorchSimModel(ModelInterface):
-    """torch-sim's face of a potential.
+    """A potential behind torch-sim's ModelInterface.
 
     The state may live on any device; positions and cells cross the pipe as float64, and the answers come back in
     `dtype` on the state's device. Energies eV (n_systems,), forces eV/Å (n_atoms, 3), stress eV/Å³ (n_systems, 3, 3).

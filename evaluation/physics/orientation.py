@@ -19,7 +19,7 @@ from evaluation.physics import phonons
 from evaluation.physics.relax import relax
 from evaluation.physics.relaxation import Relaxation, Relaxed
 from zoo.batch import StructureFailure
-from zoo.wrappers.rotation import turned
+from zoo.wrappers.rotation import rotated
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -155,7 +155,7 @@ def _relaxations(
         starts = []
         for i, j in (places[index] for index in members):
             upright = cases[i].distorted if distorted else cases[i].atoms
-            starts.append(turned(upright, settings.rotations[j]))
+            starts.append(rotated(upright, settings.rotations[j]))
         found |= dict(zip(members, relax(potential, starts, how), strict=True))
     return [found[index] for index in range(len(places))]
 

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 from zoo.batch import Batch
 from zoo.checks import work
 from zoo.wrappers import jacobian
-from zoo.wrappers.rotation import turned
+from zoo.wrappers.rotation import rotated
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -76,7 +76,7 @@ def rotation(atoms: Atoms, matrices: Array) -> Probe:
             found["inversion"][name] = [rms(each) / 2 for each in improper - proper]
         return {**found}
 
-    return Probe([turned(atoms, matrix) for matrix in (*matrices, *-matrices)], read)
+    return Probe([rotated(atoms, matrix) for matrix in (*matrices, *-matrices)], read)
 
 
 def asymmetry(atoms: Atoms, steps: Sequence[float]) -> Probe:

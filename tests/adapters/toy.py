@@ -4,7 +4,7 @@
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
 # ///
-"""A small sound potential that runs anywhere ASE does, and misbehaves on request: lanthanides are its dials.
+"""A small potential that runs anywhere ASE does; a structure with a lanthanide makes it fail in one way:
 
 La raises, Ce kills the process, Pr hangs, Nd prints to the pipe, Sm runs out of memory beyond 8 atoms,
 Gd really takes a terabyte, Tb frees 400 MB but for the last block, Eu gives NaN.

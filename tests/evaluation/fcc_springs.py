@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
-from tests.zoo.sound import pairs
+from tests.zoo.reference_model import pairs
 from zoo.batch import Batch, StructureFailure
 
 STIFFNESS = 2.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from tests.zoo.sound import Sound, pairs, rounded
+from tests.zoo.reference_model import ReferenceModel, pairs, rounded
 from zoo.batch import Array, Batch
 from zoo.errors import WorkerDied
 
@@ -20,10 +20,10 @@ Alter = Callable[[Sequence[Atoms], Batch], Batch]
 Prepare = Callable[[Atoms], Atoms]
 
 
-class Answers(Sound):
+class AltersAnswer(ReferenceModel):
     """Computes well, then changes the answer."""
 
-    def __init__(self, alter: Alter, model: type[Sound] = Sound) -> None:
+    def __init__(self, alter: Alter, model: type[ReferenceModel] = ReferenceModel) -> None:
         super().__init__()
         self.alter = alter
         self.model = model()
@@ -32,7 +32,7 @@ class Answers(Sound):
         return self.alter(atoms, self.model.compute(atoms))
 
 
-class Sees(Sound):
+class OtherInput(ReferenceModel):
     """Computes well, but something else than it was asked."""
 
     def __init__(self, prepare: Prepare) -> None:
@@ -43,7 +43,7 @@ class Sees(Sound):
         return super().compute([self.prepare(each.copy()) for each in atoms])
 
 
-class Mutates(Sound):
+class Mutates(ReferenceModel):
     """Computes well, and changes what it was given."""
 
     def __init__(self, mutate: Callable[[list[Atoms]], object]) -> None:
@@ -57,8 +57,8 @@ class Mutates(Sound):
         return batch
 
 
-class Face(Sound):
-    """Computes well, but its ASE face has other results."""
+class AseResults(ReferenceModel):
+    """Computes well, but its ASE interface has other results."""
 
     def __init__(self, alter: Callable[[dict[str, Any]], object]) -> None:
         super().__init__()
@@ -69,14 +69,14 @@ class Face(Sound):
         self.alter(self.results)
 
 
-class StaleCache(Sound):
-    """Its ASE face doesn't notice that atoms moved."""
+class StaleCache(ReferenceModel):
+    """Its ASE interface doesn't notice that atoms moved."""
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         return [change for change in super().check_state(atoms, tol) if change != "positions"]
 
 
-class Refuses(Sound):
+class Refuses(ReferenceModel):
     """Computes well, but only when all goes well."""
 
     def __init__(self, refuse: Callable[[Sequence[Atoms]], None]) -> None:
@@ -176,8 +176,8 @@ def external_field(atoms: Sequence[Atoms], batch: Batch) -> Batch:
 
 
 def left_handed(atoms: Sequence[Atoms], batch: Batch) -> Batch:
-    """An axial vector among the forces: it turns with the crystal, and does not flip with its mirror image."""
-    turned = []
+    """An axial vector among the forces: it rotates with the crystal, and does not change sign under inversion."""
+    changed = []
     for each, forces in zip(atoms, batch.forces, strict=True):
         extra = np.zeros_like(forces)
         if np.isfinite(each.positions).all():
@@ -187,8 +187,8 @@ def left_handed(atoms: Sequence[Atoms], batch: Batch) -> Batch:
             np.add.at(near, first, vectors * np.exp(-distances))
             np.add.at(far, first, vectors * np.exp(-(distances**2)))
             extra = 100 * np.cross(near, far)
-        turned.append(forces + extra)
-    return replace(batch, forces=turned)
+        changed.append(forces + extra)
+    return replace(batch, forces=changed)
 
 
 def stresses(batch: Batch) -> Array:
@@ -230,7 +230,7 @@ def nan_is_zero(atoms: Atoms) -> Atoms:
     return atoms
 
 
-class StretchedWorld(Sound):
+class Stretched(ReferenceModel):
     """Everything looks 0.2 % longer along x, and forces and stress are exact derivatives of that energy."""
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
@@ -272,11 +272,11 @@ def sleeping_on_large_systems(atoms: Sequence[Atoms]) -> None:
 
 
 def dying(atoms: Sequence[Atoms]) -> None:
-    """What a worker's host does when the process at the far end is gone: a real one, gone with status 9."""
-    far_end = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import os; os._exit(9)"], stdout=subprocess.PIPE)
-    answer, _ = far_end.communicate()
+    """What a worker's host does when the worker's process has ended: a real one, with status 9."""
+    process = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import os; os._exit(9)"], stdout=subprocess.PIPE)
+    answer, _ = process.communicate()
     if not answer:
-        raise WorkerDied(f"the worker ended with status {far_end.returncode}")
+        raise WorkerDied(f"the worker ended with status {process.returncode}")
 
 
 def dying_on_large_systems(atoms: Sequence[Atoms]) -> None:
@@ -292,7 +292,8 @@ def hanging_up(atoms: Sequence[Atoms]) -> None:
     raise BrokenPipeError("the pipe broke")
 
 
-# --- the ASE face ---------------------------------------------------------------------------------------------------
+# --- the ASE interface
+# ---------------------------------------------------------------------------------------------------
 
 
 def matrix_stress(results: dict[str, Any]) -> None:

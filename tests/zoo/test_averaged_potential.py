@@ -1,4 +1,4 @@
-"""An averaging mode is part of the potential: same face, same worker, and ASE does not notice."""
+"""An averaging mode is part of the potential: same interface, same worker, and ASE does not notice."""
 
 from __future__ import annotations
 

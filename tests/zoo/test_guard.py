@@ -1,4 +1,4 @@
-"""A stranger's package of our name: said clearly, and never imported."""
+"""A foreign package with the name of one of ours: an error names it, and it is never imported."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_our_own_packages_pass() -> None:
 
 @pytest.mark.parametrize("package", ["evaluation", "leaderboard"])
 @pytest.mark.parametrize("file", ["{}/__init__.py", "{}.py"])
-def test_the_command_names_the_stranger_and_does_not_import_it(tmp_path: Path, package: str, file: str) -> None:
+def test_the_command_names_the_foreign_package_and_does_not_import_it(tmp_path: Path, package: str, file: str) -> None:
     foreign, elsewhere = tmp_path / "foreign", tmp_path / "elsewhere"
     elsewhere.mkdir()
     planted = plant(foreign, file.format(package))
@@ -49,7 +49,7 @@ def test_the_command_names_the_stranger_and_does_not_import_it(tmp_path: Path, p
     assert not (foreign / "imported").exists()
 
 
-def test_a_stranger_in_the_current_folder(tmp_path: Path) -> None:
+def test_a_foreign_package_in_the_current_folder(tmp_path: Path) -> None:
     plant(tmp_path, "evaluation/__init__.py")
     done = python("-m", "zoo", "list", path=tmp_path, cwd=tmp_path)
     assert done.returncode == 1
@@ -63,7 +63,7 @@ def test_importing_the_leaderboard_says_it_too(tmp_path: Path) -> None:
     assert not (tmp_path / "imported").exists()
 
 
-def test_a_plain_folder_of_that_name_is_no_stranger(tmp_path: Path) -> None:
+def test_a_plain_folder_of_that_name_is_no_foreign_package(tmp_path: Path) -> None:
     # Python prefers a real package further down the path to a folder without __init__.py.
     (tmp_path / "evaluation").mkdir()
     done = python("-c", "import leaderboard, evaluation; print(evaluation.__file__)", path=tmp_path, cwd=tmp_path)

@@ -104,13 +104,13 @@ def test_a_repository_is_made_once(api: HfApi) -> None:
         api.create_repo("lab/model")
 
 
-def test_strangers_cannot_write(hub: Hub) -> None:
+def test_other_users_cannot_write(hub: Hub) -> None:
     hub.add("lab/model", {"README.md": CARD})
-    stranger = HfApi(endpoint=hub.origin, token="hf_other")
+    other = HfApi(endpoint=hub.origin, token="hf_other")
     with pytest.raises(HfHubHTTPError, match="401"):
-        stranger.create_repo("lab/other")
+        other.create_repo("lab/other")
     with pytest.raises(HfHubHTTPError, match="401"):
-        publish(stranger, {"README.md": b"Mine.\n"})
+        publish(other, {"README.md": b"Mine.\n"})
     assert hub.repositories.keys() == {"lab/model"}
     assert len(hub.repositories["lab/model"].history) == 1
 

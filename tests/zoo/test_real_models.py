@@ -25,7 +25,7 @@ from zoo.checks.suite import Conformance, check
 from zoo.cli import app
 from zoo.errors import WorkerStartError
 from zoo.runtime import environment
-from zoo.wrappers.rotation import random_rotation, turned
+from zoo.wrappers.rotation import random_rotation, rotated
 
 # One of each family by default: the others run the same code.
 ONE_OF_EACH = ["chgnet-0.3.0", "sevennet-0", "pet-tiny"]
@@ -72,7 +72,7 @@ def test_what_loads_is_what_the_card_says(name: str) -> None:
         batch = potential.compute([example_crystals.distorted(card.canary.crystal)])
     assert card.parameters in facts["parameters"]
     assert facts["cutoff"] == card.cutoff
-    assert set(facts["elements"]) >= set(card.elements)  # a table of types may have rows that nothing was learnt for
+    assert set(facts["elements"]) >= set(card.elements)  # a table of types may have rows that nothing was learned for
     # the card's figures come from the authors' own calculator
     assert batch.energies[0] / 2 == pytest.approx(card.canary.energy_ev_per_atom, abs=2e-6)
     largest = float(np.linalg.norm(batch.forces[0], axis=1).max())
@@ -137,7 +137,7 @@ def test_float64_is_double_precision_throughout(name: str) -> None:
     assert max(np.abs(forces.sum(axis=0)).max() for forces in double.forces) < 1e-13
 
 
-def test_what_a_model_has_learnt_of_rotations_is_averaged_away() -> None:
+def test_what_a_model_has_learned_of_rotations_is_averaged_away() -> None:
     atoms = example_crystals.distorted("mgo-rocksalt")
     turns = [(-1) ** seed * random_rotation(np.random.default_rng(seed)) for seed in range(8)]
     for head in ("conservative", "direct"):
@@ -174,9 +174,9 @@ def test_one_thread_is_repeatable_to_the_bit_across_processes() -> None:
 
 
 def _rotation_error(entry: str, atoms: Atoms, turns: list[np.ndarray]) -> float:
-    """Root mean square of what forces differ by when they are turned back, eV/Å."""
+    """Root mean square of what forces differ by when they are rotated back, eV/Å."""
     with zoo.load(entry, device="cpu", threads=1) as potential:
-        batch = potential.compute([turned(atoms, turn) for turn in turns])
+        batch = potential.compute([rotated(atoms, turn) for turn in turns])
     back = np.array([forces @ turn for forces, turn in zip(batch.forces, turns, strict=True)])
     return float(np.sqrt(((back - back.mean(axis=0)) ** 2).mean()))
 

@@ -89,9 +89,9 @@ class DeepmdModel:
             torch.save({"model": {**tensors, PARAMETERS: {"model_params": wanted, "train_infos": {}}}}, path)
             self.potential = DeepPot(str(path), head=by_fidelity[branch] if branch else None)
         self.types = {symbol: index for index, symbol in enumerate(self.potential.get_type_map())}
-        learnt = sum(parameter.numel() for parameter in self.potential.deep_eval.dp.parameters())
+        learned = sum(parameter.numel() for parameter in self.potential.deep_eval.dp.parameters())
         self.facts = {
-            "parameters": [learnt, sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point())],
+            "parameters": [learned, sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point())],
             "cutoff": float(self.potential.get_rcut()),
             "elements": list(self.types),
         }

@@ -157,7 +157,7 @@ Place = HubFile | WheelSource | UrlSource | WebPage
 
 
 class Checkpoint(_Frozen):
-    """One set of weights in the forms it exists in, or the place of one whose bytes nobody has pinned yet."""
+    """One set of weights in the forms it exists in, or the place of one whose bytes are not pinned yet."""
 
     upstream: PinnedFile | None = None
     """The file that the authors published; opened only inside a worker."""

@@ -24,7 +24,7 @@ def card(name: str) -> Card:
 
 def path(name: str) -> Path:
     """The file of that card. Raises UnknownModel with close matches."""
-    # membership in the listing, not a path made from the name: a name is hostile input
+    # membership in the listing, not a path made from the name: a name is not trusted
     known = names()
     if name not in known:
         raise UnknownModel(_unknown(name, known))

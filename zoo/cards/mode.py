@@ -46,7 +46,7 @@ class Mode(Strict):
     fidelity: str | None = None
     """The level of theory asked of a multi-fidelity checkpoint (`pbe`, `r2scan`); None where there is only one."""
     averaging: Averaging = "none"
-    """Symmetrisation around the model: over rotations up to l_max (`o3-3`), with their mirror images
+    """Symmetrisation around the model: over rotations up to l_max (`o3-3`), with an inverted copy of each
     (`o3-3-inversion`), over the crystal's own group, or one random orientation (zoo.wrappers)."""
     dtype: Dtype = "float32"
     """Floating-point type of the model's arithmetic (positions travel as float64 always)."""

@@ -1,7 +1,7 @@
 """Checkpoints by hash: fetch, verify, keep. The SHA-256 is the identity; where the bytes come from is a hint.
 
 The cache (`MLIP_ZOO_CACHE`, or the user's cache folder):
-    blobs/<sha256>       verified files, read-only; hashed again every time one is handed out
+    blobs/<sha256>       verified files, read-only; hashed again before each use
     partial/<sha256>/    a download under way; the next fetch goes on from what an interrupted one left
     locks/<sha256>.lock  one fetch of a file at a time; the kernel frees the lock of a killed process
 
@@ -36,11 +36,11 @@ def fetch(file: PinnedFile, *, label: str, progress: ByteProgress | None = None,
     """
     report = progress or _silent
     blob = _blob(file)
-    if not _sound(blob, file):
+    if not _matches(blob, file):
         with _locked(file):
-            if not _sound(blob, file):  # nobody else has brought it while we waited for the lock
+            if not _matches(blob, file):  # no other process fetched it while this one waited
                 if blob.exists():
-                    log.warning("%s: %s in the cache has rotted; it is fetched again", label, _describe(file))
+                    log.warning("%s: %s in the cache is damaged; it is fetched again", label, _describe(file))
                     blob.unlink()
                 _bring(file, label, report, command)
     report(file.bytes, file.bytes)
@@ -51,9 +51,9 @@ def cached(file: PinnedFile) -> Path | None:
     """The file in the cache or in a mirror, if it is there and its hash is right; never asks a network."""
     found = [_blob(file)]
     for mirror in _mirrors():
-        with contextlib.suppress(Unavailable):  # a question, not a demand: fetch tells what is wrong with a mirror
+        with contextlib.suppress(Unavailable):  # fetch says what is wrong with a mirror
             found.append(mirror.find(file.sha256))
-    return next((path for path in found if _sound(path, file)), None)
+    return next((path for path in found if _matches(path, file)), None)
 
 
 def store(path: Path, file: PinnedFile) -> Path:
@@ -61,7 +61,7 @@ def store(path: Path, file: PinnedFile) -> Path:
     _verify(path, file, label=path.name, origin=str(path))
     blob = _blob(file)
     with _locked(file):
-        if not _sound(blob, file):
+        if not _matches(blob, file):
             with _partial(file) as partial:
                 _keep(Path(shutil.copyfile(path, partial / "made")), file, label=path.name, origin=f"a copy of {path}")
     return blob
@@ -73,7 +73,7 @@ def export(
     """Fetch the file and put it into a mirror folder, as `<mirror>/<sha256>`. Raises what `fetch` raises."""
     blob = fetch(file, label=label, progress=progress, command=command)
     target = mirror / file.sha256
-    if not _sound(target, file):
+    if not _matches(target, file):
         with files.whole(target) as temporary:
             shutil.copyfile(blob, temporary)
             _verify(temporary, file, label=label, origin=f"the copy in {mirror}")
@@ -126,7 +126,7 @@ def _verify(path: Path, file: PinnedFile, *, label: str, origin: str, cut: bool 
         )
 
 
-def _sound(path: Path, file: PinnedFile) -> bool:
+def _matches(path: Path, file: PinnedFile) -> bool:
     return path.is_file() and path.stat().st_size == file.bytes and files.sha256(path) == file.sha256
 
 

@@ -1,4 +1,4 @@
-"""One file by HTTP, with patience: resumed where it broke off, tried again when the trouble usually passes."""
+"""Download of one file by HTTP: resumed where it broke off, tried again after a transient failure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST_WAIT = 60.0
 CONNECT_LIMIT, READ_LIMIT = 10.0, 30.0
 """Seconds until a host has answered, and between two pieces of an answer."""
 
-PASSING = frozenset({408, 429, 500, 502, 503, 504})
+TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """Status codes that a later attempt may not meet."""
 
 
@@ -35,8 +35,8 @@ class Unavailable(Exception):
     """This source does not have the file or cannot be reached; the text says why. The next source may."""
 
 
-class Stutter(Exception):
-    """An attempt failed in a way that often passes."""
+class TransientFailure(Exception):
+    """An attempt failed in a way that a later one may not."""
 
     def __init__(self, reason: str, *, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -46,19 +46,19 @@ class Stutter(Exception):
         """Whether the attempt got further than any before it, so that it was worth its try."""
 
 
-def patiently[Answer](attempt: Callable[[], Answer]) -> Answer:
-    """Repeat an attempt that stutters, waiting longer every time. Raises Unavailable in the end."""
+def with_retries[Answer](attempt: Callable[[], Answer]) -> Answer:
+    """Repeat an attempt after each TransientFailure, waiting longer every time. Raises Unavailable in the end."""
     failures = 0
     while True:
         try:
             return attempt()
-        except Stutter as stutter:
-            failures = 1 if stutter.further else failures + 1
+        except TransientFailure as failure:
+            failures = 1 if failure.further else failures + 1
             if failures == TRIES:
-                raise Unavailable(f"{stutter} ({TRIES} tries)") from stutter
-            if stutter.wait > LONGEST_WAIT:
-                raise Unavailable(f"{stutter}; it asks to come back in {stutter.wait:.0f} s") from stutter
-            sleep(max(stutter.wait, FIRST_WAIT * 2 ** (failures - 1)))
+                raise Unavailable(f"{failure} ({TRIES} tries)") from failure
+            if failure.wait > LONGEST_WAIT:
+                raise Unavailable(f"{failure}; it asks to come back in {failure.wait:.0f} s") from failure
+            sleep(max(failure.wait, FIRST_WAIT * 2 ** (failures - 1)))
 
 
 def download(url: str, folder: Path, *, size: int, sha256: str, progress: ByteProgress) -> Path:
@@ -75,17 +75,17 @@ def download(url: str, folder: Path, *, size: int, sha256: str, progress: BytePr
         nonlocal furthest, joined
         try:
             joined = _continue(url, part, size, progress) or joined
-        except Stutter as stutter:
+        except TransientFailure as failure:
             # only ever growing: a server that ignores ranges and always breaks off must run out of tries
-            stutter.further, furthest = _size(part) > furthest, max(_size(part), furthest)
+            failure.further, furthest = _size(part) > furthest, max(_size(part), furthest)
             raise
         return part
 
-    patiently(attempt)
+    with_retries(attempt)
     if joined and files.sha256(part) != sha256:
         # The server's file may have changed between two answers: only a whole one can be blamed on the source.
         part.unlink()
-        patiently(attempt)
+        with_retries(attempt)
     return part
 
 
@@ -115,9 +115,9 @@ def _continue(url: str, part: Path, size: int, progress: ByteProgress) -> bool:
                         return kept
             announced = "content-length" in answer.headers or "transfer-encoding" in answer.headers
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise trouble(error) from error
+        raise as_failure(error) from error
     if have < size and not announced:  # the end of the answer was no more than the end of the connection
-        raise Stutter(f"the connection ended after {have:,} of {size:,} bytes")
+        raise TransientFailure(f"the connection ended after {have:,} of {size:,} bytes")
     return kept
 
 
@@ -128,13 +128,13 @@ def _continues(answer: httpx2.Response, part: Path) -> bool:
         return status == http.HTTPStatus.PARTIAL_CONTENT
     if status == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         part.unlink(missing_ok=True)
-        raise Stutter(status_text(status))
-    if status in PASSING:
-        raise Stutter(status_text(status), wait=retry_after(answer.headers))
+        raise TransientFailure(status_text(status))
+    if status in TRANSIENT_STATUSES:
+        raise TransientFailure(status_text(status), wait=retry_after(answer.headers))
     raise Unavailable(status_text(status))
 
 
-def trouble(error: Exception) -> Stutter | Unavailable:
+def as_failure(error: Exception) -> TransientFailure | Unavailable:
     """What an exception of the HTTP client means for the source."""
     import httpx2
 
@@ -143,7 +143,7 @@ def trouble(error: Exception) -> Stutter | Unavailable:
         # not tried again: where a firewall swallows every connection, each try costs CONNECT_LIMIT
         return Unavailable(f"cannot be reached: {reason}")
     if isinstance(error, httpx2.TimeoutException | httpx2.NetworkError | httpx2.RemoteProtocolError):
-        return Stutter(reason)
+        return TransientFailure(reason)
     return Unavailable(reason)
 
 

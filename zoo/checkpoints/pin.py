@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from zoo import files
 from zoo.cards.card import Card, Checkpoint, HubFile, HubSource, PinnedFile, UrlSource, WebPage, WheelSource, parse_card
-from zoo.checkpoints.download import Unavailable, download, patiently
+from zoo.checkpoints.download import Unavailable, download, with_retries
 from zoo.checkpoints.sources import from_hub, from_wheel, hub_endpoint, hub_faults
 from zoo.errors import CardError, CheckpointError, CheckpointNotFound, OfflineError
 from zoo.progress import Say
@@ -116,7 +116,7 @@ def write(path: Path, checkpoint: Checkpoint, *, out: Path | None = None) -> Pat
 
 def _from_hub(place: HubFile, revision: str, scratch: Path, say: Say) -> tuple[PinnedFile, str | None]:
     say(f"asking {place}")
-    info, found = patiently(lambda: _asked(place, revision))
+    info, found = with_retries(lambda: _asked(place, revision))
     assert info.sha is not None  # a Hub that knows the repository knows its commit
     if found is None:
         there = [sibling.rfilename for sibling in info.siblings or []]

@@ -1,4 +1,4 @@
-"""How each kind of source brings the bytes of a pinned file. Nothing here judges them: checkpoint.py compares hashes.
+"""How each kind of source brings the bytes of a pinned file. Nothing here judges them: cache.py compares hashes.
 
 A source either brings a file or raises Unavailable with a reason in one line. Faults of this machine (disk full, no
 permission) are OSErrors and pass through. Nothing that is brought is opened.
@@ -19,15 +19,15 @@ from typing import Any
 from zoo import settings
 from zoo.cards.card import BundledSource, HubSource, PinnedFile, Source, UrlSource, WheelSource
 from zoo.checkpoints.download import (
-    PASSING,
-    Stutter,
+    TRANSIENT_STATUSES,
+    TransientFailure,
     Unavailable,
+    as_failure,
     download,
     first_line,
-    patiently,
     retry_after,
     status_text,
-    trouble,
+    with_retries,
 )
 from zoo.progress import ByteProgress
 
@@ -71,7 +71,7 @@ class Mirror:
             name = next((row["path"] or "" for row in rows if (row["sha256"] or "").strip().lower() == sha256), None)
         if name is None:
             raise Unavailable("no file of that hash, neither by name nor in MANIFEST.csv")
-        # a manifest is hostile input: '..', an absolute path or a link must not lead out of the folder
+        # a manifest is not trusted: '..', an absolute path or a link must not lead out of the folder
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
             raise Unavailable(f"MANIFEST.csv names {name!r}, which lies outside the folder; it was not read")
@@ -106,7 +106,7 @@ def bring(
 def from_hub(source: HubSource, folder: Path, *, size: int, progress: ByteProgress) -> Path:
     """Download a file of a Hub repository. `size` is for the progress alone. Raises Unavailable."""
     with _scratch(folder) as scratch:
-        return patiently(lambda: _from_hub(source, size, scratch, progress))
+        return with_retries(lambda: _from_hub(source, size, scratch, progress))
 
 
 def from_wheel(source: WheelSource, folder: Path, *, offline: bool = False) -> Path:
@@ -124,7 +124,7 @@ def hub_endpoint() -> str:
 
 @contextlib.contextmanager
 def hub_faults(repository: str, revision: str) -> Iterator[None]:
-    """Around calls of huggingface_hub: what goes wrong becomes Stutter, or Unavailable with the way in."""
+    """Around calls of huggingface_hub: an error becomes TransientFailure, or Unavailable with what to do."""
     import httpx2
     from huggingface_hub import errors as hub
 
@@ -132,7 +132,7 @@ def hub_faults(repository: str, revision: str) -> Iterator[None]:
     try:
         yield
     except hub.GatedRepoError as error:
-        raise Unavailable(f"the repository is gated: {_way_in(page)}") from error
+        raise Unavailable(f"the repository is gated: {_how_to_get_access(page)}") from error
     except hub.RepositoryNotFoundError as error:
         raise Unavailable(f"no such repository ({page}), or a private one: then run `hf auth login`") from error
     except hub.RevisionNotFoundError as error:
@@ -141,20 +141,20 @@ def hub_faults(repository: str, revision: str) -> Iterator[None]:
         raise Unavailable("no such file at that commit") from error
     except hub.HfHubHTTPError as error:
         status = error.response.status_code
-        if status in PASSING:
-            raise Stutter(status_text(status), wait=retry_after(error.response.headers)) from error
-        way_in = f", perhaps gated: {_way_in(page)}" if status in {401, 403} else ""
-        raise Unavailable(status_text(status) + way_in) from error
+        if status in TRANSIENT_STATUSES:
+            raise TransientFailure(status_text(status), wait=retry_after(error.response.headers)) from error
+        access = f", perhaps gated: {_how_to_get_access(page)}" if status in {401, 403} else ""
+        raise Unavailable(status_text(status) + access) from error
     except hub.LocalEntryNotFoundError as error:  # asked for the metadata again, it got none
         raise Unavailable(first_line(error)) from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise trouble(error) from error
+        raise as_failure(error) from error
     except hub.HFValidationError as error:
         raise Unavailable(first_line(error)) from error
     except OSError as error:
         if error.errno is not None:
             raise  # this machine's fault
-        raise Stutter(first_line(error)) from error  # the file came shorter or longer than announced
+        raise TransientFailure(first_line(error)) from error  # the file came shorter or longer than announced
 
 
 def _from_package(source: BundledSource, folder: Path) -> Path:
@@ -182,7 +182,8 @@ def _from_hub(source: HubSource, size: int, scratch: Path, progress: ByteProgres
 
     Its metadata are asked for on their own first: `hf_hub_download` (2.4) would try for 23 s where no connection leads
     out, and wait as long as a busy server says. During the download it resumes dropped connections and waits out 408
-    and 429, but gives up at another 5xx or a reset: those are our stutters. What a killed process left it starts anew.
+    and 429, but gives up at another 5xx or a reset: those are transient failures here. What a killed process left it
+    starts anew.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
@@ -196,7 +197,7 @@ def _from_hub(source: HubSource, size: int, scratch: Path, progress: ByteProgres
             revision=source.revision,
             endpoint=endpoint,
             local_dir=scratch,
-            # else it would copy from the user's own Hub cache what may have rotted there
+            # else it would copy from the user's own Hub cache what may be damaged there
             cache_dir=scratch / ".hub",
             tqdm_class=_bar(progress, size),
             library_name="mlip-zoo",
@@ -204,7 +205,7 @@ def _from_hub(source: HubSource, size: int, scratch: Path, progress: ByteProgres
     return Path(path)
 
 
-def _way_in(page: str) -> str:
+def _how_to_get_access(page: str) -> str:
     return f"accept the licence on {page}, then run `hf auth login` (or set HF_TOKEN)"
 
 

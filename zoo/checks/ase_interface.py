@@ -1,4 +1,4 @@
-"""The ASE face: what `atoms.calc = potential` gives must be what `compute` gives, in ASE's shapes and order."""
+"""The ASE interface: what `atoms.calc = potential` gives must be what `compute` gives, in ASE's shapes and order."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
 
 
-def ase_face(bench: Bench) -> Finding:
+def ase_interface(bench: Bench) -> Finding:
     """Energy, free energy and forces through `Atoms` equal compute's, also after the atoms have moved in place."""
-    calculator, reference, last = _face(bench), bench.reference, len(bench.structures) - 1
+    calculator, reference, last = _calculator(bench), bench.reference, len(bench.structures) - 1
     energies, free_energies, forces = [], [], []
     for index in (0, last):
         atoms = bench.structures[index].copy()
         atoms.calc = calculator
         home = atoms.positions.copy()
-        atoms.positions[0, 0] += 0.1  # a calculator that keeps this answer is asked again with the atom back at home
+        atoms.positions[0, 0] += 0.1  # a calculator that keeps this answer is asked again with the atom moved back
         bench.caller.run(atoms.get_potential_energy)
         atoms.positions[:] = home
         energies.append(bench.caller.run(atoms.get_potential_energy))
@@ -60,26 +60,26 @@ def ase_voigt_order(bench: Bench) -> Finding:
         raise Skipped(f"get_stress() has shape {found.shape}; see 'stress shape'")
     assert bench.reference.stresses is not None
     expected = np.array([bench.reference.stresses[-1][pair] for pair in VOIGT])
-    misfits = {order: float(abs(found - expected[[0, 1, 2, *order]]).max()) for order in permutations((3, 4, 5))}
-    best = min(misfits, key=lambda order: misfits[order])
-    told = " ".join("".join("xyz"[axis] for axis in VOIGT[index]) for index in (0, 1, 2, *best))
+    misfits = {last: float(abs(found - expected[[0, 1, 2, *last]]).max()) for last in permutations((3, 4, 5))}
+    best = min(misfits, key=lambda last: misfits[last])
+    order = " ".join("".join("xyz"[axis] for axis in VOIGT[index]) for index in (0, 1, 2, *best))
     permuted = misfits[best] <= bench.bounds.stress
     return Finding(
         (Measure("stress", misfits[3, 4, 5], bench.bounds.stress, "eV/Å³"),),
-        diagnosis=f"looks like {told}" if permuted else "the calculator's stress is not compute's",
+        diagnosis=f"looks like {order}" if permuted else "the calculator's stress is not compute's",
     )
 
 
-def _face(bench: Bench) -> Calculator:
+def _calculator(bench: Bench) -> Calculator:
     if not hasattr(bench.potential, "get_potential_energy"):
         raise Skipped("the potential is no ASE calculator")
     return cast("Calculator", bench.potential)
 
 
 def _ase_stress(bench: Bench) -> Array:
-    calculator = _face(bench)
+    calculator = _calculator(bench)
     if bench.reference.stresses is None:
         raise Skipped("the potential has no stress")
     atoms = bench.structures[-1].copy()
     atoms.calc = calculator
-    return bench.caller.run(lambda: calculator.get_stress(atoms))  # Atoms.get_stress would put a 3×3 right
+    return bench.caller.run(lambda: calculator.get_stress(atoms))  # Atoms.get_stress would convert a 3×3

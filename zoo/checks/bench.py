@@ -1,4 +1,4 @@
-"""Bench: a potential on its test stand. Every question a check asks goes through here, timed and watched."""
+"""Bench: a potential under test. Every call that a check makes goes through here, with a time limit."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def failure(batch: Batch, structures: Sequence[Atoms]) -> str:
 
 
 def _labelled(atoms: Atoms) -> Atoms:
-    """A copy that carries things a potential has no business to touch."""
+    """A copy with an array and an entry of `info` that a potential must leave as they are."""
     copy: Atoms = atoms.copy()
     copy.info["label"] = "of the caller"
     copy.set_array("label", np.arange(len(copy)))

@@ -42,7 +42,7 @@ BOUNDS: dict[Dtype, Bounds] = {
     # CHGNet 0.3.0 keeps fractional coordinates in float32: translated MgO moves by 7e-5 eV/Å and 2e-6 eV/Å³;
     # cells of 2-6 atoms differ between batches by 1e-5 eV/Å. Work: CHGNet 4e-4 (forces) and 3e-3 (stress).
     "float32": Bounds(epsilon=2.0**-23, energy=1e-6, force=5e-4, stress=2e-5),
-    # CHGNet and SevenNet in float64, turned or thousands of Å from the origin, stay within 4e-12 eV/atom, 2e-10 eV/Å
+    # CHGNet and SevenNet in float64, rotated or thousands of Å from the origin, stay within 4e-12 eV/atom, 2e-10 eV/Å
     # and 8e-12 eV/Å³; float32 anywhere inside a model does not.
     "float64": Bounds(epsilon=2.0**-52, energy=1e-11, force=1e-8, stress=1e-9),
 }

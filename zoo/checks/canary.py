@@ -1,4 +1,4 @@
-"""The card's canary: a model that loads, obeys every symmetry and computes something else is found here alone."""
+"""The card's canary: the known answer that finds a model which keeps every symmetry and computes something else."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def canary(bench: Bench) -> Finding:
     if batch.stresses is not None:
         pressure_gpa = -float(np.trace(batch.stresses[0])) / 3 / units.GPa
         answers.append(("pressure", pressure_gpa, known.pressure_gpa, _PRESSURE_GPA, "GPa"))
-    told = ", ".join(f"{what} {value:.4f} (card {wanted:.4f}) {unit}" for what, value, wanted, _, unit in answers)
+    compared = ", ".join(f"{what} {value:.4f} (card {wanted:.4f}) {unit}" for what, value, wanted, _, unit in answers)
     return Finding(
         tuple(Measure(what, abs(value - wanted), bound, unit) for what, value, wanted, bound, unit in answers),
-        diagnosis=f"another model, another unit, or species mixed up: {known.crystal} has {told}",
+        diagnosis=f"another model, another unit, or species mixed up: {known.crystal} has {compared}",
     )

@@ -34,7 +34,7 @@ def determinism(bench: Bench) -> Finding:
 
 
 def batch_equals_single(bench: Bench) -> Finding:
-    """A structure's answer doesn't depend on the company it is asked in, and comes back at its place."""
+    """A structure's answer depends neither on the rest of its batch nor on its place in it."""
     singles = [bench.answer([atoms]) for atoms in bench.structures]
     energies = np.array([single.energies[0] for single in singles])
     matches = abs(bench.raw.energies[:, None] - energies[None, :]).argmin(axis=1)
@@ -72,13 +72,13 @@ def large_system(bench: Bench) -> Finding:
 
 
 def empty_list(bench: Bench) -> Finding:
-    """No question, no answer, no crash."""
+    """An empty list gives an empty batch."""
     bench.answer([])
     return Finding()
 
 
 def bad_input(bench: Bench) -> Finding:
-    """A position that is not a number costs that structure its answer, with a reason, and the others nothing."""
+    """A structure with a position that is not a number has an error; the others have their answers."""
     bad = bench.structures[1].copy()
     bad.positions[0, 0] = np.nan
     asked = [bench.structures[0], bad, bench.structures[-1]]
@@ -95,11 +95,13 @@ def bad_input(bench: Bench) -> Finding:
     kept = usable(_picked(batch, [0, 2]), [asked[0], asked[2]])
     expected = _picked(bench.reference, [0, len(bench.structures) - 1])
     measures = difference(kept, expected, bounds=bench.bounds)
-    return Finding(measures, diagnosis="a bad structure spoils its neighbours", note=f"it said: {batch.errors[1]}")
+    return Finding(
+        measures, diagnosis="a bad structure changes the answers to others", note=f"it said: {batch.errors[1]}"
+    )
 
 
 def unsupported_element(bench: Bench) -> Finding:
-    """An element that the card doesn't list is refused as unsupported, never guessed at."""
+    """An element that the card doesn't list is refused as unsupported."""
     if bench.card is None:
         raise Skipped("no card was given")
     from ase.data import chemical_symbols

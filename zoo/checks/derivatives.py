@@ -1,4 +1,4 @@
-"""Forces and stress as derivatives of the energy; when they aren't, the fault that the numbers look like."""
+"""Forces and stress as derivatives of the energy; where they are not, the fault that fits the numbers."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def forces(bench: Bench) -> Finding:
 
 
 def net_force(bench: Bench) -> Finding:
-    """Forces that are a gradient of an energy without a place sum to zero."""
+    """Forces that are the gradient of a translation-invariant energy sum to zero."""
     drifts = [float(np.linalg.norm(found.sum(axis=0))) / len(found) for found in bench.reference.forces]
     worst = int(np.argmax(drifts))
     return Finding(
         (Measure("|ΣF|/n", drifts[worst], bench.bounds.force, "eV/Å", bench.names[worst]),),
-        diagnosis="the crystal pushes itself: forces have a net drift",
+        diagnosis="forces have a net drift",
         unclaimed=_unclaimed(bench),
     )
 
@@ -119,20 +119,20 @@ def _against_energy(
     return Finding((measure,), diagnosis=diagnosis, unclaimed=unclaimed)
 
 
-def _explained(found: Array, expected: Array, truth: str, faults: dict[str, Array]) -> str:
+def _explained(found: Array, expected: Array, reference: str, faults: dict[str, Array]) -> str:
     """The fault under which `found` is a multiple of `expected`: one that is known, or the factor as it is.
 
     `faults`: a fault's name → the factors that it puts on the (n, k) numbers.
     """
     if not found.any():
-        return f"all zero, where {truth} is not"
+        return f"all zero, where {reference} is not"
     factor = float((found * expected).sum() / (expected**2).sum())
     for name, factors in faults.items():
         if _left(found, factors * expected) < _EXPLAINED:
-            return f"looks like {name}" + (f": {factor:.2f} × {truth}" if factors.size == 1 else "")
+            return f"looks like {name}" + (f": {factor:.2f} × {reference}" if factors.size == 1 else "")
     if (left := _left(found, factor * expected)) < _EXPLAINED:
-        return f"looks like a constant factor: {factor:.4f} × {truth}"
-    return f"not {truth}, nor a multiple of it (the best factor {factor:.3f} leaves {left:.0%})"
+        return f"looks like a constant factor: {factor:.4f} × {reference}"
+    return f"not {reference}, nor a multiple of it (the best factor {factor:.3f} leaves {left:.0%})"
 
 
 def _left(found: Array, explanation: Array) -> float:
@@ -179,9 +179,9 @@ def _misfits(found: Array, expected: Array) -> dict[Order, float]:
     """
     misfits = {}
     for order in permutations(range(3)):
-        told = np.concatenate([expected[:, :3], expected[:, 3:][:, order]], axis=1)
-        factors = (found * told).sum(axis=1, keepdims=True) / (found**2).sum(axis=1, keepdims=True).clip(min=1e-300)
-        misfit = abs(told - factors * found)[:, 3:].max()
+        permuted = np.concatenate([expected[:, :3], expected[:, 3:][:, order]], axis=1)
+        factors = (found * permuted).sum(axis=1, keepdims=True) / (found**2).sum(axis=1, keepdims=True).clip(min=1e-300)
+        misfit = abs(permuted - factors * found)[:, 3:].max()
         misfits[tuple(_DECLARED[index] for index in order)] = float(misfit)
     return misfits
 

@@ -1,4 +1,4 @@
-"""What physics says must not matter: place, orientation, handedness, order of atoms, choice of cell."""
+"""Invariance and equivariance: translation, rotation, inversion, permutation, choice of the cell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo.batch import Array, Batch
 from zoo.checks.bench import Bench
 from zoo.checks.difference import difference
 from zoo.checks.finding import Finding
-from zoo.wrappers.rotation import turned
+from zoo.wrappers.rotation import rotated
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -31,11 +31,11 @@ def translation(bench: Bench) -> Finding:
         atoms.wrap()
     found = bench.answer(by_lattice + by_vector + wrapped)
     measures = difference(found, _joined([bench.reference] * 3), bounds=bench.bounds)
-    return Finding(measures, diagnosis="the answer depends on where the crystal stands")
+    return Finding(measures, diagnosis="the answer depends on the origin")
 
 
 def far_translation(bench: Bench) -> Finding:
-    """Nor do thousands of Å: positions must be brought home in float64 before anything is rounded."""
+    """Nor does a distance of thousands of Å: positions must be wrapped in float64 before anything is rounded."""
     far = [_moved(atoms, _FAR @ atoms.cell.array) for atoms in bench.structures]
     measures = difference(bench.answer(far), bench.reference, bounds=bench.bounds)
     offset = max(float(np.linalg.norm(_FAR @ atoms.cell.array)) for atoms in bench.structures)
@@ -45,25 +45,25 @@ def far_translation(bench: Bench) -> Finding:
 
 
 def rotation(bench: Bench) -> Finding:
-    """A turned crystal has the same energy, turned forces and a turned stress."""
+    """A rotated crystal has the same energy, rotated forces and a rotated stress."""
     rotations = _rotations(len(bench.structures))
-    found = bench.answer([turned(atoms, matrix) for atoms, matrix in zip(bench.structures, rotations, strict=True)])
+    found = bench.answer([rotated(atoms, matrix) for atoms, matrix in zip(bench.structures, rotations, strict=True)])
     measures = difference(found, _covariant(bench.reference, rotations), bounds=bench.bounds)
     unclaimed = "" if bench.rotation == "exact" else "rotation is learned, not built in"
     return Finding(measures, diagnosis="not equivariant under rotation", unclaimed=unclaimed)
 
 
 def inversion(bench: Bench) -> Finding:
-    """So has its mirror image, under inversion alone and with a rotation.
+    """So has an inverted crystal, under inversion alone and with a rotation.
 
     Not every model with exact rotations claims it: SevenNet-0 is built without parity, and 1e-4 eV/Å off.
     """
     n = len(bench.structures)
     improper = [-np.eye(3)] * n + [-matrix for matrix in _rotations(n)]
-    found = bench.answer([turned(atoms, matrix) for atoms, matrix in zip(bench.structures * 2, improper, strict=True)])
+    found = bench.answer([rotated(atoms, matrix) for atoms, matrix in zip(bench.structures * 2, improper, strict=True)])
     measures = difference(found, _covariant(_joined([bench.reference] * 2), improper), bounds=bench.bounds)
     unclaimed = "" if bench.inversion == "exact" else "equivariance under inversion is not promised"
-    return Finding(measures, diagnosis="tells left from right: not equivariant under inversion", unclaimed=unclaimed)
+    return Finding(measures, diagnosis="not equivariant under inversion", unclaimed=unclaimed)
 
 
 def permutation(bench: Bench) -> Finding:
@@ -139,7 +139,7 @@ def _moved(atoms: Atoms, vector: Array) -> Atoms:
 
 
 def _covariant(batch: Batch, matrices: list[Array]) -> Batch:
-    """The answer to turned structures, from the answer to the structures."""
+    """The answer to rotated structures, from the answer to the structures."""
     forces = [forces @ matrix.T for forces, matrix in zip(batch.forces, matrices, strict=True)]
     if batch.stresses is None:
         return replace(batch, forces=forces)

@@ -1,9 +1,9 @@
-"""Conformance: does a potential do what every potential must? A verdict per check, and the number behind it.
+"""Conformance of a potential: a verdict for each check, and the number behind it.
 
     report = check(potential, card=card)
     report.passed, report["forces"].detail, report.to_json(), table(report)
 
-It works on anything that has `compute`; an ASE face is checked where there is one. Bounds follow the dtype
+It works on anything that has `compute`; an ASE interface is checked where there is one. Bounds follow the dtype
 (`zoo.checks.bounds`): rounding passes, forces that are 2 % off do not.
 """
 
@@ -41,7 +41,7 @@ CHECKS: tuple[Callable[[Bench], Finding], ...] = (
     derivatives.net_force,
     derivatives.stress,
     derivatives.voigt_order,
-    ase_interface.ase_face,
+    ase_interface.ase_interface,
     ase_interface.stress_shape,
     ase_interface.ase_voigt_order,
     invariances.translation,
@@ -86,8 +86,8 @@ def check(
     `forces`, `fidelity`, `averaging`, `dtype`: the mode that the potential runs in. `forces="direct"`,
     `rotation="learned"` and `inversion="learned"` claim less: what they don't claim is measured and reported as
     skipped. `elements`: what the potential supports; the card's when there is one, else all. `time_limit`: seconds per
-    call. `progress`: told the name of each check before it runs. Raises StructureError when no crystal is made of these
-    elements.
+    call. `progress`: called with the name of each check before it runs. Raises StructureError when no crystal is made
+    of these elements.
     """
     compounds = _compounds(elements if elements is not None else card.elements if card else None)
     started = time.monotonic()
@@ -127,7 +127,7 @@ def check(
 def _verdict(name: str, function: Callable[[Bench], Finding], bench: Bench, ends: dict[str, WorkerError]) -> Verdict:
     """One check's verdict. `ends` collects the calls that the potential did not come back from."""
     if _gone(ends):
-        return Verdict(name=name, status="skipped", detail=f"not run: the potential was lost in {_told(ends)}")
+        return Verdict(name=name, status="skipped", detail=f"not run: the potential was lost in {_listed(ends)}")
     try:
         return graded(name, function(bench))
     except Skipped as reason:
@@ -144,7 +144,7 @@ def _survives(ends: dict[str, WorkerError]) -> Verdict:
     deaths = {name: error for name, error in ends.items() if not isinstance(error, WorkerTimeout)}
     return graded(
         "survives",
-        Finding((Measure("deaths", len(deaths), 0.0, ""),), diagnosis=f"the potential died in {_told(deaths)}"),
+        Finding((Measure("deaths", len(deaths), 0.0, ""),), diagnosis=f"the potential died in {_listed(deaths)}"),
     )
 
 
@@ -157,7 +157,7 @@ def _responds_in_time(ends: dict[str, WorkerError], caller: Caller) -> Verdict:
             value=caller.longest,
             bound=caller.time_limit,
             unit="s",
-            detail=_told(late),
+            detail=_listed(late),
         )
     return graded("responds in time", Finding((Measure("slowest call", caller.longest, caller.time_limit, "s"),)))
 
@@ -166,7 +166,7 @@ def _gone(ends: dict[str, WorkerError]) -> bool:
     return len(ends) >= _DEATHS or any(isinstance(error, WorkerTimeout) for error in ends.values())
 
 
-def _told(ends: Mapping[str, WorkerError]) -> str:
+def _listed(ends: Mapping[str, WorkerError]) -> str:
     return "; ".join(f"{name!r}: {error}" for name, error in ends.items())
 
 

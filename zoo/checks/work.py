@@ -1,8 +1,8 @@
 """Work: what forces and stress do along a short straight path, which must be what the energy loses or gains.
 
 A finite difference at a point asks too much of a real model: the energy of CHGNet 0.3.0 wiggles over 0.01 Å, so that
-central differences at 0.02 Å are 3 % off forces that are an exact gradient, and smaller steps drown in float32. The
-work over the same 0.04 Å agrees to 4e-4 for CHGNet and 1e-4 for SevenNet, in float32 and float64 alike.
+central differences at 0.02 Å are 3 % off forces that are an exact gradient, and smaller steps are below the rounding of
+float32. The work over the same 0.04 Å agrees to 4e-4 for CHGNet and 1e-4 for SevenNet, in float32 and float64 alike.
 """
 
 from __future__ import annotations

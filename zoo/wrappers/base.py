@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the model says to the k structures that one structure of n atoms was turned into."""
+    """What the model says to the k structures of one structure of n atoms."""
 
     energies: Array
     """(k,), eV."""
@@ -52,7 +52,7 @@ class Answer:
 
 
 class Wrapper(ABC):
-    """All structures of a call, and all that they are turned into, go through the model as one stream.
+    """All structures of a call, and all their variants, go through the model as one stream.
 
     A structure fails with the model's own reason where any of its evaluations failed. `model` may be a wrapper itself.
     """
@@ -77,7 +77,7 @@ class Wrapper(ABC):
         variants: list[list[Atoms]] = []
         for each in atoms:
             try:
-                # what to say of no atoms is the model's to know
+                # the model answers a structure without atoms
                 variants.append(self.variants(each) if len(each) else [each])
                 errors.append(None)
             except StructureError as error:

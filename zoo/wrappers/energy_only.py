@@ -25,7 +25,7 @@ _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 class EnergyOnly(Wrapper):
-    """A gradient by construction, at a price.
+    """Forces and stress that are derivatives of the energy by construction.
 
     `step`: of a coordinate, Å; `strain`: of a strain component, None for a potential without stress.
     """

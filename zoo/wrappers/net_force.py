@@ -1,7 +1,7 @@
-"""Net-force removal: the mean force is subtracted from every atom's, so that a crystal does not push itself.
+"""Net-force removal: the mean force is subtracted from every atom's, so that a crystal does not accelerate.
 
-The net force of a gradient is zero already; that of a direct head is not. This hides an error rather than healing it:
-the crystal stays where it is; rotation error, loop work and asymmetric force constants stay what they were.
+The net force of a gradient is zero already; that of a direct head is not. The error is hidden, not removed: the crystal
+stays where it is, but rotation error, loop work and asymmetric force constants stay what they were.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""O(3) averaging: the mean answer over orientations, each turned back, and how far they lie apart.
+"""O(3) averaging: the mean answer over orientations, each rotated back, and its spread.
 
-A model that has learnt its rotations answers a turned crystal R·x with E(Rx), F(Rx), σ(Rx). Turned back, RᵀF(Rx) is a
-function of R alone; its isotropic part is the answer, everything else is error. As a sum of Wigner functions
+A model that has learned its rotations answers a rotated crystal R·x with E(Rx), F(Rx), σ(Rx). Rotated back, RᵀF(Rx) is
+a function of R alone; its isotropic part is the answer, everything else is error. As a sum of Wigner functions
 D^l_mk(α, β, γ), R = R_z(α) R_y(β) R_z(γ), the error is what has l > 0, and an average over rotations with weights
 removes it up to the degree l_max that the quadrature integrates exactly:
 
 - N uniform angles γ about the crystal's own z axis remove every k that is no multiple of N;
-- for k = 0 the rest is a spherical harmonic Y_lm in the direction (α, β) into which that axis is turned, and a Lebedev
+- for k = 0 the rest is a spherical harmonic Y_lm in the direction (α, β) into which that axis is rotated, and a Lebedev
   rule of degree d removes it for 0 < l ≤ d (V. I. Lebedev, USSR Comput. Math. Math. Phys. 16, 10 (1976)).
 
 So l_max needs a Lebedev rule of degree l_max (3, 5, 7: 6, 14, 26 directions) and at least l_max + 1 angles. We take
@@ -14,8 +14,8 @@ So l_max needs a Lebedev rule of degree l_max (3, 5, 7: 6, 14, 26 directions) an
 the errors beyond, they also remove all with l_max < |k| ≤ 2 l_max. The sum is exact to rounding for answers that
 are polynomials of degree ≤ l_max in the elements of R, and for no more: of degree l_max + 1 something remains.
 
-Rotations leave what tells left from right (a term that changes sign with det R); `inversion` takes the mirror image
--R of each rotation as well, at twice the cost, and removes it exactly.
+Proper rotations leave a term that changes sign with det R; `inversion` takes the improper rotation -R of each as well,
+at twice the cost, and removes it exactly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import numpy as np
 
 from zoo.batch import Array, Computes
 from zoo.wrappers.base import Answer, Answers, Deviation, Wrapper
-from zoo.wrappers.rotation import turned
+from zoo.wrappers.rotation import rotated
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -40,7 +40,7 @@ class O3Average(Wrapper):
         self._matrices, self._weights = quadrature(l_max, inversion=inversion)
 
     def variants(self, atoms: Atoms) -> list[Atoms]:
-        return [turned(atoms, matrix) for matrix in self._matrices]
+        return [rotated(atoms, matrix) for matrix in self._matrices]
 
     def combine(self, atoms: Atoms, answers: Answers) -> Answer:
         back = self._matrices.transpose(0, 2, 1)

@@ -1,7 +1,7 @@
-"""Random frame: each structure is answered in one random orientation, and the answer turned back.
+"""Random frame: each structure is evaluated in one random orientation, and the answer rotated back.
 
-It costs nothing, and takes away the orientations that a builder of crystals or a data set prefers: what a model does
-wrong under rotation becomes noise of that size, different for every structure, instead of a bias. The rotation follows
+It costs one evaluation, and removes the preferred orientations of crystal builders and data sets: a model's error
+under rotation becomes noise of that size, different for every structure, instead of a bias. The rotation follows
 from the structure's content, so the same structure always has the same answer; two structures that differ in the
 last bit have independent ones, and the energy is not a continuous function of positions any more.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from zoo.batch import Array, Computes
 from zoo.wrappers.base import Answer, Answers, Wrapper
-from zoo.wrappers.rotation import random_rotation, turned
+from zoo.wrappers.rotation import random_rotation, rotated
 from zoo.wrappers.structure_seed import generator
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 class RandomFrame(Wrapper):
-    """`seed` chooses among the possible worlds; within one, everything is repeatable."""
+    """One random orientation per structure; the same `seed` and structure always give the same one."""
 
     def __init__(self, model: Computes, *, seed: int = 0) -> None:
         super().__init__(model)
         self._seed = seed
 
     def variants(self, atoms: Atoms) -> list[Atoms]:
-        return [turned(atoms, self._rotation(atoms))]
+        return [rotated(atoms, self._rotation(atoms))]
 
     def combine(self, atoms: Atoms, answers: Answers) -> Answer:
         matrix = self._rotation(atoms)

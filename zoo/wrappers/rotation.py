@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
-def turned(atoms: Atoms, matrix: Array) -> Atoms:
+def rotated(atoms: Atoms, matrix: Array) -> Atoms:
     """The structure under an orthogonal matrix; the cell stays right-handed: -a, -b, -c span the lattice of a, b, c."""
-    turned: Atoms = atoms.copy()
-    turned.positions = atoms.positions @ matrix.T
-    turned.cell = atoms.cell.array @ matrix.T * np.sign(np.linalg.det(matrix))
-    return turned
+    rotated: Atoms = atoms.copy()
+    rotated.positions = atoms.positions @ matrix.T
+    rotated.cell = atoms.cell.array @ matrix.T * np.sign(np.linalg.det(matrix))
+    return rotated
 
 
 def random_rotation(rng: np.random.Generator) -> Array:

@@ -1,10 +1,10 @@
-"""Surrogate: a sound potential with broken constraints of known size, the ground truth for what detects them.
+"""Surrogate: a reference potential with violations of constraints of known size, to test what measures them.
 
-Around a conservative, equivariant potential it adds up to four fields, each with a dial, of any structure, without need
-of a reference. zoo.wrappers.synthetic_errors has their formulas and what they assume.
+Around a conservative, equivariant potential it adds up to four perturbations, each with an amplitude, for any
+structure; it needs no reference data. zoo.wrappers.synthetic_errors has their formulas and what they assume.
 
-- `curl`, eV/Å²: forces that are no gradient. Turned or mirrored together with its cell, the crystal has turned forces;
-  another cell of the same lattice has others.
+- `curl`, eV/Å²: forces that are no gradient. Rotated or inverted together with its cell, the crystal has rotated
+  forces; another cell of the same lattice has others.
   λ = ‖(J - Jᵀ)/2‖/‖J‖ of the total field at a structure is `asymmetry`.
 - `quadrupole`, eV: an energy that depends on orientation, with its own gradient and stress, so that nothing else
   breaks. Its root mean square over all rotations is `rotation_error`, in closed form.
@@ -12,8 +12,8 @@ of a reference. zoo.wrappers.synthetic_errors has their formulas and what they a
 - `rough`, eV/Å: white force noise of that standard deviation, drawn anew for every structure, and always the same for
   the same one.
 
-Noise breaks everything else at its own size: turned forces differ by √2 of it, and λ from differences of step h is
-3nσ/(2h‖J‖) of rough noise alone, while that is small. `asymmetry` and `rotation_error` are the truth without noise.
+Noise breaks everything else at its own size: rotated forces differ by √2 of it, and λ from differences of step h is
+3nσ/(2h‖J‖) of rough noise alone, while that is small. `asymmetry` and `rotation_error` are the values without noise.
 
 The energy and the stress are the potential's and the quadrupole's; curl and noise are in the forces alone, and are
 exactly what a detector of F ≠ -∇E has to find.
@@ -41,7 +41,7 @@ DEFAULT_LENGTH = 0.2
 
 @dataclass(frozen=True)
 class RotationError:
-    """Root mean square, over all rotations, of an answer turned back, less its mean."""
+    """Root mean square, over all rotations, of an answer rotated back, less its mean."""
 
     energy_per_atom: float
     """eV/atom."""
@@ -133,7 +133,7 @@ class Surrogate(Wrapper):
         return float(np.linalg.norm(total - total.T) / 2 / np.linalg.norm(total))
 
     def rotation_error(self, atoms: Atoms) -> RotationError:
-        """How far answers lie apart when the crystal is turned, without noise: closed form."""
+        """How far answers lie apart when the crystal is rotated, without noise: closed form."""
         field = synthetic_errors.Quadrupole.of(atoms, synthetic_errors.Pairs.of(atoms))
         return RotationError(
             energy_per_atom=abs(self.quadrupole) * float(field.energy_rms) / len(atoms),

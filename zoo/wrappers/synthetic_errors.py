@@ -1,21 +1,21 @@
-"""Fields whose faults are known exactly, at strength one: a curl, a dependence on orientation, smooth noise.
+"""Fields that violate one constraint by a known amount, at strength one: curl, dependence on orientation, smooth noise.
 
 All are sums over neighbours i → j at r = x_j - x_i, images included, with the weight g(r): one up to INNER, smooth (two
 derivatives) down to zero at CUTOFF. So they are translation invariant, periodic, extensive, and follow the atoms
 through any listing of them. n is the number of atoms.
 
-The curl. F_i = Σ_j g ω × r, with ω the unit vector along a × b of the cell. Its Jacobian has the blocks
-J_ij = Σ W G and J_ii = -Σ_{j≠i} J_ij, with W = [ω]× and G = g 1 + g′ r r̂r̂ᵀ. Where no pair has INNER < r < CUTOFF it is
+The curl. F_i = Σ_j g ω × r, with ω the unit vector along a × b of the cell. Its Jacobian has the blocks J_ij = Σ W G
+and J_ii = -Σ_{j≠i} J_ij, with W = [ω]× and G = g 1 + g′ r r̂r̂ᵀ. Where no pair has INNER < r < CUTOFF it is
 antisymmetric: with n_ij images of j around i, ‖J‖² = 2 Σ_{i≠j} n_ij² + 2 Σ_i (Σ_{j≠i} n_ij)². No smooth field with a
 cutoff can be so everywhere: antisymmetric at all x are only the linear ones (Killing's equation). And no field with the
 crystal's whole symmetry has any antisymmetric part in one like fcc copper: inversion makes J_ij = J_ji, and the mirror
-planes through the bond leave no axial vector. Hence ω: it turns with the crystal, as an axial vector does, but depends
-on the choice of the cell, so that the point group is broken as well. Forces sum to zero, and vanish on sites with
-inversion or tetrahedral symmetry.
+planes through the bond leave no axial vector. Hence ω: it rotates with the crystal, as an axial vector does, but
+depends on the choice of the cell, so that the point group is broken as well. Forces sum to zero, and vanish on sites
+with inversion or tetrahedral symmetry.
 
 The quadrupole. E(e) = ½ Σ_ij g P₂(r̂·e) = (3/2) e·Q·e, Q = ½ Σ_ij g (r̂r̂ᵀ - 1/3), for a direction e fixed in space.
-Turning the crystal turns e against it, so that E and, with the derivatives of Q for Q, each force and stress component
-is (3/2) e·T·e, T symmetric and traceless: of degree 2 in the rotation, with mean zero and mean square
+Rotating the crystal rotates e against it, so that E and, with the derivatives of Q for Q, each force and stress
+component is (3/2) e·T·e, T symmetric and traceless: of degree 2 in the rotation, with mean zero and mean square
 (9/4)(2/15)‖T‖² = (3/10)‖T‖² over all rotations.
 
 Smooth noise. F_i = sqrt(2/M) Σ_m a_m cos(k_m·c_i/length + φ_m), with a, k normal and φ uniform random, M of them per
@@ -42,7 +42,7 @@ INNER = 3.5
 CUTOFF = 5.0
 """Å"""
 AXIS = np.array([2.0, 3.0, 6.0]) / 7.0
-"""The quadrupole's direction in space: along no axis of a crystal that somebody builds."""
+"""The quadrupole's direction in space: along no axis of a crystal that is built by convention."""
 _FEATURES = 32
 
 
@@ -121,10 +121,10 @@ class Quadrupole:
         one = np.eye(3)
         units = pairs.vectors / pairs.distances[:, None]
         traceless = _outer(units, units) - one / 3
-        turning = np.einsum("ab,pc->pabc", one, units) + np.einsum("ac,pb->pabc", one, units)
-        turning -= 2 * np.einsum("pa,pb,pc->pabc", units, units, units)
+        rotation = np.einsum("ab,pc->pabc", one, units) + np.einsum("ac,pb->pabc", one, units)
+        rotation -= 2 * np.einsum("pa,pb,pc->pabc", units, units, units)
         slopes = pairs.slopes[:, None, None, None] * np.einsum("pa,pbc->pabc", units, traceless)
-        slopes += (pairs.weights / pairs.distances)[:, None, None, None] * turning
+        slopes += (pairs.weights / pairs.distances)[:, None, None, None] * rotation
         virial = np.einsum("pa,pbcd->abcd", pairs.vectors, slopes) / 2
         volume = atoms.get_volume() if atoms.pbc.all() else np.inf
         return cls(
@@ -152,7 +152,7 @@ class Quadrupole:
 
     @property
     def forces_rms(self) -> Array:
-        """(n, 3), of each component of the forces turned back, eV/Å."""
+        """(n, 3), of each component of the forces rotated back, eV/Å."""
         return _rms(self.gradients)
 
     @property

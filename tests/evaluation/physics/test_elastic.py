@@ -17,7 +17,7 @@ from evaluation.physics.elastic import Response, one_by_one, respond, strained
 from evaluation.physics.relax import relax
 from evaluation.physics.relaxation import Relaxation
 from tests.evaluation.fcc_springs import STIFFNESS, Springs
-from tests.zoo.sound import Sound
+from tests.zoo.reference_model import ReferenceModel
 from zoo.batch import StructureFailure
 
 STRAINS = one_by_one((-0.01, -0.005, 0.005, 0.01), (-0.02, -0.01, 0.01, 0.02))
@@ -78,7 +78,7 @@ L12 = Atoms(
 
 @pytest.mark.parametrize("start", [HCP, L12], ids=["Co", "PtCu3"])
 def test_a_tensor_is_the_energys_second_derivative_with_relaxed_atoms(start: Atoms) -> None:
-    response, found = measured(Sound(), start)
+    response, found = measured(ReferenceModel(), start)
     crystal = response.unstrained.atoms
     assert crystal is not None
     volume = crystal.get_volume()
@@ -86,8 +86,8 @@ def test_a_tensor_is_the_energys_second_derivative_with_relaxed_atoms(start: Ato
     h = 0.004
     along = [np.eye(6)[i] + (i != j) * np.eye(6)[j] for i in range(6) for j in range(i + 1)]
     ends = [strained(crystal, sign * h * direction) for direction in along for sign in (1, -1)]
-    energies = np.array([each.energies[-1] for each in relax(Sound(), ends, HELD)]).reshape(-1, 2)
-    bottom = Sound().compute([crystal]).energies[0]
+    energies = np.array([each.energies[-1] for each in relax(ReferenceModel(), ends, HELD)]).reshape(-1, 2)
+    bottom = ReferenceModel().compute([crystal]).energies[0]
     curvatures = [(pair.sum() - 2 * bottom) / h**2 / volume for pair in energies]
     largest = np.abs(found.tensor).max()
     assert [way @ found.tensor @ way for way in along] == pytest.approx(curvatures, abs=0.01 * largest)
@@ -96,10 +96,10 @@ def test_a_tensor_is_the_energys_second_derivative_with_relaxed_atoms(start: Ato
 
 
 def test_relaxed_atoms_make_it_softer() -> None:
-    response, found = measured(Sound(), HCP)
+    response, found = measured(ReferenceModel(), HCP)
     crystal = response.unstrained.atoms
     assert crystal is not None
-    held = Sound().compute([strained(crystal, strain) for strain in STRAINS]).stresses
+    held = ReferenceModel().compute([strained(crystal, strain) for strain in STRAINS]).stresses
     assert held is not None
     clamped = elastic.fit(STRAINS, held[:, [0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]])
     assert found.tensor[0, 0] < 0.99 * clamped.tensor[0, 0]

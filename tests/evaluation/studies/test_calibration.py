@@ -22,11 +22,11 @@ from evaluation.protocol import protocol_sha256
 from evaluation.studies.calibration import Morse
 from evaluation.task import load
 from evaluation.tasks.constraints import TASK
-from tests.zoo.broken import Answers, forces_times, left_handed
-from tests.zoo.sound import Float32, Sound
+from tests.zoo.broken import AltersAnswer, forces_times, left_handed
+from tests.zoo.reference_model import Float32, ReferenceModel
 from zoo.batch import Batch, Computes
 from zoo.wrappers import synthetic_errors
-from zoo.wrappers.rotation import random_rotation, turned
+from zoo.wrappers.rotation import random_rotation, rotated
 from zoo.wrappers.surrogate import Surrogate
 
 SETTINGS = TASK.settings
@@ -53,7 +53,7 @@ def rms(numbers: Sequence[float]) -> float:
 @cache
 def sound() -> Figures:
     """Everything at one crystal, nothing dialled."""
-    return everything(Sound())
+    return everything(ReferenceModel())
 
 
 def everything(model: Computes, atoms: Atoms = MGO, *, settings: ConstraintSettings = SETTINGS) -> Figures:
@@ -69,7 +69,7 @@ def everything(model: Computes, atoms: Atoms = MGO, *, settings: ConstraintSetti
 @pytest.mark.parametrize("atoms", CRYSTALS)
 @pytest.mark.parametrize("dial", [1e-3, 0.03, 0.3])
 def test_lambda(atoms: Atoms, dial: float) -> None:
-    raw = asymmetry_of(Surrogate.tuned(Sound(), atoms, asymmetry=dial), atoms)
+    raw = asymmetry_of(Surrogate.tuned(ReferenceModel(), atoms, asymmetry=dial), atoms)
     found = asymmetry(raw["steps"], raw["antisymmetric_norms"], raw["norms"])
     assert found.smallest == pytest.approx(dial, rel=WITHIN)
     assert found.extrapolated == pytest.approx(dial, rel=WITHIN)
@@ -79,8 +79,8 @@ def test_lambda(atoms: Atoms, dial: float) -> None:
 def test_lambda_beneath_noise(atoms: Atoms) -> None:
     """Noise that alone would be half of it at 0.01 Å, the dial itself at 0.005 Å, and near one at the finest step."""
     dial, n = 0.02, 3 * len(atoms)
-    rough = dial / 2 * 2 * 0.01 * asymmetry_of(Sound(), atoms)["norms"][-1] / n
-    raw = asymmetry_of(Surrogate.tuned(Sound(), atoms, asymmetry=dial, rough=rough), atoms)
+    rough = dial / 2 * 2 * 0.01 * asymmetry_of(ReferenceModel(), atoms)["norms"][-1] / n
+    raw = asymmetry_of(Surrogate.tuned(ReferenceModel(), atoms, asymmetry=dial, rough=rough), atoms)
     found = asymmetry(raw["steps"], raw["antisymmetric_norms"], raw["norms"])
     assert found.by_step[0] > 0.5
     assert found.extrapolated == pytest.approx(dial, rel=WITHIN)
@@ -101,7 +101,7 @@ def test_no_asymmetry_in_a_gradient() -> None:
 @pytest.mark.parametrize("atoms", CRYSTALS)
 def test_rotation_error(atoms: Atoms) -> None:
     dial = 0.01
-    model = Surrogate.tuned(Sound(), atoms, rotation_error=dial)
+    model = Surrogate.tuned(ReferenceModel(), atoms, rotation_error=dial)
     truth = model.rotation_error(atoms)
     found = asked(probes.rotation(atoms, SETTINGS.rotations), model)
     rotation = cast("dict[str, list[float]]", found["rotation"])
@@ -114,8 +114,8 @@ def test_rotation_error(atoms: Atoms) -> None:
 
 def test_inversion_error() -> None:
     """An axial vector among the forces turns with the crystal and does not flip with its mirror image."""
-    extra = Answers(left_handed).compute([MGO]).forces[0] - Sound().compute([MGO]).forces[0]
-    found = asked(probes.rotation(MGO, SETTINGS.rotations), Answers(left_handed))
+    extra = AltersAnswer(left_handed).compute([MGO]).forces[0] - ReferenceModel().compute([MGO]).forces[0]
+    found = asked(probes.rotation(MGO, SETTINGS.rotations), AltersAnswer(left_handed))
     inversion = cast("dict[str, list[float]]", found["inversion"])
     assert rms(inversion["forces"]) == pytest.approx(rms(extra.ravel().tolist()), rel=1e-6)
     assert rms(cast("dict[str, list[float]]", found["rotation"])["forces"]) < 1e-12
@@ -136,15 +136,15 @@ def test_rough_noise(dial: float) -> None:
     rng = np.random.default_rng(0)
     directions = probes.single_atom_directions(rng, SETTINGS.rough_directions, len(MGO))
     probe = probes.roughness(MGO, directions, spacing=SETTINGS.rough_spacing, points=SETTINGS.rough_points)
-    found = cast("dict[str, list[float]]", asked(probe, Surrogate(Sound(), rough=dial))["roughness"])
+    found = cast("dict[str, list[float]]", asked(probe, Surrogate(ReferenceModel(), rough=dial))["roughness"])
     assert rms(found["noise"]) == pytest.approx(dial, rel=WITHIN)
-    without = cast("dict[str, list[float]]", asked(probe, Sound())["roughness"])
+    without = cast("dict[str, list[float]]", asked(probe, ReferenceModel())["roughness"])
     assert rms(without["noise"]) < 1e-5
 
 
 def test_smooth_noise_is_work_that_the_energy_does_not_do() -> None:
     dial = 0.01
-    model = Surrogate(Sound(), smooth=dial, seed=4)
+    model = Surrogate(ReferenceModel(), smooth=dial, seed=4)
     directions = probes.unit_directions(np.random.default_rng(1), 6, len(MGO))
     probe = probes.force_work(MGO, directions, SETTINGS.path, name="work")
     found = cast("dict[str, list[float]]", asked(probe, model)["work"])
@@ -156,11 +156,11 @@ def test_smooth_noise_is_work_that_the_energy_does_not_do() -> None:
 
 
 def test_smooth_noise_is_a_rotation_error() -> None:
-    model = Surrogate(Sound(), smooth=0.01, seed=4)
+    model = Surrogate(ReferenceModel(), smooth=0.01, seed=4)
     found = asked(probes.rotation(MGO, SETTINGS.rotations), model)
     rng = np.random.default_rng(5)
     matrices = [random_rotation(rng) for _ in range(400)]
-    batch = model.compute([turned(MGO, matrix) for matrix in matrices])
+    batch = model.compute([rotated(MGO, matrix) for matrix in matrices])
     back = np.array([forces @ matrix for forces, matrix in zip(batch.forces, matrices, strict=True)])
     truth = rms((back - back.mean(axis=0)).ravel().tolist())
     assert rms(cast("dict[str, list[float]]", found["rotation"])["forces"]) == pytest.approx(truth, rel=2 * WITHIN)
@@ -170,7 +170,7 @@ def test_smooth_noise_is_a_rotation_error() -> None:
 
 
 def test_a_factor_on_the_forces_is_a_relative_gradient_error() -> None:
-    found = everything(Answers(forces_times(1.02)))
+    found = everything(AltersAnswer(forces_times(1.02)))
     assert found["gradient_ratio"] == pytest.approx(0.02 / 1.02, rel=1e-3)
     assert cast(float, found["lambda"]) < 1e-6  # the gradient of another energy is still a gradient
 
@@ -180,13 +180,13 @@ def test_a_factor_on_the_stress_is_a_relative_stress_error() -> None:
         assert batch.stresses is not None
         return replace(batch, stresses=0.9 * batch.stresses)
 
-    found = everything(Answers(softened))
+    found = everything(AltersAnswer(softened))
     assert found["stress_ratio"] == pytest.approx(0.1, rel=1e-3)
     assert cast(float, found["gradient_ratio"]) < 1e-6
 
 
 def test_a_curl_does_work_on_a_loop() -> None:
-    model = Surrogate.tuned(Sound(), MGO, asymmetry=0.05)
+    model = Surrogate.tuned(ReferenceModel(), MGO, asymmetry=0.05)
     corners = probes.triangles(np.random.default_rng(0), 8, len(MGO), edge=SETTINGS.loop_edge)
     found = cast("dict[str, list[float]]", asked(probes.loop_work(MGO, corners, nodes=8), model)["loops"])
     jacobian = model.curl * synthetic_errors.curl_jacobian(MGO, synthetic_errors.Pairs.of(MGO))
@@ -220,8 +220,8 @@ def test_company_and_repetition_are_seen() -> None:
     def sociable(atoms: Sequence[Atoms], batch: Batch) -> Batch:
         return replace(batch, forces=[forces + 1e-3 * (len(atoms) > 1) for forces in batch.forces])
 
-    assert cast(float, everything(Answers(restless))["repeat_force"]) > 1
-    found = everything(Answers(sociable))
+    assert cast(float, everything(AltersAnswer(restless))["repeat_force"]) > 1
+    found = everything(AltersAnswer(sociable))
     assert found["batch_force"] == pytest.approx(1)
     assert found["repeat_force"] == pytest.approx(0)
 
@@ -238,17 +238,17 @@ def judged(model: Computes, dtype: str = "float64") -> dict[str, str]:
 
 
 def test_a_sound_potential_is_confirmed() -> None:
-    assert judged(Sound()) == dict.fromkeys(CLAIMS, "confirmed")
+    assert judged(ReferenceModel()) == dict.fromkeys(CLAIMS, "confirmed")
 
 
 @pytest.mark.parametrize(
     ("model", "refuted"),
     [
-        (lambda: Answers(forces_times(1.02)), {"conservative"}),
-        (lambda: Surrogate.tuned(Sound(), MGO, asymmetry=1e-4), {"conservative"}),
+        (lambda: AltersAnswer(forces_times(1.02)), {"conservative"}),
+        (lambda: Surrogate.tuned(ReferenceModel(), MGO, asymmetry=1e-4), {"conservative"}),
         (Float32, set(CLAIMS)),
-        (lambda: Surrogate.tuned(Sound(), MGO, rotation_error=1e-6), {"rotation"}),
-        (lambda: Answers(left_handed), {"inversion", "conservative"}),
+        (lambda: Surrogate.tuned(ReferenceModel(), MGO, rotation_error=1e-6), {"rotation"}),
+        (lambda: AltersAnswer(left_handed), {"inversion", "conservative"}),
     ],
     ids=["forces × 1.02", "a curl", "a float32 kernel", "a quadrupole", "an axial force"],
 )
@@ -258,7 +258,7 @@ def test_false_labels_are_refuted(model: Callable[[], Computes], refuted: set[st
 
 def test_what_float32_rounds_is_not_held_against_float32() -> None:
     assert judged(Float32(), "float32") == dict.fromkeys(CLAIMS, "confirmed")
-    assert judged(Answers(forces_times(1.02), Float32), "float32")["conservative"] == "refuted"
+    assert judged(AltersAnswer(forces_times(1.02), Float32), "float32")["conservative"] == "refuted"
 
 
 # --- the published calibration --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from ase import Atoms
 
 from evaluation.studies.tolerance import Points, Remembering, Specimen, points
 from evaluation.studies.tolerance_data import PROTOCOL, Curves, Dial, ToleranceProtocol, read_curves
-from tests.zoo.sound import Sound
+from tests.zoo.reference_model import ReferenceModel
 from zoo.batch import Batch
 from zoo.cards.front_matter import read_yaml
 from zoo.files import write_json
@@ -20,7 +20,7 @@ from zoo.files import write_json
 @pytest.fixture(scope="module")
 def specimen() -> Specimen:
     protocol = read_yaml(PROTOCOL, ToleranceProtocol).model_copy(update={"mesh": 3})
-    return Specimen("Cu", Sound(), protocol)
+    return Specimen("Cu", ReferenceModel(), protocol)
 
 
 def test_no_fault_does_nothing(specimen: Specimen) -> None:
@@ -60,7 +60,7 @@ def test_what_is_out_of_reach_says_so(specimen: Specimen) -> None:
 
 
 def test_the_sound_model_is_asked_once() -> None:
-    class Counting(Sound):
+    class Counting(ReferenceModel):
         asked = 0
 
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
@@ -72,7 +72,7 @@ def test_the_sound_model_is_asked_once() -> None:
     cells = [Atoms("Cu", cell=np.eye(3) * a, pbc=True) for a in (2.4, 2.5, 2.4)]
     first, again = remembering.compute(cells), remembering.compute(cells)
     assert model.asked == 2
-    assert first.energies.tolist() == again.energies.tolist() == Sound().compute(cells).energies.tolist()
+    assert first.energies.tolist() == again.energies.tolist() == ReferenceModel().compute(cells).energies.tolist()
 
 
 @pytest.fixture
@@ -94,23 +94,23 @@ def test_every_dial_and_level_has_its_points(few: ToleranceProtocol) -> None:
 
 
 def test_only_some_seeds_are_relaxed(few: ToleranceProtocol) -> None:
-    found = {point.seed: point for point, _, _ in points(Sound(), few) if point.dial == "rough"}
+    found = {point.seed: point for point, _, _ in points(ReferenceModel(), few) if point.dial == "rough"}
     assert {seed: point.relaxation is not None for seed, point in found.items()} == {0: True, 2: False}
     assert found[2].spectrum
 
 
 def test_what_was_interrupted_goes_on_where_it_was(few: ToleranceProtocol, tmp_path: Path) -> None:
     kept = Points(tmp_path, {"entry": "sound"})
-    running = points(Sound(), few, kept)
+    running = points(ReferenceModel(), few, kept)
     first = next(running)
     running.close()  # killed after one of three
     assert [path.name.rpartition("-")[0] for path in tmp_path.iterdir()] == ["Cu-asymmetry-0-0"]
 
-    again = list(points(Sound(), few, kept))
+    again = list(points(ReferenceModel(), few, kept))
     assert [fresh for _, _, fresh in again] == [False, True, True]
     assert again[0][0] == first[0]
 
-    class Silent(Sound):
+    class Silent(ReferenceModel):
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
             raise AssertionError("everything is there")
 

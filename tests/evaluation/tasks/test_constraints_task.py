@@ -12,14 +12,14 @@ from ase import Atoms
 from evaluation.metrics.constraints import DETECTORS, FIGURES, asymmetry, verdicts
 from evaluation.record import Record
 from evaluation.tasks.constraints import TASK, Constraints
-from tests.zoo.sound import Float32, Sound
+from tests.zoo.reference_model import Float32, ReferenceModel
 from zoo import example_crystals
 from zoo.batch import Array, Batch, StructureFailure
 
 LIMITS = TASK.protocol.thresholds["float64"]
 
 
-class Refusing(Sound):
+class Refusing(ReferenceModel):
     """Does not know silicon, breaks on copper, and both in words."""
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
@@ -28,8 +28,8 @@ class Refusing(Sound):
         return replace(batch, errors=[said.get(each.get_chemical_symbols()[0]) for each in atoms])
 
 
-class Exploding(Sound):
-    """Sound at a crystal; NaN as soon as somebody moves it far."""
+class Exploding(ReferenceModel):
+    """ReferenceModel at a crystal; NaN as soon as somebody moves it far."""
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         batch = super().compute(atoms)
@@ -126,8 +126,8 @@ def test_the_other_dtype_is_asked_where_it_can_be_had(task: Constraints) -> None
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
             return super().compute(atoms)
 
-        def __enter__(self) -> Sound:
-            return Sound()
+        def __enter__(self) -> ReferenceModel:
+            return ReferenceModel()
 
         def __exit__(self, *_: object) -> None:
             self.closed = True

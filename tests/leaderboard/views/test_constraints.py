@@ -21,8 +21,8 @@ from leaderboard.views.base import Judges
 from leaderboard.views.constraints import VIEW
 from tests import toy
 from tests.leaderboard.specimens import MODELS, result
-from tests.zoo.broken import Answers, forces_times
-from tests.zoo.sound import Float32
+from tests.zoo.broken import AltersAnswer, forces_times
+from tests.zoo.reference_model import Float32
 from zoo.cards.mode import Mode
 
 
@@ -31,7 +31,7 @@ def records() -> list[Record]:
     """Of float32 forces that are 2 % off; the last crystal has failed."""
     task = Constraints()
     task.__dict__["protocol"] = TASK.protocol.model_copy(update={"nve_steps": 10})
-    made = task.run(task.samples("canary"), Answers(forces_times(1.02), Float32))
+    made = task.run(task.samples("canary"), AltersAnswer(forces_times(1.02), Float32))
     return [*made[:2], Record(sample=made[2].sample, status="failed", error="it broke")]
 
 

@@ -65,8 +65,8 @@ SMALL = [
     Small("grace", "checkpoint", file_format="tensorflow-archive"),
     Small("grace", "graph", file_format="tensorflow-archive", dtypes="float32", converts=False),
     Small("pet", cutoff=4.5, forces="conservative, direct", rotation="learned", inversion="learned"),
-    # eSEN is built on SO(3) alone. Direct, in float64: a turned crystal's stress is off by 2e-8 eV/Å³, twenty times the
-    # bound, for a reason not found yet (activations on a grid over the sphere are equivariant only approximately).
+    # eSEN is built on SO(3) alone. Direct, in float64: a rotated crystal's stress is off by 2e-8 eV/Å³, twenty times
+    # the bound, for a reason not found yet (activations on a grid over the sphere are equivariant only approximately).
     Small("fairchem", "direct", forces="direct", inversion="learned", dtypes="float32"),
     Small("fairchem", "conservative", inversion="learned"),
     Small("orb", "direct", cutoff=6.0, forces="direct", rotation="learned", inversion="learned", spelled_out=True),

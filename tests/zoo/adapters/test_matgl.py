@@ -1,4 +1,4 @@
-"""The trap in MatGL: the same tensors, read in another order, are right for elements and wrong for every compound."""
+"""MatGL's order of species: tensors read in another order are right for elements, wrong for every compound."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ NAME = "tensornet-matpes-pbe"
 FAULTY = """
 import importlib.util
 
-spec = importlib.util.spec_from_file_location("sound", {adapter!r})
-sound = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sound)
+spec = importlib.util.spec_from_file_location("reference", {adapter!r})
+reference = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(reference)
 
 
 def load(files, **mode):
-    model = sound.load(files, **mode)
+    model = reference.load(files, **mode)
     weight = model.potential.model.tensor_embedding.emb2.weight
     first, second = weight.chunk(2, dim=1)
-    weight.data = sound.torch.cat([second, first], dim=1)
+    weight.data = reference.torch.cat([second, first], dim=1)
     return model
 """
 
@@ -45,8 +45,8 @@ def faulty(tmp_path: Path) -> Potential:
 def test_a_compound_canary_sees_the_fault_and_an_elemental_one_would_not(faulty: Potential) -> None:
     salt, silicon = bulk("NaCl", "rocksalt", a=5.69), bulk("Si", a=5.47)
     silicon.positions[1] += (0.05, -0.02, 0.03)
-    with faulty, zoo.load(NAME, device="cpu", threads=1) as sound:
-        right, wrong = sound.compute([salt, silicon]), faulty.compute([salt, silicon])
+    with faulty, zoo.load(NAME, device="cpu", threads=1) as reference:
+        right, wrong = reference.compute([salt, silicon]), faulty.compute([salt, silicon])
         report = check(faulty, card=faulty.card, inversion="exact")
     # figures of MatGL 2.0.4 and 2.2.1
     assert right.energies[0] / 2 == pytest.approx(-3.3576, abs=5e-5)

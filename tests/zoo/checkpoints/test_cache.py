@@ -88,7 +88,7 @@ def test_a_rotten_blob_is_noticed_and_fetched_again(
     assert cache.cached(file) is None
     with caplog.at_level(logging.WARNING):
         assert fetch(file) == DATA
-    assert "rotted" in caplog.text
+    assert "damaged" in caplog.text
     assert file.sha256 in caplog.text
     assert site.count("GET") == 2
 

@@ -131,7 +131,7 @@ def test_a_source_that_does_not_exist_says_what_is_wrong(
     assert fetch(pinned(DATA, wrong, source)) == DATA
 
 
-@pytest.mark.parametrize("token", [None, "hf_stranger"])
+@pytest.mark.parametrize("token", [None, "hf_other"])
 def test_a_gated_repository_says_how_to_get_in(
     hub: Hub, source: HubSource, monkeypatch: pytest.MonkeyPatch, token: str | None
 ) -> None:

@@ -134,7 +134,7 @@ def test_at_most_one_byte_too_many_is_written(site: Site, tmp_path: Path) -> Non
 # --- busy, gone, elsewhere --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", sorted(download.PASSING))
+@pytest.mark.parametrize("status", sorted(download.TRANSIENT_STATUSES))
 def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path, waits: list[float], status: int) -> None:
     site.fault("GET", status=status, times=2)
     assert bring(site, tmp_path) == DATA

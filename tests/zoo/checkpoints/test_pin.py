@@ -84,7 +84,7 @@ def change(cards: Path, before: str, after: str) -> Card:
 # --- what an unpinned card can do -------------------------------------------------------------------------------------
 
 
-def test_facts_that_nobody_verified_are_none() -> None:
+def test_facts_that_are_not_verified_are_none() -> None:
     card = index.card("toy")
     absent = ("parameters", "cutoff", "elements", "energies", "rotation", "inversion", "canary", "released")
     assert [getattr(card, fact) for fact in absent] == [None] * len(absent)

@@ -1,4 +1,4 @@
-"""The checker passes what is sound, and names every fault of what is broken."""
+"""The conformance suite passes the reference model, and names the fault of every broken one."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ase.calculators.calculator import Calculator
 from rich.console import Console
 
 from tests.zoo import broken
-from tests.zoo.broken import Answers, Refuses
+from tests.zoo.broken import AltersAnswer, Refuses
 from tests.zoo.faults import FAULTS, Fault
-from tests.zoo.sound import Float32, Sound, rounded
+from tests.zoo.reference_model import Float32, ReferenceModel, rounded
 from zoo import example_crystals
 from zoo.batch import Batch, Computes
 from zoo.cards import index
@@ -31,8 +31,8 @@ NAMES = {"survives", "responds in time", *(function.__name__.replace("_", " ") f
 
 @pytest.fixture(scope="module")
 def card() -> Card:
-    """A card whose canary is the sound potential's own answer."""
-    batch = Sound().compute([example_crystals.distorted("mgo-rocksalt")])
+    """A card whose canary is the reference model's own answer."""
+    batch = ReferenceModel().compute([example_crystals.distorted("mgo-rocksalt")])
     assert batch.stresses is not None
     canary = Canary(
         crystal="mgo-rocksalt",
@@ -40,19 +40,19 @@ def card() -> Card:
         max_force_ev_per_angstrom=float(np.linalg.norm(batch.forces[0], axis=1).max()),
         pressure_gpa=-float(np.trace(batch.stresses[0])) / 3 / units.GPa,
     )
-    return index.card("chgnet-0.3.0").model_copy(update={"name": "sound", "canary": canary})
+    return index.card("chgnet-0.3.0").model_copy(update={"name": "reference", "canary": canary})
 
 
 def statuses(report: Conformance, status: str) -> set[str]:
     return {check.name for check in report.checks if check.status == status}
 
 
-# --- what is sound --------------------------------------------------------------------------------------------------
+# --- the reference model --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_sound_potential_passes_everything(card: Card, dtype: Dtype) -> None:
-    report = check(Sound(), card=card, dtype=dtype, inversion="exact")
+def test_the_reference_model_passes_everything(card: Card, dtype: Dtype) -> None:
+    report = check(ReferenceModel(), card=card, dtype=dtype, inversion="exact")
     assert report.failed == ()
     assert statuses(report, "skipped") == ({"precision"} if dtype == "float32" else set())
     assert report.passed
@@ -66,19 +66,19 @@ def test_float32_noise_passes_as_float32(card: Card) -> None:
 
 
 def test_a_calculator_without_stress_is_checked_for_the_rest() -> None:
-    report = check(Answers(lambda _, batch: replace(batch, stresses=None)), dtype="float64")
+    report = check(AltersAnswer(lambda _, batch: replace(batch, stresses=None)), dtype="float64")
     assert {"stress", "voigt order", "stress shape", "ase voigt order"} <= statuses(report, "skipped")
     assert report["forces"].status == "passed"
 
 
-def test_a_potential_without_an_ase_face_or_stress_is_checked_for_the_rest() -> None:
+def test_a_potential_without_an_ase_interface_or_stress_is_checked_for_the_rest() -> None:
     class Bare:
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
-            return replace(Sound().compute(atoms), stresses=None)
+            return replace(ReferenceModel().compute(atoms), stresses=None)
 
     report = check(Bare(), dtype="float64", inversion="exact")
     assert report.passed
-    assert {"stress", "voigt order", "ase face", "stress shape", "ase voigt order"} <= statuses(report, "skipped")
+    assert {"stress", "voigt order", "ase interface", "stress shape", "ase voigt order"} <= statuses(report, "skipped")
 
 
 # --- what is broken -------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_an_energy_that_jumps_as_its_card_says_is_held_to_the_rest(card: Card) -
 
 
 def test_jumps_excuse_no_force_that_is_off_everywhere(card: Card) -> None:
-    off = broken.Answers(lambda atoms, batch: broken.forces_times(1.02)(atoms, broken.jumping(atoms, batch)))
+    off = broken.AltersAnswer(lambda atoms, batch: broken.forces_times(1.02)(atoms, broken.jumping(atoms, batch)))
     report = check(off, card=card.model_copy(update={"cutoff_crossing": "jumps"}), dtype="float64")
     assert report["forces"].status == "failed"
 
@@ -206,15 +206,15 @@ def test_energies_too_large_for_their_dtype_are_said_to_show_nothing() -> None:
     def shifted(atoms: Sequence[Atoms], batch: Batch) -> Batch:
         return replace(batch, energies=rounded(batch.energies - [50_000.0 * len(each) for each in atoms]))
 
-    report = check(Answers(shifted), dtype="float32")
+    report = check(AltersAnswer(shifted), dtype="float32")
     assert report["forces"].status == "skipped"
     assert "can't show an error of 2 %; use float64" in report["forces"].detail
-    assert check(Answers(lambda _, batch: batch), dtype="float32")["forces"].status == "passed"
+    assert check(AltersAnswer(lambda _, batch: batch), dtype="float32")["forces"].status == "passed"
 
 
 def test_the_canary_stands_for_the_default_mode(card: Card) -> None:
     other = card.model_copy(update={"forces": ("direct", "conservative")})
-    report = check(Sound(), card=other, forces="conservative", dtype="float64")
+    report = check(ReferenceModel(), card=other, forces="conservative", dtype="float64")
     assert report["canary"].status == "skipped"
     assert "stands for direct" in report["canary"].detail
 
@@ -222,7 +222,7 @@ def test_the_canary_stands_for_the_default_mode(card: Card) -> None:
 def test_the_canary_stands_for_one_orientation(card: Card) -> None:
     learned = card.model_copy(update={"rotation": "learned"})
     for known, status in ((card, "passed"), (learned, "skipped")):
-        assert check(Sound(), card=known, averaging="o3-3", dtype="float64")["canary"].status == status
+        assert check(ReferenceModel(), card=known, averaging="o3-3", dtype="float64")["canary"].status == status
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_the_canary_stands_for_one_orientation(card: Card) -> None:
 def test_each_number_of_the_canary_counts(card: Card, field: str, size: float) -> None:
     assert card.canary is not None
     wrong = card.canary.model_copy(update={field: getattr(card.canary, field) + size})
-    report = check(Sound(), card=card.model_copy(update={"canary": wrong}), dtype="float64")
+    report = check(ReferenceModel(), card=card.model_copy(update={"canary": wrong}), dtype="float64")
     assert statuses(report, "failed") == {"canary"}
     assert report["canary"].value == pytest.approx(size)
 
@@ -241,7 +241,7 @@ def test_each_number_of_the_canary_counts(card: Card, field: str, size: float) -
 
 
 def test_only_supported_elements_are_asked_for() -> None:
-    class Picky(Sound):
+    class Picky(ReferenceModel):
         seen: set[str] = set()  # noqa: RUF012  # this class is one test's
 
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
@@ -256,7 +256,7 @@ def test_only_supported_elements_are_asked_for() -> None:
 
 def test_elements_without_a_crystal_are_an_error() -> None:
     with pytest.raises(StructureError, match=r"made of H, He alone.*mgo-rocksalt"):
-        check(Sound(), elements=["H", "He"])
+        check(ReferenceModel(), elements=["H", "He"])
 
 
 # --- the report -----------------------------------------------------------------------------------------------------
@@ -280,14 +280,14 @@ def test_the_table_shows_what_a_potential_wrote_as_it_is() -> None:
 
 
 def test_progress_names_each_check_before_it_runs() -> None:
-    told: list[str] = []
-    report = check(Sound(), dtype="float64", progress=told.append)
-    assert told == [check.name for check in report.checks[2:]]
+    named: list[str] = []
+    report = check(ReferenceModel(), dtype="float64", progress=named.append)
+    assert named == [check.name for check in report.checks[2:]]
 
 
 def test_an_unknown_check_is_an_error_that_names_those_there_are() -> None:
     with pytest.raises(KeyError, match="voigt order"):
-        check(Sound())["voight order"]
+        check(ReferenceModel())["voight order"]
 
 
 def test_a_check_is_frozen() -> None:
@@ -297,6 +297,6 @@ def test_a_check_is_frozen() -> None:
 
 
 def test_the_stand_ins_are_what_they_claim_to_be() -> None:
-    sound: Computes = Sound()
-    assert isinstance(sound, Calculator)
+    reference: Computes = ReferenceModel()
+    assert isinstance(reference, Calculator)
     assert {fault.check for fault in FAULTS.values()} <= NAMES

@@ -211,7 +211,7 @@ def test_threads_share_a_worker(potential: Potential) -> None:
     assert got == [expected] * 8
 
 
-def test_ase_face(potential: Potential) -> None:
+def test_ase_interface(potential: Potential) -> None:
     atoms = CU.repeat((2, 1, 1))
     atoms.rattle(0.05, seed=3)
     atoms.calc = potential

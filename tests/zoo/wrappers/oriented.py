@@ -1,4 +1,4 @@
-"""A potential whose fault is known exactly: the answer turned back is a polynomial of one degree in the rotation."""
+"""A potential whose fault is known exactly: the answer rotated back is a polynomial of one degree in the rotation."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from zoo.batch import Array, Batch, StructureFailure
 class Oriented:
     """E = 1 + p, F = R·v(1 + p), σ = R·s(1 + p)·Rᵀ with p = P_l(e·R d), a sum over all D^l_mk.
 
-    R is how `reference` has been turned, known from its positions. A `handed` fault has the sign of det R as well.
+    R is how `reference` has been rotated, known from its positions. An `odd` fault has the sign of det R as well.
     """
 
-    def __init__(self, reference: Atoms, *, degree: int, seed: int = 0, handed: bool = False) -> None:
+    def __init__(self, reference: Atoms, *, degree: int, seed: int = 0, odd: bool = False) -> None:
         rng = np.random.default_rng(seed)
         self.reference = reference
         self.calls = 0
@@ -25,11 +25,11 @@ class Oriented:
         self.stress = (shear := rng.normal(size=(3, 3))) + shear.T
         self._p = Legendre.basis(degree)
         self._e, self._d = (vector / np.linalg.norm(vector) for vector in rng.normal(size=(2, 3)))
-        self._handed = handed
+        self._odd = odd
 
     def fault(self, rotation: Array) -> float:
         """p"""
-        sign = float(np.linalg.det(rotation)) if self._handed else 1.0
+        sign = float(np.linalg.det(rotation)) if self._odd else 1.0
         return sign * float(self._p(self._e @ rotation @ self._d))
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:

@@ -8,7 +8,7 @@ from ase import Atoms
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.zoo.sound import Sound
+from tests.zoo.reference_model import ReferenceModel
 from zoo import example_crystals
 from zoo.batch import Batch
 from zoo.wrappers.net_force import NetForce
@@ -17,7 +17,7 @@ ATOMS = example_crystals.distorted("zns-zincblende").repeat((2, 1, 1))
 PUSH = st.floats(-1e3, 1e3)
 
 
-class Pushed(Sound):
+class Pushed(ReferenceModel):
     """Every atom is pushed the same way."""
 
     def __init__(self, push: tuple[float, float, float]) -> None:
@@ -31,7 +31,7 @@ class Pushed(Sound):
 
 @given(push=st.tuples(PUSH, PUSH, PUSH))
 def test_a_common_push_is_taken_away_and_nothing_else(push: tuple[float, float, float]) -> None:
-    plain, batch = Sound().compute([ATOMS]), NetForce(Pushed(push)).compute([ATOMS])
+    plain, batch = ReferenceModel().compute([ATOMS]), NetForce(Pushed(push)).compute([ATOMS])
     assert abs(batch.forces[0].sum(axis=0)).max() < 1e-11
     assert abs(batch.forces[0] - plain.forces[0]).max() < 1e-11
     assert batch.energies[0] == plain.energies[0]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import lebedev_rule
 
-from tests.zoo.sound import Sound
+from tests.zoo.reference_model import ReferenceModel
 from tests.zoo.wrappers.oriented import Oriented
 from zoo import example_crystals
 from zoo.batch import Batch
@@ -55,7 +55,7 @@ def test_not_exact_beyond(l_max: int) -> None:
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
 def test_what_tells_left_from_right_needs_inversion(degree: int) -> None:
-    model = Oriented(ATOMS, degree=degree, handed=True)
+    model = Oriented(ATOMS, degree=degree, odd=True)
     assert fault_left(model, O3Average(model, l_max=3, inversion=True)) < 1e-12
     # rotations leave its isotropic part whole, and take the others away alone
     left = fault_left(model, O3Average(model, l_max=3))
@@ -77,7 +77,7 @@ def test_the_spread_is_the_standard_deviation_over_rotations(degree: int) -> Non
 @pytest.mark.parametrize("averaging", ["o3-3", "o3-7-inversion"])
 def test_an_equivariant_potential_stays_what_it_is(averaging: Averaging) -> None:
     structures = [example_crystals.distorted(name) for name in example_crystals.names()[:3]]
-    plain, batch = Sound().compute(structures), averaged(Sound(), averaging).compute(structures)
+    plain, batch = ReferenceModel().compute(structures), averaged(ReferenceModel(), averaging).compute(structures)
     assert abs(batch.energies - plain.energies).max() < 1e-12
     assert max(abs(a - b).max() for a, b in zip(batch.forces, plain.forces, strict=True)) < 1e-12
     assert batch.stresses is not None
@@ -89,7 +89,7 @@ def test_an_equivariant_potential_stays_what_it_is(averaging: Averaging) -> None
 
 @pytest.mark.parametrize("averaging", [a for a in get_args(Averaging) if a.startswith("o3-")])
 def test_the_mode_knows_the_cost(averaging: Averaging) -> None:
-    batch: Batch = averaged(Sound(), averaging).compute([example_crystals.ideal("mgo-rocksalt")])
+    batch: Batch = averaged(ReferenceModel(), averaging).compute([example_crystals.ideal("mgo-rocksalt")])
     assert batch.calls.tolist() == [Mode(averaging=averaging).cost_force_calls]
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.zoo.sound import Sound
+from tests.zoo.reference_model import ReferenceModel
 from tests.zoo.wrappers.oriented import Oriented
 from zoo import example_crystals
 from zoo.wrappers.random_frame import RandomFrame
@@ -17,14 +17,14 @@ ATOMS = example_crystals.distorted("mgo-rocksalt").repeat((2, 2, 2))
 
 
 def test_an_equivariant_potential_stays_what_it_is() -> None:
-    plain, batch = Sound().compute([ATOMS]), RandomFrame(Sound()).compute([ATOMS])
+    plain, batch = ReferenceModel().compute([ATOMS]), RandomFrame(ReferenceModel()).compute([ATOMS])
     assert abs(batch.forces[0] - plain.forces[0]).max() < 1e-12
     assert batch.stresses is not None
     assert plain.stresses is not None
     assert abs(batch.stresses - plain.stresses).max() < 1e-12
 
 
-def test_the_answer_is_that_of_another_orientation_turned_back() -> None:
+def test_the_answer_is_that_of_another_orientation_rotated_back() -> None:
     model = Oriented(ATOMS, degree=2)
     batch = RandomFrame(model, seed=4).compute([ATOMS])
     size = 1 + model.fault(random_rotation(generator(ATOMS, seed=4)))

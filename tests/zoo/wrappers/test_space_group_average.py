@@ -12,13 +12,13 @@ from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal
 
-from tests.zoo.sound import Sound
+from tests.zoo.reference_model import ReferenceModel
 from tests.zoo.wrappers.needs import needs_moyopy
 from zoo import example_crystals
 from zoo.batch import Batch, StructureFailure
 from zoo.cards.mode import Mode
 from zoo.wrappers import averaged, space_group_average
-from zoo.wrappers.rotation import turned
+from zoo.wrappers.rotation import rotated
 from zoo.wrappers.space_group_average import Group, SpaceGroupAverage
 from zoo.wrappers.surrogate import Surrogate
 
@@ -41,13 +41,13 @@ CRYSTALS = {
 crystalline = pytest.mark.parametrize("atoms", [pytest.param(atoms, id=name) for name, atoms in CRYSTALS.items()])
 
 
-class Lopsided(Sound):
+class Lopsided(ReferenceModel):
     """What it answers depends on the orientation, and nothing else is wrong: the same for any listing of the atoms."""
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
-        # a lab-frame matrix on sound forces and on stress, and a push in proportion to the atom's own coordination
+        # a lab-frame matrix on forces and stress, and a push in proportion to the atom's own coordination
         skew = np.array([[0.0, 0.3, 0.1], [0.2, 0.0, 0.0], [0.0, 0.4, 0.5]])
-        batch = Surrogate(Sound(), quadrupole=0.2).compute(atoms)
+        batch = Surrogate(ReferenceModel(), quadrupole=0.2).compute(atoms)
         assert batch.stresses is not None
         pushes = [0.01 * each.numbers[:, None] * np.array([1.0, 2.0, 3.0]) for each in atoms]
         forces = [found @ (np.eye(3) + skew) + push for found, push in zip(batch.forces, pushes, strict=True)]
@@ -56,7 +56,7 @@ class Lopsided(Sound):
 
 @crystalline
 def test_an_equivariant_potential_stays_what_it_is(atoms: Atoms) -> None:
-    plain, batch = Sound().compute([atoms]), SpaceGroupAverage(Sound()).compute([atoms])
+    plain, batch = ReferenceModel().compute([atoms]), SpaceGroupAverage(ReferenceModel()).compute([atoms])
     assert batch.energies[0] == plain.energies[0]
     assert abs(batch.forces[0] - plain.forces[0]).max() < 1e-12
     assert batch.stresses is not None
@@ -92,7 +92,7 @@ def test_forces_vanish_where_symmetry_says_so() -> None:
 def test_one_call_is_as_good_as_all_of_them(atoms: Atoms) -> None:
     """The mean over the really rotated copies, atom by atom, is what permutations make of the one answer."""
     matrices = Group.of(atoms, symprec=1e-5).matrices
-    copies = Lopsided().compute([turned(atoms, matrix) for matrix in matrices])
+    copies = Lopsided().compute([rotated(atoms, matrix) for matrix in matrices])
     assert copies.stresses is not None
     forces = np.mean([found @ matrix for found, matrix in zip(copies.forces, matrices, strict=True)], axis=0)
     stress = np.mean([m.T @ found @ m for found, m in zip(copies.stresses, matrices, strict=True)], axis=0)
@@ -143,15 +143,15 @@ def test_a_crystal_without_symmetry_is_left_alone() -> None:
     assert batch.forces[0] == pytest.approx(raw.forces[0], abs=1e-14)
 
 
-def test_what_has_no_space_group_says_so_and_harms_nobody() -> None:
+def test_what_has_no_space_group_says_so_and_harms_no_other() -> None:
     slab, twice = RUTILE.copy(), RUTILE.copy()
     slab.pbc = (True, True, False)
     twice.positions[1] = twice.positions[0]
     polonium = bulk("Po", "sc", a=3.4)
-    batch = SpaceGroupAverage(Sound()).compute([slab, twice, polonium, RUTILE])
+    batch = SpaceGroupAverage(ReferenceModel()).compute([slab, twice, polonium, RUTILE])
     assert str(batch.errors[0]) == "a space group needs a crystal that is periodic in all three directions"
     assert str(batch.errors[1]).startswith("no space group was found within 1e-05 Å")
-    assert batch.errors[2:] == [StructureFailure("unsupported", "nobody knows polonium"), None]
+    assert batch.errors[2:] == [StructureFailure("unsupported", "polonium is not supported"), None]
     assert batch.calls.tolist() == [0, 1, 1, 1]
     assert np.isfinite(batch.forces[3]).all()
 
@@ -167,4 +167,4 @@ def test_without_the_symmetry_finder_the_way_out_is_told(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(space_group_average, "find_spec", lambda _: None)
     with pytest.raises(ModeError, match=r"moyopy: pip install 'mlip-zoo\[evaluation\]'"):
-        averaged(Sound(), "space-group")
+        averaged(ReferenceModel(), "space-group")

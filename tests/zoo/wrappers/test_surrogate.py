@@ -1,4 +1,4 @@
-"""A surrogate's dials are what measurements find."""
+"""A surrogate's amplitudes are what measurements find."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from tests.zoo.sound import Sound
+from tests.zoo.reference_model import ReferenceModel
 from zoo import example_crystals
 from zoo.batch import Array, Batch
 from zoo.checks.suite import check
@@ -18,7 +18,7 @@ from zoo.wrappers import synthetic_errors
 from zoo.wrappers.energy_only import EnergyOnly
 from zoo.wrappers.jacobian import jacobian
 from zoo.wrappers.o3_average import O3Average
-from zoo.wrappers.rotation import random_rotation, turned
+from zoo.wrappers.rotation import random_rotation, rotated
 from zoo.wrappers.surrogate import Surrogate
 
 
@@ -34,7 +34,7 @@ CU = rattled(bulk("Cu", a=3.6))
 STRUCTURES = [pytest.param(MGO, id="MgO"), pytest.param(GAAS, id="GaAs"), pytest.param(CU, id="Cu")]
 
 
-class Nothing(Sound):
+class Nothing(ReferenceModel):
     """No forces at all, so that what is added stands alone."""
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
@@ -60,16 +60,16 @@ def curl_jacobian(atoms: Atoms) -> Array:
 
 @pytest.mark.parametrize("atoms", STRUCTURES)
 @pytest.mark.parametrize("asymmetry", [0.001, 0.03, 0.3])
-def test_the_measured_asymmetry_is_the_dial(atoms: Atoms, asymmetry: float) -> None:
-    model = Surrogate.tuned(Sound(), atoms, asymmetry=asymmetry)
+def test_the_measured_asymmetry_is_the_amplitude(atoms: Atoms, asymmetry: float) -> None:
+    model = Surrogate.tuned(ReferenceModel(), atoms, asymmetry=asymmetry)
     # a true asymmetry does not depend on the step
     assert measured_asymmetry(model, atoms, 5e-3) == pytest.approx(asymmetry, rel=0.01)
     assert measured_asymmetry(model, atoms, 1e-2) == pytest.approx(asymmetry, rel=0.01)
     assert model.asymmetry(atoms) == pytest.approx(asymmetry, rel=1e-9)
 
 
-def test_the_asymmetry_is_known_elsewhere_and_beside_the_other_dials() -> None:
-    model = Surrogate.tuned(Sound(), MGO, asymmetry=0.05, rotation_error=0.02)
+def test_the_asymmetry_is_known_elsewhere_and_beside_the_other_amplitudes() -> None:
+    model = Surrogate.tuned(ReferenceModel(), MGO, asymmetry=0.05, rotation_error=0.02)
     for atoms in (MGO, CU, MGO.repeat((1, 2, 1))):
         assert measured_asymmetry(model, atoms) == pytest.approx(model.asymmetry(atoms), rel=0.01)
     assert model.asymmetry(MGO) == pytest.approx(0.05, rel=1e-9)
@@ -93,7 +93,7 @@ def test_with_no_pair_between_plateau_and_cutoff_the_curl_has_a_closed_form() ->
 
 
 def test_the_curl_is_all_that_forces_differ_from_the_gradient_by() -> None:
-    model = Surrogate(Sound(), curl=0.02, quadrupole=0.05)
+    model = Surrogate(ReferenceModel(), curl=0.02, quadrupole=0.05)
     found, gradient = model.compute([MGO]), EnergyOnly(model, step=1e-3).compute([MGO])
     difference = found.forces[0] - gradient.forces[0]
     assert difference == pytest.approx(0.02 * curl_forces(MGO), abs=2e-5)
@@ -102,11 +102,11 @@ def test_the_curl_is_all_that_forces_differ_from_the_gradient_by() -> None:
     assert found.stresses == pytest.approx(gradient.stresses, abs=2e-5)
 
 
-def test_the_curl_turns_with_the_crystal() -> None:
+def test_the_curl_rotates_with_the_crystal() -> None:
     rng = np.random.default_rng(0)
     for matrix in (random_rotation(rng), -random_rotation(rng), -np.eye(3)):
-        turned_forces = curl_forces(turned(MGO, matrix))
-        assert turned_forces == pytest.approx(curl_forces(MGO) @ matrix.T, abs=1e-12)
+        rotated_forces = curl_forces(rotated(MGO, matrix))
+        assert rotated_forces == pytest.approx(curl_forces(MGO) @ matrix.T, abs=1e-12)
 
 
 def test_the_curl_pushes_nothing_as_a_whole_and_no_perfect_crystal_at_all() -> None:
@@ -119,25 +119,25 @@ def test_the_curl_pushes_nothing_as_a_whole_and_no_perfect_crystal_at_all() -> N
 
 
 @pytest.mark.parametrize("atoms", STRUCTURES)
-def test_the_measured_rotation_error_is_the_dial(atoms: Atoms) -> None:
+def test_the_measured_rotation_error_is_the_amplitude(atoms: Atoms) -> None:
     size = 0.01
-    model = Surrogate.tuned(Sound(), atoms, rotation_error=size, asymmetry=0.02)
-    truth = model.rotation_error(atoms)
+    model = Surrogate.tuned(ReferenceModel(), atoms, rotation_error=size, asymmetry=0.02)
+    expected = model.rotation_error(atoms)
     # degree 2, squares of degree 4: this mean over rotations is exact
     batch = O3Average(model, l_max=5).compute([atoms])
     assert batch.spread is not None
     assert batch.spread.stresses is not None
     assert np.sqrt((batch.spread.forces[0] ** 2).mean()) == pytest.approx(size, rel=1e-6)
-    assert truth.force == pytest.approx(size, rel=1e-12)
-    assert batch.spread.energies_per_atom[0] == pytest.approx(truth.energy_per_atom, rel=1e-6)
-    assert batch.spread.stresses[0] == pytest.approx(truth.stress, rel=1e-6)
+    assert expected.force == pytest.approx(size, rel=1e-12)
+    assert batch.spread.energies_per_atom[0] == pytest.approx(expected.energy_per_atom, rel=1e-6)
+    assert batch.spread.stresses[0] == pytest.approx(expected.stress, rel=1e-6)
 
 
 def test_random_rotations_find_it_too() -> None:
     model = Surrogate.tuned(Nothing(), MGO, rotation_error=0.01)
     rng = np.random.default_rng(3)
     matrices = [random_rotation(rng) for _ in range(300)]
-    batch = model.compute([turned(MGO, matrix) for matrix in matrices])
+    batch = model.compute([rotated(MGO, matrix) for matrix in matrices])
     back = np.array([forces @ matrix for forces, matrix in zip(batch.forces, matrices, strict=True)])
     assert np.sqrt((back**2).mean()) == pytest.approx(0.01, rel=0.08)
     assert abs(back.mean(axis=0)).max() < 0.004
@@ -171,10 +171,13 @@ def test_rough_noise_has_its_standard_deviation_and_is_white() -> None:
 
 
 def test_rough_noise_shows_in_the_asymmetry_as_its_size_over_the_step() -> None:
-    curvature = np.linalg.norm(jacobian(Sound(), GAAS))
+    curvature = np.linalg.norm(jacobian(ReferenceModel(), GAAS))
     for step in (5e-3, 1e-2):
         expected = 3 * len(GAAS) * 1e-4 / (2 * step * curvature)
-        squares = [measured_asymmetry(Surrogate(Sound(), rough=1e-4, seed=seed), GAAS, step) ** 2 for seed in range(16)]
+        squares = [
+            measured_asymmetry(Surrogate(ReferenceModel(), rough=1e-4, seed=seed), GAAS, step) ** 2
+            for seed in range(16)
+        ]
         assert np.sqrt(np.mean(squares)) == pytest.approx(expected, rel=0.1)
 
 
@@ -198,7 +201,7 @@ def test_smooth_noise_has_its_standard_deviation_and_its_length() -> None:
     assert (draws[:, 0, 0] * draws[:, 1, 0]).mean() == pytest.approx(expected, abs=0.03)
 
 
-def test_the_smooth_dial_is_its_size() -> None:
+def test_the_smooth_amplitude_is_its_size() -> None:
     found = Surrogate(Nothing(), smooth=0.03, length=0.15, seed=5).compute([MGO]).forces[0]
     centres = synthetic_errors.centres(MGO, synthetic_errors.Pairs.of(MGO))
     assert found == pytest.approx(
@@ -221,20 +224,20 @@ def test_pairs_are_all_neighbours_within_the_cutoff() -> None:
 def test_smooth_noise_is_smooth_and_rough_noise_is_not() -> None:
     moved = MGO.copy()
     moved.positions[0, 0] += 1e-6
-    for dial, small in (("smooth", True), ("rough", False)):
-        first, second = Surrogate(Nothing(), **{dial: 0.02}).compute([MGO, moved]).forces  # type: ignore[arg-type]
+    for amplitude, small in (("smooth", True), ("rough", False)):
+        first, second = Surrogate(Nothing(), **{amplitude: 0.02}).compute([MGO, moved]).forces  # type: ignore[arg-type]
         assert (abs(first - second).max() < 1e-6) == small
         assert abs(first).max() > 1e-3
 
 
 # --- what all fields share ------------------------------------------------------------------------------------------
 
-SMOOTH_DIALS = {"curl": 0.02, "quadrupole": 0.05, "smooth": 0.01}
+SMOOTH_AMPLITUDES = {"curl": 0.02, "quadrupole": 0.05, "smooth": 0.01}
 
 
-@pytest.mark.parametrize("dial", SMOOTH_DIALS)
-def test_place_listing_and_number_of_cells_do_not_matter(dial: str) -> None:
-    model = Surrogate(Sound(), **{dial: SMOOTH_DIALS[dial]})  # type: ignore[arg-type]
+@pytest.mark.parametrize("amplitude", SMOOTH_AMPLITUDES)
+def test_place_listing_and_number_of_cells_do_not_matter(amplitude: str) -> None:
+    model = Surrogate(ReferenceModel(), **{amplitude: SMOOTH_AMPLITUDES[amplitude]})  # type: ignore[arg-type]
     plain = model.compute([MGO])
     moved, image = MGO.copy(), MGO.copy()
     moved.positions += [0.3, 5.0, -7.0]
@@ -249,28 +252,28 @@ def test_place_listing_and_number_of_cells_do_not_matter(dial: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dial", "size", "failed"),
+    ("amplitude", "size", "failed"),
     [("curl", 0.05, {"forces", "choice of cell"}), ("quadrupole", 0.05, {"rotation", "inversion"})],
 )
-def test_conformance_names_what_is_broken_and_nothing_else(dial: str, size: float, failed: set[str]) -> None:
-    model = Surrogate(Sound(), **{dial: size})  # type: ignore[arg-type]
+def test_conformance_names_what_is_broken_and_nothing_else(amplitude: str, size: float, failed: set[str]) -> None:
+    model = Surrogate(ReferenceModel(), **{amplitude: size})  # type: ignore[arg-type]
     report = check(model, dtype="float64", inversion="exact")
     assert {verdict.name for verdict in report.checks if verdict.status == "failed"} == failed
 
 
-def test_with_all_dials_at_zero_it_is_the_potential() -> None:
-    plain, batch = Sound().compute([MGO]), Surrogate(Sound()).compute([MGO])
+def test_with_all_amplitudes_at_zero_it_is_the_potential() -> None:
+    plain, batch = ReferenceModel().compute([MGO]), Surrogate(ReferenceModel()).compute([MGO])
     assert np.array_equal(batch.forces[0], plain.forces[0])
-    assert Surrogate.tuned(Sound(), MGO).asymmetry(MGO) < 1e-12
+    assert Surrogate.tuned(ReferenceModel(), MGO).asymmetry(MGO) < 1e-12
 
 
 def test_what_cannot_be_tuned_says_why() -> None:
     with pytest.raises(ValueError, match=r"λ = 1 is out of reach of this structure: between 0 and 0\.\d+ is"):
-        Surrogate.tuned(Sound(), MGO, asymmetry=1.0)
+        Surrogate.tuned(ReferenceModel(), MGO, asymmetry=1.0)
     with pytest.raises(ValueError, match="out of reach"):  # one atom is all its own images: it feels nothing
-        Surrogate.tuned(Sound(), bulk("Cu"), asymmetry=0.01)
+        Surrogate.tuned(ReferenceModel(), bulk("Cu"), asymmetry=0.01)
     with pytest.raises(ValueError, match="rattle it"):
-        Surrogate.tuned(Sound(), example_crystals.ideal("mgo-rocksalt"), rotation_error=0.01)
+        Surrogate.tuned(ReferenceModel(), example_crystals.ideal("mgo-rocksalt"), rotation_error=0.01)
 
 
 def test_a_curl_needs_a_cell() -> None:

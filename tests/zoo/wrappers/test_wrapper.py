@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from tests.zoo.sound import Sound
+from tests.zoo.reference_model import ReferenceModel
 from zoo import example_crystals
 from zoo.batch import Batch, Computes, StructureFailure
 from zoo.wrappers.energy_only import EnergyOnly
@@ -33,7 +33,7 @@ MGO, SIC = example_crystals.distorted("mgo-rocksalt"), example_crystals.distorte
 POLONIUM = bulk("Po", "sc", a=3.4)
 
 
-class Counted(Sound):
+class Counted(ReferenceModel):
     """Counts its calls and structures."""
 
     calls = structures = 0
@@ -59,7 +59,7 @@ def test_all_structures_of_a_call_are_one_stream(name: str) -> None:
 
 
 def test_a_batch_is_its_structures_one_by_one(name: str) -> None:
-    wrapper = WRAPPERS[name](Sound())
+    wrapper = WRAPPERS[name](ReferenceModel())
     together = wrapper.compute([MGO, SIC])
     for index, each in enumerate((MGO, SIC)):
         alone = wrapper.compute([each])
@@ -70,10 +70,10 @@ def test_a_batch_is_its_structures_one_by_one(name: str) -> None:
         assert np.array_equal(together.stresses[index], alone.stresses[0])
 
 
-def test_what_the_model_refuses_keeps_its_reason_and_harms_nobody(name: str) -> None:
-    wrapper = WRAPPERS[name](Sound())
+def test_what_the_model_refuses_keeps_its_reason_and_harms_no_other(name: str) -> None:
+    wrapper = WRAPPERS[name](ReferenceModel())
     batch, alone = wrapper.compute([MGO, POLONIUM, SIC]), wrapper.compute([SIC])
-    assert batch.errors == [None, StructureFailure("unsupported", "nobody knows polonium"), None]
+    assert batch.errors == [None, StructureFailure("unsupported", "polonium is not supported"), None]
     assert np.isnan(batch.energies).tolist() == [False, True, False]
     assert np.isnan(batch.forces[1]).all()
     assert batch.stresses is not None
@@ -87,19 +87,19 @@ def test_what_the_model_refuses_keeps_its_reason_and_harms_nobody(name: str) -> 
 def test_a_position_that_is_no_number_is_the_models_to_refuse(name: str) -> None:
     broken = MGO.copy()
     broken.positions[0, 0] = np.nan
-    assert WRAPPERS[name](Sound()).compute([broken, MGO]).errors == [
+    assert WRAPPERS[name](ReferenceModel()).compute([broken, MGO]).errors == [
         StructureFailure("failed", "a position is not a number"),
         None,
     ]
 
 
 def test_nothing_in_nothing_out(name: str) -> None:
-    batch = WRAPPERS[name](Sound()).compute([])
+    batch = WRAPPERS[name](ReferenceModel()).compute([])
     assert (len(batch), batch.errors, batch.calls.tolist()) == (0, [], [])
 
 
 def test_a_model_without_stress_has_none(name: str) -> None:
-    class Stressless(Sound):
+    class Stressless(ReferenceModel):
         def compute(self, atoms: Sequence[Atoms]) -> Batch:
             return replace(super().compute(atoms), stresses=None)
 
@@ -110,10 +110,10 @@ def test_a_model_without_stress_has_none(name: str) -> None:
 
 def test_structures_stay_as_they_were(name: str) -> None:
     given = [MGO.copy(), SIC.copy()]
-    WRAPPERS[name](Sound()).compute(given)
+    WRAPPERS[name](ReferenceModel()).compute(given)
     assert given == [MGO, SIC]
 
 
 def test_the_same_question_has_the_same_answer(name: str) -> None:
-    first, second = (WRAPPERS[name](Sound()).compute([SIC]) for _ in range(2))
+    first, second = (WRAPPERS[name](ReferenceModel()).compute([SIC]) for _ in range(2))
     assert np.array_equal(first.forces[0], second.forces[0])

@@ -1,4 +1,4 @@
-"""A potential without fault, as good as arithmetic allows: pairs of atoms, analytic forces and stress, float64."""
+"""The reference (unperturbed) model: Morse pairs with analytic forces and stress, in float64."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CUTOFF = 4.5
 """Å"""
 
 
-class Sound(Calculator):
+class ReferenceModel(Calculator):
     """Morse pairs that depend on both species, smoothly cut off, and an energy per species."""
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # ASE's declaration
@@ -59,7 +59,7 @@ class Sound(Calculator):
         if not np.isfinite(atoms.positions).all():
             error = StructureFailure("failed", "a position is not a number")
         elif "Po" in atoms.symbols:
-            error = StructureFailure("unsupported", "nobody knows polonium")
+            error = StructureFailure("unsupported", "polonium is not supported")
         if error:
             return np.nan, np.full((len(atoms), 3), np.nan), np.full((3, 3), np.nan), error
         first, second, vectors = pairs(atoms)
@@ -97,8 +97,8 @@ def morse(first: Any, second: Any, distances: Array) -> tuple[Array, Array]:
     return energy * cut, slope * cut + energy * cut_slope
 
 
-class Float32(Sound):
-    """The sound potential as a float32 model gives it: every number rounded, energies and forces with its noise."""
+class Float32(ReferenceModel):
+    """The reference model as a float32 model gives it: every number rounded, energies and forces with its noise."""
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         """The noise depends on the structure alone, as it does at one thread."""
