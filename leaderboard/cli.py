@@ -1,36 +1,23 @@
-"""The one command, `mlip-zoo`: what the zoo, the evaluation and the leaderboard offer."""
+"""Commands about results: board, pictures, diff, report, push, site build, site serve."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import evaluation.cli
-import zoo.cli
-from evaluation.errors import EvaluationError
-from leaderboard.errors import LeaderboardError, MissingExtra, NoResults, SiteError
-from leaderboard.formatting import plain
-from zoo import settings
-from zoo.errors import ZooError
+from leaderboard.errors import MissingExtra, NoResults, SiteError
+from zoo.console import print_error
 
 if TYPE_CHECKING:
     from leaderboard.ranking.collect import Collection, Entry
 
-app = typer.Typer(
-    name="mlip-zoo",
-    help="A zoo of pretrained interatomic potentials, one harness for all of them, and a leaderboard.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,  # `main` says what went wrong in one message
-)
+app = typer.Typer()
 site_app = typer.Typer(no_args_is_help=True, help="The board as a folder of static pages.")
-app.add_typer(zoo.cli.app)
-app.add_typer(evaluation.cli.app)
-app.add_typer(site_app, name="site")
+"""The commands of `mlip-zoo site`."""
 
 _EXTRA = frozenset({"altair", "jinja2", "markdown_it", "markupsafe", "pandas", "pyarrow", "vl_convert"})
 """What `pip install 'mlip-zoo[leaderboard]'` brings."""
@@ -44,25 +31,6 @@ Results = Annotated[
         show_default=False,
     ),
 ]
-
-
-def main() -> None:
-    """Run the command line; what goes wrong on purpose becomes one message and exit code 1."""
-    try:
-        app()
-    except (ZooError, EvaluationError, LeaderboardError) as error:
-        if settings.debug():
-            raise
-        complain(f"{type(error).__name__}: {error}")
-        sys.exit(1)
-
-
-def complain(message: str) -> None:
-    """One message on stderr, red where there is colour; the text is data, never markup."""
-    from rich.console import Console
-    from rich.text import Text
-
-    Console(stderr=True, soft_wrap=True).print(Text(plain(message), style="red"))
 
 
 @app.command()
@@ -228,7 +196,7 @@ def site_serve(
     out: Annotated[Path, typer.Option(help="Folder that 'mlip-zoo site build' wrote.")] = Path("site"),
     port: Annotated[int, typer.Option(help="Port on this machine; 0 takes a free one.", min=0, max=65535)] = 8000,
 ) -> None:
-    """Show the site in a browser on this machine, and to nobody else."""
+    """Show the site in a browser on this machine; no other machine can reach it."""
     from leaderboard.site.server import server
 
     if not (out / "index.html").is_file():
@@ -248,7 +216,7 @@ def _collect(results: list[Path] | None, task: str | None) -> Collection:
 def _end(faults: tuple[str, ...] | list[str]) -> None:
     """After everything else was shown: what could not be, and an exit code that a script notices."""
     if faults:
-        complain("Left out:\n" + "\n".join(faults))
+        print_error("Left out:\n" + "\n".join(faults))
         raise typer.Exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Formatting: numbers as text, in the terminal and on the site, and untrusted text without control characters.
+"""Formatting: numbers as text, in the terminal and on the site.
 
 No number is an en dash, never 0.
 """
@@ -6,12 +6,10 @@ No number is an en dash, never 0.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 
 NOTHING = "–"
 MOST_DECIMALS = 3
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def decimals(values: Iterable[float | None]) -> int:
@@ -78,6 +76,6 @@ def short(value: float | None, digits: int = 2) -> str:
     return (f"{mantissa}e{int(exponent)}" if mark else mantissa).replace("-", "−")
 
 
-def plain(text: str) -> str:
-    """The text without control characters: an escape sequence in a result must not steer the reader's terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+def capitalised(label: str) -> str:
+    """A label at the start of a sentence; a Greek letter is a symbol and stays as it is."""
+    return label[0].upper() + label[1:] if label[0].isascii() else label

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluation.result import Result
@@ -12,14 +13,16 @@ from leaderboard.errors import PublishError
 from leaderboard.formatting import NOTHING, decimals, figure, interval
 from zoo import settings
 from zoo.cards.card import Card, HubSource
-from zoo.checkpoints.convert import CONFIG, WEIGHTS
-from zoo.checkpoints.model_files import prepare
+from zoo.checkpoints import cache
+from zoo.errors import CheckpointNotFound
 from zoo.files import json_text
-from zoo.progress import Say
+from zoo.progress import Say, download
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, ModelCard
 
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+"""Names of the files in a repository."""
 # Identifiers that the Hub knows; any other licence is 'other', with its name
 _HUB_LICENCES = {"MIT": "mit", "BSD-3-Clause": "bsd-3-clause", "Apache-2.0": "apache-2.0", "GPL-3.0": "gpl-3.0"}
 
@@ -54,7 +57,8 @@ def push(
 
     The repository is made when it is not there. The endpoint is `HF_ENDPOINT`, the token that of `hf auth login` or
     `HF_TOKEN`. `benchmark` is the id of a Hub data set that collects the scores: with it they are also written in the
-    Hub's `.eval_results` format. Raises PublishError with the Hub's reason, CheckpointError, ConversionError.
+    Hub's `.eval_results` format. Raises PublishError with the Hub's reason, or when the checkpoint was not converted
+    on this machine; CheckpointError.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError
@@ -63,8 +67,10 @@ def push(
     if card.checkpoint.safetensors is None:
         raise PublishError(f"{card.name} pins no safetensors; 'mlip-zoo convert {card.name}' makes them")
     if card.licence.weights is None:
-        raise PublishError(f"{card.name}: the card names no licence of the weights; without one they may not be redistributed")
-    files = prepare(card, say=say)
+        raise PublishError(
+            f"{card.name}: the card names no licence of the weights; without one they may not be redistributed"
+        )
+    files = _files(card, say)
     operations = [
         CommitOperationAdd(WEIGHTS, files["weights"]),
         CommitOperationAdd(CONFIG, files["config"]),
@@ -82,6 +88,22 @@ def push(
             "needs the right to write."
         ) from error
     return Published(repository, str(commit.oid))
+
+
+def _files(card: Card, say: Say) -> dict[str, Path]:
+    """The card's safetensors and its configuration, from the cache, a mirror or a source; nothing is converted here."""
+    pinned = card.checkpoint.safetensors
+    assert pinned is not None
+    found = {}
+    for role, file in (("weights", pinned.weights), ("config", pinned.config)):
+        try:
+            found[role] = cache.cached(file) or cache.fetch(file, label=card.name, progress=download(say))
+        except CheckpointNotFound as error:
+            raise PublishError(
+                f"{card.name}: its safetensors are not on this machine; 'mlip-zoo fetch {card.name}' makes them from "
+                f"the upstream checkpoint. {error}"
+            ) from error
+    return found
 
 
 def hub_card(card: Card, results: Sequence[Result]) -> ModelCard:

@@ -19,7 +19,6 @@ from safetensors.numpy import save
 from typer.testing import CliRunner
 
 import zoo
-from leaderboard.cli import app
 from leaderboard.publish import push
 from tests import toy
 from tests.faulty_server import Site, serve
@@ -27,6 +26,7 @@ from tests.hub_server import serve_hub
 from tests.pinned import pinned
 from zoo.cards import index
 from zoo.checkpoints import cache
+from zoo.command import app
 from zoo.errors import WorkerStartError
 from zoo.files import json_text, sha256, write_bytes, write_text
 from zoo.runtime import environment
@@ -81,7 +81,7 @@ def planted(adapters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     data = pickle.dumps(Payload(tmp_path / "traces"))
     (tmp_path / "mirror" / pinned(data).sha256).write_bytes(data)
     (tmp_path / "cache" / "environments").symlink_to(adapters.parent / "environments")
-    monkeypatch.setattr(environment, "ADAPTERS", adapters)
+    monkeypatch.setattr("zoo.adapters.FOLDER", adapters)
     for name in ("cards", "cache", "mirror"):
         monkeypatch.setenv(f"MLIP_ZOO_{name.upper()}", str(tmp_path / name))
     monkeypatch.chdir(tmp_path)
@@ -105,7 +105,7 @@ def pin_conversion(planted: Planted, folder: Path) -> None:
 
 
 def run(*command: str) -> None:
-    done = CliRunner().invoke(app, [*command])
+    done = CliRunner().invoke(app(), [*command])
     assert done.exit_code == 0, (command, done.output, done.exception)
 
 

@@ -17,9 +17,8 @@ def main() -> None:
         require_ours(*PACKAGES)
     except ShadowedPackage as error:
         sys.exit(f"ShadowedPackage: {error}")
-    # By name, because the zoo knows nothing of the leaderboard. Starting in `leaderboard.cli` itself would be too late:
-    # if another package has that name, our check would never run.
-    import_module("leaderboard.cli").main()
+    # After the check, because `zoo.command` imports the three packages by name
+    import_module("zoo.command").main()
 
 
 if __name__ == "__main__":

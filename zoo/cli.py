@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo.adapters import families
 from zoo.cards import index
 from zoo.console import print_table
-from zoo.runtime.environment import families
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -207,13 +207,13 @@ def environments(
     from zoo.runtime import environment
 
     faults: dict[str, str] = {}
-    for family in environment.families() if build and "all" in build else build or []:
+    for family in families() if build and "all" in build else build or []:
         with status(f"{family}:") as say:
             try:
                 environment.find(family).ensure(say=say)
             except EnvironmentFault as fault:  # the others can be built all the same
                 faults[family] = str(fault)
-    found = {family: environment.find(family) for family in environment.families()}
+    found = {family: environment.find(family) for family in families()}
     if json:
         reports = {name: {"folder": str(env.folder), "report": env.report()} for name, env in found.items()}
         _print_json({name: {**reports.get(name, {}), "fault": faults.get(name)} for name in reports | faults})

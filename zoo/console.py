@@ -1,14 +1,16 @@
-"""Console: how tables are printed."""
+"""Console: how tables and errors are printed, and untrusted text without control characters."""
 
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PIPED_WIDTH = 200
 """Characters of a line that goes to a file or another program: enough to cut no table's cell."""
 
@@ -32,6 +34,19 @@ def print_table(table: RenderableType) -> None:
         console.print(
             f"Too narrow here for: {', '.join(left_out)}. '--json' has everything.", style="dim", highlight=False
         )
+
+
+def print_error(message: str) -> None:
+    """One message on stderr, red where there is colour; the text is data, never markup."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, soft_wrap=True).print(Text(plain(message), style="red"))
+
+
+def plain(text: str) -> str:
+    """The text without control characters: an escape sequence in a result must not steer the reader's terminal."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _narrow(table: Table, console: Console) -> list[str]:

@@ -15,7 +15,7 @@ from evaluation.metric import Metric, Score, alike
 from evaluation.result import Result, read_result
 from leaderboard import formatting
 from leaderboard.errors import NoResults, ResultFault
-from leaderboard.formatting import plain
+from zoo.console import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from leaderboard import formatting
 from leaderboard.charts import board_plots
 from leaderboard.ranking.collect import Entry
+from zoo.adapters import families
 from zoo.cards.card import Card
-from zoo.runtime.environment import families
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from evaluation.metric import Metric
 from leaderboard import formatting
-from leaderboard.formatting import plain
 from leaderboard.ranking.board import Board, Place
+from zoo.console import plain
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from leaderboard import formatting
 from leaderboard.analysis.constraint_grades import ConstraintCard
-from leaderboard.formatting import plain
 from leaderboard.site.entry_section import Section
 from leaderboard.site.report import Report
 from leaderboard.views.base import Check
 from leaderboard.views.grades import UNTESTED
+from zoo.console import plain
 
 _STATUS = {"confirmed": "green", "refuted": "red", "untested": "dim"}
 MOST_SCORES = 6

@@ -12,26 +12,26 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import leaderboard.cli
 import leaderboard.site.build
 import leaderboard.site.markdown
 from evaluation.errors import EvaluationError
 from leaderboard.errors import LeaderboardError, MissingExtra, NoResults, SiteError
 from leaderboard.site.server import server
 from tests.leaderboard.specimens import MODELS, write_result
+from zoo import command
 from zoo.errors import ZooError
 
 GOLDEN = Path(__file__).with_name("board.txt")
 
 
 def run(*arguments: str | Path, width: int = 200) -> Result:
-    return CliRunner().invoke(leaderboard.cli.app, list(map(str, arguments)), env={"COLUMNS": str(width)})
+    return CliRunner().invoke(command.app(), list(map(str, arguments)), env={"COLUMNS": str(width)})
 
 
 def test_one_command_holds_all() -> None:
     text = run("--help").output
-    for command in ("list", "show", "check", "convert", "fetch", "evaluate", "status", "board", "site"):
-        assert f" {command} " in text
+    for name in ("list", "show", "check", "convert", "fetch", "evaluate", "status", "board", "site"):
+        assert f" {name} " in text
 
 
 def test_the_printed_board(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_main_speaks_in_one_message(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["mlip-zoo", "board", "--results", str(tmp_path)])
     with pytest.raises(SystemExit) as stopped:
-        leaderboard.cli.main()
+        command.main()
     assert stopped.value.code == 1
     said = capsys.readouterr()
     assert said.out == ""
@@ -106,7 +106,7 @@ def test_main_speaks_in_one_message(
     assert said.err.count("\n") == 1
     monkeypatch.setenv("MLIP_ZOO_DEBUG", "1")
     with pytest.raises(NoResults):
-        leaderboard.cli.main()
+        command.main()
 
 
 @pytest.mark.parametrize("error", [ZooError, EvaluationError, LeaderboardError])
@@ -116,9 +116,9 @@ def test_main_knows_every_packages_errors(
     def fails() -> None:
         raise error("a [bold]name[/bold] that looks like markup")
 
-    monkeypatch.setattr(leaderboard.cli, "app", fails)
+    monkeypatch.setattr(command, "app", lambda: fails)
     with pytest.raises(SystemExit):
-        leaderboard.cli.main()
+        command.main()
     assert capsys.readouterr().err == f"{error.__name__}: a [bold]name[/bold] that looks like markup\n"
 
 
@@ -126,9 +126,9 @@ def test_an_error_of_our_own_making_keeps_its_traceback(monkeypatch: pytest.Monk
     def fails() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(leaderboard.cli, "app", fails)
+    monkeypatch.setattr(command, "app", lambda: fails)
     with pytest.raises(ZeroDivisionError):
-        leaderboard.cli.main()
+        command.main()
 
 
 @pytest.mark.parametrize("package", ["jinja2", "altair", "vl_convert", "markdown_it"])

@@ -37,6 +37,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 @pytest.fixture
 def published(hub: Hub) -> Published:
+    prepare(index.card(NAME))  # converts it, where that has not been done on this machine
     return push(index.card(NAME), "lab/chgnet", results=[read_result(RESULT)], benchmark="lab/benchmark")
 
 
@@ -106,9 +107,20 @@ def test_pushing_the_same_again_changes_nothing(published: Published) -> None:
     assert again == published
 
 
-def test_a_stranger_is_told_to_log_in(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_access_the_error_says_how_to_log_in(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(index.card(NAME))
     monkeypatch.setenv("HF_TOKEN", "hf_other")
     with pytest.raises(PublishError, match="hf auth login"):
+        push(index.card(NAME), "lab/chgnet")
+    assert hub.repositories == {}
+
+
+def test_what_was_not_converted_here_is_not_published(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "empty"))
+    monkeypatch.delenv("MLIP_ZOO_MIRROR", raising=False)
+    with pytest.raises(PublishError, match=f"'mlip-zoo fetch {NAME}' makes them"):
         push(index.card(NAME), "lab/chgnet")
     assert hub.repositories == {}
 

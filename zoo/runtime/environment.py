@@ -19,22 +19,17 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from zoo import adapters
 from zoo.errors import EnvironmentFault
 from zoo.files import write_json
 from zoo.progress import Say
 from zoo.settings import cache_dir, offline
 
-ADAPTERS = Path(__file__).parents[1] / "adapters"
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
 NEVER = "sys_platform == 'never'"
 """The marker with which an override drops a dependency that a model does not need to compute."""
 _BUILD_TIME_LIMIT = 3600.0
 """Seconds."""
-
-
-def families() -> list[str]:
-    """Names of all families: the files in `zoo/adapters`."""
-    return sorted(path.stem for path in ADAPTERS.glob("*.py") if not path.stem.startswith("_"))
 
 
 @dataclass(frozen=True)
@@ -147,9 +142,11 @@ def find(family: str) -> Environment:
     Its folder is named by a hash of all that goes into it, so that a changed pin is a new environment. Raises
     EnvironmentFault for an unknown family or a header without exact pins.
     """
-    if family not in families():
-        raise EnvironmentFault(f"the zoo has no adapter for family {family!r} yet; it has {', '.join(families())}")
-    return describe(ADAPTERS / f"{family}.py")
+    if family not in adapters.families():
+        raise EnvironmentFault(
+            f"the zoo has no adapter for family {family!r} yet; it has {', '.join(adapters.families())}"
+        )
+    return describe(adapters.FOLDER / f"{family}.py")
 
 
 def describe(adapter: Path) -> Environment:

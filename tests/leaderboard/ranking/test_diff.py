@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import leaderboard.cli
 from leaderboard.errors import NoResults, ResultFault
 from leaderboard.ranking.diff import compare
 from tests.leaderboard.specimens import MODELS, write_result
+from zoo.command import app
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def moved(results: Path, tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> str:
-    done = CliRunner(env={"COLUMNS": "160"}).invoke(leaderboard.cli.app, ["diff", *map(str, arguments)])
+    done = CliRunner(env={"COLUMNS": "160"}).invoke(app(), ["diff", *map(str, arguments)])
     assert done.exit_code == 0, done.output
     return done.stdout
 
@@ -70,7 +70,7 @@ def test_nothing_in_common_is_no_agreement(results: Path, tmp_path: Path) -> Non
 
 
 def test_names_are_whole_in_a_narrow_terminal(results: Path, moved: Path) -> None:
-    done = CliRunner(env={"COLUMNS": "80"}).invoke(leaderboard.cli.app, ["diff", str(results), str(moved)])
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(app(), ["diff", str(results), str(moved)])
     for name in ("chgnet-0.3.0@conservative", "eos, fast", "delta meV/atom"):
         assert name in done.stdout
 

@@ -14,7 +14,6 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-import leaderboard.cli
 from evaluation import task as tasks
 from leaderboard.analysis.constraint_grades import constraint_cards
 from leaderboard.errors import NoResults
@@ -26,13 +25,14 @@ from leaderboard.views.base import Check
 from tests.leaderboard.site.test_build import Page
 from tests.leaderboard.specimens import HOSTILE, write_card, write_result
 from zoo.cards import index
+from zoo.command import app
 from zoo.errors import UnknownModel
 
 NAME = "sevennet-0@conservative"
 
 
 def run(*arguments: str | Path, width: int = 200) -> Result:
-    return CliRunner(env={"COLUMNS": str(width)}).invoke(leaderboard.cli.app, [str(each) for each in arguments])
+    return CliRunner(env={"COLUMNS": str(width)}).invoke(app(), [str(each) for each in arguments])
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_the_command_prints_what_fits(results: Path) -> None:
     done = run("report", "sevennet-0", "--results", results)
     assert done.exit_code == 0, done.output
     assert "SevenNet-0 (11Jul2024)" in done.stdout
-    assert "Forces and stress are derivatives of the energy: untested" in done.stdout
+    assert "forces and stress are derivatives of the energy: untested" in done.stdout
     assert re.search(r"Δ +2\.30 +\[1\.44, 3\.39\] +meV/atom", done.stdout)
     assert "--html' has every figure" in done.stdout
 

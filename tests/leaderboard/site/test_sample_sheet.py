@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from leaderboard.cli import app
 from leaderboard.errors import NoResults
 from leaderboard.ranking.collect import Collection, Entry
 from leaderboard.site import sample_sheet
 from leaderboard.site.build import pages
+from zoo.command import app
 
 
 @pytest.fixture
@@ -95,12 +95,12 @@ def test_nothing_is_drawn_of_what_cannot_be_scored(entry: Entry) -> None:
 
 
 def test_the_command_draws_what_it_is_asked_for(results: Path) -> None:
-    done = CliRunner().invoke(app, ["pictures", "chgnet-0.3.0", "--results", str(results)])
+    done = CliRunner().invoke(app(), ["pictures", "chgnet-0.3.0", "--results", str(results)])
     assert done.exit_code == 0
     assert done.output.split() == [str(results / "eos" / "chgnet-0.3.0@conservative.svg")]
     assert [path.name for path in results.rglob("*.svg")] == ["chgnet-0.3.0@conservative.svg"]
     runs = results.with_name("runs")
     runs.mkdir()
     results.rename(runs / "results")
-    wrong = CliRunner().invoke(app, ["pictures", "chgnet-r2scan", "--results", str(runs), "--task", "kappa"])
+    wrong = CliRunner().invoke(app(), ["pictures", "chgnet-r2scan", "--results", str(runs), "--task", "kappa"])
     assert isinstance(wrong.exception, NoResults)

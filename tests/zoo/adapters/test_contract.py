@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests import toy
-from zoo.runtime import environment, serving
+from zoo import adapters, serving
 
-ADAPTERS = [*(environment.ADAPTERS / f"{family}.py" for family in environment.families()), toy.ADAPTER]
+ADAPTERS = [*(adapters.FOLDER / f"{family}.py" for family in adapters.families()), toy.ADAPTER]
 
 Shape = tuple[list[str], list[str]]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 import pytest
 
 from tests import toy
+from zoo.adapters import families
 from zoo.cards import elements, index
 from zoo.cards.card import WebPage, parse_card, training_sets
 from zoo.cards.mode import Mode
 from zoo.errors import CardError, ModeError, UnknownModel
-from zoo.runtime import environment
 
 
 def wrong(change: tuple[str, str], text: str = toy.CARD) -> str:
@@ -37,11 +37,11 @@ def test_every_card_of_the_zoo_is_valid() -> None:
         assert card.superseded_by != card.name
         if card.verified:
             assert card.checkpoint.safetensors, card.name
-            assert card.family in environment.families(), card.name
+            assert card.family in families(), card.name
 
 
 def test_the_families_that_the_field_uses_have_cards() -> None:
-    families = Counter(card.family for card in index.cards())
+    count = Counter(card.family for card in index.cards())
     several = {
         "chgnet",
         "sevennet",
@@ -55,8 +55,8 @@ def test_the_families_that_the_field_uses_have_cards() -> None:
         "nequip",
         "deepmd",
     }
-    assert {family for family in several if families[family] < 2} == set()
-    assert {"eqnorm", "hienet", "equflash", "matris", "alphanet", "equiformer_v3", "tace"} <= families.keys()
+    assert {family for family in several if count[family] < 2} == set()
+    assert {"eqnorm", "hienet", "equflash", "matris", "alphanet", "equiformer_v3", "tace"} <= count.keys()
 
 
 def test_no_two_cards_are_one() -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import zoo.adapters
 from tests import toy
 from zoo.cards.card import Card, Checkpoint, PinnedFile, Safetensors, UrlSource
 from zoo.checkpoints import cache, convert
 from zoo.checkpoints.model_files import prepare
 from zoo.errors import ConversionError
 from zoo.files import write_text
-from zoo.runtime import environment
 
 UPSTREAM = '{"epsilon": 0.1, "sigma": 2.2}'
 
@@ -30,7 +30,7 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Card:
     adapters = tmp_path / "adapters"
     adapters.mkdir()
     shutil.copy(toy.ADAPTER, adapters)
-    monkeypatch.setattr(environment, "ADAPTERS", adapters)
+    monkeypatch.setattr("zoo.adapters.FOLDER", adapters)
     write_text(tmp_path / "upstream.json", UPSTREAM)
     upstream = pinned(UPSTREAM.encode())
     cache.store(tmp_path / "upstream.json", upstream)
@@ -52,7 +52,7 @@ def test_a_conversion_proves_itself_and_has_the_same_bytes_every_time(card: Card
 
 
 def test_a_difference_is_reported(card: Card, tmp_path: Path) -> None:
-    adapter = environment.ADAPTERS / "toy.py"
+    adapter = zoo.adapters.FOLDER / "toy.py"
     # an adapter that forgets a digit of its weights when it reads them back
     adapter.write_text(adapter.read_text().replace('["epsilon"], json', '["epsilon"] * 1.0001, json'))
     done = convert.convert(card, tmp_path / "out")
@@ -68,7 +68,7 @@ def test_loading_prefers_safetensors_made_here_once(card: Card, tmp_path: Path) 
     made = prepare(card)
     assert set(made) == {"weights", "config"}
     assert made["weights"].read_bytes() == done.weights.read_bytes()
-    shutil.rmtree(environment.ADAPTERS)  # nothing is converted any more
+    shutil.rmtree(zoo.adapters.FOLDER)  # nothing is converted any more
     assert prepare(card) == made
 
 

@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner
 
 from evaluation.errors import EvaluationError
-from leaderboard.cli import app
 from tests import toy
 from tests.faulty_server import Site, serve
 from tests.hub_server import Hub, serve_hub
@@ -21,6 +20,7 @@ from zoo.cards.card import Card, Checkpoint, HubSource, UrlSource, WheelSource
 from zoo.checkpoints import download
 from zoo.checkpoints.model_files import prepare
 from zoo.checkpoints.pin import block, pin, rewritten, write
+from zoo.command import app
 from zoo.errors import CardError, CheckpointError, CheckpointNotFound, OfflineError, UnpinnedCheckpoint, ZooError
 from zoo.loading import load
 
@@ -117,7 +117,7 @@ def test_an_unpinned_checkpoint_is_refused_and_the_way_out_is_told(command: list
         load("toy")
     assert "'mlip-zoo pin toy' brings revision and hash" in str(caught.value)
     assert f"Hugging Face Hub {REPOSITORY}:{WEIGHTS}" in str(caught.value)
-    result = CliRunner().invoke(app, [*command, "toy"])
+    result = CliRunner().invoke(app(), [*command, "toy"])
     assert isinstance(result.exception, UnpinnedCheckpoint | EvaluationError)  # evaluate tells all its entries' faults
     assert "'mlip-zoo pin toy' brings revision and hash" in str(result.exception)
 
@@ -129,21 +129,21 @@ def test_an_unpinned_checkpoint_is_not_prepared_either() -> None:
 
 def test_list_and_show_tell_pinned_from_unpinned(cards: Path) -> None:
     (cards / "verified.md").write_text(toy.CARD, encoding="utf-8")
-    told = json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(app(), ["list", "--json"]).stdout)
     assert [(card["name"], card["pinned"], card["verified"]) for card in told] == [
         ("toy", False, False),
         ("verified", True, True),
     ]
-    text = CliRunner().invoke(app, ["list"]).stdout
+    text = CliRunner().invoke(app(), ["list"]).stdout
     assert "2 models, 1 of them pinned, 1 verified" in text
     assert [line.split()[1] for line in text.splitlines() if "verified " in line and "models" not in line] == [
         "unverified",
         "verified",
     ]
-    shown = CliRunner().invoke(app, ["show", "toy"]).stdout
+    shown = CliRunner().invoke(app(), ["show", "toy"]).stdout
     assert "mlip-zoo pin toy" in shown
     assert WEIGHTS in shown
-    assert json.loads(CliRunner().invoke(app, ["show", "toy", "--json"]).stdout)["pinned"] is False
+    assert json.loads(CliRunner().invoke(app(), ["show", "toy", "--json"]).stdout)["pinned"] is False
 
 
 # --- from a Hub -------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_list_and_show_tell_pinned_from_unpinned(cards: Path) -> None:
 
 def test_a_large_file_is_pinned_without_a_download_and_then_loads(hub: Hub, cards: Path) -> None:
     commit = hub.add(REPOSITORY, {WEIGHTS: DATA, "README.md": b"# Model"})
-    result = CliRunner().invoke(app, ["pin", "toy", "--write"])
+    result = CliRunner().invoke(app(), ["pin", "toy", "--write"])
     assert result.exit_code == 0, result.output
     assert f"revision: {commit}" in result.stdout
     assert hub.cdn.requests == []

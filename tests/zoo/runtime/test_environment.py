@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from tests import toy
+from zoo.adapters import families
 from zoo.cli import app
 from zoo.errors import EnvironmentFault
 from zoo.runtime import environment
-from zoo.runtime.environment import describe, families, find
+from zoo.runtime.environment import describe, find
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +98,7 @@ def test_building_all_goes_on_past_one_that_fails(tmp_path: Path, monkeypatch: p
     for name in ("alpha", "omega"):
         adapter(adapters, toy.ADAPTER.read_text(), name)
     adapter(adapters, header("ase==3.29.0", "numpy==0.0.1"))
-    monkeypatch.setattr(environment, "ADAPTERS", adapters)
+    monkeypatch.setattr("zoo.adapters.FOLDER", adapters)
     done = CliRunner().invoke(app, ["environments", "--build", "all", "--json"])
     assert done.exit_code == 1
     told = json.loads(done.stdout)
