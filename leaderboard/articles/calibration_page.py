@@ -11,7 +11,7 @@ from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
 from leaderboard.charts.spec import Picture, Spec, finish, tooltips
-from leaderboard.formatting import short
+from leaderboard.formatting import capitalised, short
 from leaderboard.views.constraints import VIEW
 from zoo.files import json_text
 
@@ -60,7 +60,7 @@ def _parts(calibration: Calibration) -> list[Part]:
     found = perturbed(calibration.rows)
     missed = sum(row.found is None for rows in found.values() for row in rows)
     said = [
-        f"{label(name)}: imposed from {short(min(row.dialled for row in rows))} to "
+        f"{capitalised(label(name))}: imposed from {short(min(row.dialled for row in rows))} to "
         f"{short(max(row.dialled for row in rows))} {rows[0].unit}".rstrip()
         + f", {_off(worst_ratio(rows))}."
         for name, rows in found.items()

@@ -13,7 +13,7 @@ from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
 from leaderboard.charts.spec import Picture, Spec, finish, tooltips
-from leaderboard.formatting import duration, short
+from leaderboard.formatting import capitalised, duration, short
 from zoo.files import json_text
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _told(perturbation: Dial, given: Sequence[Level]) -> str:
                 continue
             last = given[-1]
             return (
-                f"{_opening(name)}: no imaginary mode in {last.stable} of {last.stable}, up to "
+                f"{capitalised(name)}: no imaginary mode in {last.stable} of {last.stable}, up to "
                 f"{short(scale * last.level)} {unit}".rstrip()
                 + "."
             )
@@ -164,11 +164,11 @@ def _told(perturbation: Dial, given: Sequence[Level]) -> str:
         where = "" if what == "usual" else ", and only where nothing is symmetrised"
         upto = f"none up to {short(scale * harmless.level)} {unit}".rstrip() if harmless else "even at the lowest level"
         return (
-            f"{_opening(name)}: imaginary modes in {number} of {harmful.stable} at "
+            f"{capitalised(name)}: imaginary modes in {number} of {harmful.stable} at "
             f"{short(scale * harmful.level)} {unit}".rstrip()
             + f", {upto}{where}."
         )
-    return f"{_opening(name)}: nothing was measured."
+    return f"{capitalised(name)}: nothing was measured."
 
 
 def _beyond(perturbation: Dial, given: Sequence[Level], measured: Sequence[Entry]) -> str:
@@ -183,11 +183,6 @@ def _beyond(perturbation: Dial, given: Sequence[Level], measured: Sequence[Entry
         return ""
     told = f": {', '.join(beyond)}" if beyond else ""
     return f" Of {len(known)} entries measured, {len(beyond)} {'is' if len(beyond) == 1 else 'are'} beyond{told}."
-
-
-def _opening(name: str) -> str:
-    """A label at the start of a sentence."""
-    return name[0].upper() + name[1:]
 
 
 def _first_error(curves: Curves) -> str:

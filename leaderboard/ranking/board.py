@@ -122,7 +122,7 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
         total = max(entry.result.run.counts.total for entry in fresh)
         found = ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in fresh}, total, metric)
     else:
-        # canaries alone, which have no reference, give no score; that is not a failure, which would cost the worst value
+        # canaries have no reference and give no score: that is no failure, which would cost the worst value
         scored = [entry for entry in fresh if entry.result.scores[metric.name].value is not None]
         found = dict.fromkeys(entry.name for entry in fresh)
         found.update(ranks({entry.name: _values(entry, metric) for entry in scored}, metric))

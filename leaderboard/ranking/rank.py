@@ -41,10 +41,10 @@ class Rank:
 def ranks(values: Mapping[str, Values], metric: Metric) -> dict[str, Rank | None]:
     """Rank of each entry by `metric`, from its values per sample; None for an entry that cannot be ranked.
 
-    Every two entries are compared by their means over the samples that both have, so that failing on a hard
-    sample is no advantage and one entry's gaps change no comparison between two others. The place is one more than the number
-    of entries that are better; equals share a place. The interval is a paired bootstrap: every resample draws the
-    same samples for all entries.
+    Every two entries are compared by their means over the samples that both have, so that failing on a hard sample is
+    no advantage and one entry's gaps change no comparison between two others. The place is one more than the number of
+    entries that are better; equals share a place. The interval is a paired bootstrap: every resample draws the same
+    samples for all entries.
 
     A missing value counts as `metric.worst` where the metric says so. The result does not depend on the order of
     entries or samples.

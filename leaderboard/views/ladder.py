@@ -19,7 +19,7 @@ _IMAGINARY = {True: "none", False: "imaginary"}
 
 
 class MitigationView:
-    """The view; two panels of means, against PBE and against the most accurate step, then one for each crystal."""
+    """The view; two panels of means, against PBE and against its own reference, then one for each crystal."""
 
     columns = (
         Column("remedied_mae", "ω MAE, best step", "THz", 3),
@@ -30,8 +30,8 @@ class MitigationView:
             if step in ("raw", "symmetric_raw", "symmetric_plus_minus", "symmetric_projector")
             or step in ("symmetric_all_displaced", "usual", "o3_3", "o3_7", "head_constants", "head")
         ),
-        Column("usual_own_mae", "usual to best step", "THz", 3),
-        Column("o3_3_own_mae", "42 rotations to best step", "THz", 3),
+        Column("usual_own_mae", "usual to own reference", "THz", 3),
+        Column("o3_3_own_mae", "42 rotations to own reference", "THz", 3),
         Column("raw_omega_min", "ω min, raw", "THz", 2),
         Column("usual_omega_min", "ω min, usual", "THz", 2),
         Column("space_group", "space group, not imposed", "", 0),
@@ -51,7 +51,7 @@ class MitigationView:
         "logarithmic. A point is a step, a cross one with imaginary modes (in a mean: of any crystal). The line "
         "joins the steps that no cheaper step beats, with their names. Means are over the same crystals for all "
         "steps; a step that some crystal lacks is only in the pictures of the others. Errors are against PBE where "
-        "there is PBE; the checkpoint's most accurate step is its conservative head, or else its largest average."
+        "there is PBE; the checkpoint's own reference is its conservative head, or else its largest average."
     )
 
     def spec(self) -> Spec:
@@ -86,7 +86,7 @@ class MitigationView:
         ordered = sorted(rows, key=lambda row: (not row["has_reference"], str(row["sample"])))
         return [
             _means("All, against PBE", compared, "frequency_mae"),
-            _means("All, against its most accurate step", rows, "own_mae"),
+            _means("All, against its own reference", rows, "own_mae"),
             *(_crystal(row) for row in ordered),
         ]
 
@@ -102,7 +102,7 @@ def _means(title: str, rows: Sequence[Row], error: str) -> Panel:
 def _none(rows: Sequence[Row], error: str) -> str:
     if not rows:
         return "no crystal has a reference"
-    return "no crystal has its most accurate step" if error == "own_mae" else "no step was completed"
+    return "no crystal has an own reference" if error == "own_mae" else "no step was completed"
 
 
 def _crystal(row: Row) -> Panel:
@@ -113,7 +113,7 @@ def _crystal(row: Row) -> Panel:
         for step in LABELS
         if row[column(step, "cost")] is not None and row[column(step, error)] is not None
     }
-    said = "" if row["has_reference"] else "to its most accurate step"
+    said = "" if row["has_reference"] else "to its own reference"
     return _panel(str(row["sample"]), [row], of, error, said=said, none=str(row["error"] or "nothing to compare"))
 
 
@@ -121,7 +121,7 @@ def _panel(title: str, rows: Sequence[Row], of: Mapping[str, Means], error: str,
     ahead = front(of)
     best = f"{LABELS[ahead[-1]]}: {figure(of[ahead[-1]].error, 2)} THz" if ahead else ""
     note = ", ".join(filter(None, (said, best)))
-    against = "PBE" if error == "frequency_mae" else "the checkpoint's most accurate step"
+    against = "PBE" if error == "frequency_mae" else "the checkpoint's own reference"
     return Panel(
         title=title,
         mark=None,

@@ -25,7 +25,7 @@ def _part(entry: Entry) -> Part | None:
     compared = [row for row in entry.rows if row["has_reference"]]
     rows, error, against = compared, "frequency_mae", "PBE"
     if not compared:
-        rows, error, against = list(entry.rows), "own_mae", "its most accurate step"
+        rows, error, against = list(entry.rows), "own_mae", "its own reference"
     of = means(rows, [*LABELS], error)
     view = views.view("ladder")
     if not of or view is None:

@@ -37,7 +37,7 @@ def test_more_violation_with_more_error_is_one() -> None:
     assert delta.spearman.value == 1.0
     assert success.spearman.value == 1.0  # success is better when higher, and falls
     same = pairs["rotation_force", "delta"]
-    assert (same.spearman, same.reason) == (None, "no entry breaks it beyond rounding")
+    assert (same.spearman, same.reason) == (None, "no entry violates it beyond rounding error")
     assert pairs["rotation_energy", "delta"].n == 0
 
 
@@ -54,7 +54,7 @@ def test_what_rounding_explains_puts_nobody_in_order() -> None:
         made += [entry("constraints", f"toy-{i}", values), entry("eos", f"toy-{i}", {"delta": 1.0 + i})]
     (found,) = violation_error.task_correlations(made)
     (pair,) = [each for each in found.pairs if (each.violation.name, each.metric.name) == ("rotation_force", "delta")]
-    assert pair.correlation.reason == "no entry breaks it beyond rounding"
+    assert pair.correlation.reason == "no entry violates it beyond rounding error"
     assert [dot.violation for dot in pair.dots] == [0.0] * 7
     assert pair.dots[6].measured == 7e-3
     made[0] = entry("constraints", "toy-0", {"rotation_force": 30.0})
@@ -63,7 +63,7 @@ def test_what_rounding_explains_puts_nobody_in_order() -> None:
     assert {dot.violation for dot in pair.dots} == {0.0, 30.0}
     assert pair.correlation.spearman is None
     assert pair.correlation.reason == (
-        "toy-0 alone breaks it beyond rounding; a correlation takes 3 checkpoints that do"
+        "toy-0 alone violates it beyond rounding error; a correlation takes 3 checkpoints that do"
     )
 
 
@@ -112,7 +112,7 @@ def test_the_page_says_what_is_settled_and_draws_every_entry() -> None:
     made[0] = entry("constraints", "toy-0", {"lambda": SIZES[0], "rotation_force": 30.0})
     page = article(Evidence(tuple(made)))
     (part,) = page.parts
-    assert any("1 goes with Δ: λ, ρ 1.00 [1.00, 1.00]." in sentence for sentence in part.sentences)
+    assert any("1 correlates with Δ: λ, ρ 1.00 [1.00, 1.00]." in sentence for sentence in part.sentences)
     drawn = {picture.key: picture.spec for picture in part.pictures}
     assert set(drawn) == {"eos/lambda", "eos/rotation_force"}
     values = drawn["eos/lambda"]["data"]["values"]  # type: ignore[index]

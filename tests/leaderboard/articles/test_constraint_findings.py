@@ -44,7 +44,7 @@ def only(found: list[Part]) -> Part:
 
 
 def measured(card: str, size: float, *, mode: Mode | None = None, rotation: str = "exact", turn: float = 0.0) -> Entry:
-    """An entry whose λ and gradient error are `size`, and whose forces are off by `turn` meV/Å where it is turned."""
+    """An entry whose λ and gradient error are `size`, and whose forces are off by `turn` meV/Å where it is rotated."""
     values: dict[str, float | None] = dict.fromkeys((metric.name for metric in CONSTRAINTS.metrics), 0.0)
     values |= {"lambda": size, "gradient_ratio": size, "stress_ratio": 0.0, "rotation_force": turn}
     made = entry("constraints", card, values, rows=[{"sample": "Si", "status": "ok", **values}], mode=mode)
@@ -59,8 +59,8 @@ def test_claims_are_counted_and_a_false_one_is_named() -> None:
                     measured("sound", 1e-9, mode=DOUBLE),
                     measured("sound", 1e-4),
                     measured("scaled", 0.02),
-                    measured("learnt", 1e-5, rotation="learned", turn=15.0),
-                    measured("learnt", 0.25, mode=DIRECT, rotation="learned", turn=27.0),
+                    measured("learned", 1e-5, rotation="learned", turn=15.0),
+                    measured("learned", 0.25, mode=DIRECT, rotation="learned", turn=27.0),
                 )
             )
         )
@@ -68,17 +68,18 @@ def test_claims_are_counted_and_a_false_one_is_named() -> None:
     text = " ".join(part.sentences)
     assert "5 entries of 3 checkpoints" in text
     assert (
-        "4 claim forces that are the gradient of the energy: 3 are confirmed, refuted is scaled@conservative." in text
+        "4 claim conservative forces (the gradient of the energy): 3 are confirmed, refuted is scaled@conservative."
+        in text
     )
     assert "at most 1e−9 in double precision and at most 0.02 in single precision" in text
     assert "of direct heads it is 0.25 or more" in text
-    assert "3 claim answers that turn exactly with the crystal: 3 are confirmed." in text
-    assert "15 meV/Å with learnt@conservative, 27 meV/Å with learnt@direct" in text
+    assert "3 claim exact rotational equivariance: 3 are confirmed." in text
+    assert "15 meV/Å with learned@conservative, 27 meV/Å with learned@direct" in text
     assert "Where rotation was learned from data" in text
-    assert "inversion" not in text
+    assert "inversion was learned" not in text
     lambdas, turns = part.pictures
-    assert lambdas.alt.startswith("λ of the forces: sound@conservative+float64 1e−9")
-    assert {row["entry"] for row in turns.spec["data"]["values"]} == {"learnt@conservative", "learnt@direct"}  # type: ignore[index]
+    assert lambdas.alt.startswith("force-constant asymmetry λ: sound@conservative+float64 1e−9")
+    assert {row["entry"] for row in turns.spec["data"]["values"]} == {"learned@conservative", "learned@direct"}  # type: ignore[index]
 
 
 def test_a_jump_at_the_cutoff_is_told_beside_a_gradient_that_is_none() -> None:
@@ -109,8 +110,9 @@ def test_descents_are_counted_by_optimiser() -> None:
     ]
     part = only(descent_findings(Evidence((entry("descent", "toy", rows=rows, mode=DIRECT),))))
     assert part.sentences[1] == (
-        "toy@direct: 1 of 4 descents converge, 1 runs in a cycle, 200 meV/atom uphill (median). Where it comes to rest "
-        "the gradient of its own energy is 30 meV/Å, and following that gains 30 meV/atom (medians of 1)."
+        "toy@direct: 1 of 4 descents converge, 1 ends in a limit cycle, 200 meV/atom uphill energy (median). Where its "
+        "forces vanish, the gradient of its own energy is 30 meV/Å, and relaxing by that gradient lowers the energy by "
+        "30 meV/atom (medians of 1)."
     )
 
 
@@ -121,12 +123,10 @@ def test_what_keeps_its_group_is_counted_over_what_was_tried() -> None:
     ]
     rows.append({"sample": "x", "status": "unsupported", "kept_free_1e-02": None, "symmetry_tax_free": None})
     part = only(symmetry_findings(Evidence((entry("symmetry", "toy", rows=rows),))))
-    assert (
-        part.sentences[1] == "toy@conservative: 3 of 4, and what is left takes 2.5 times the displacements (mean of 4)."
-    )
+    assert part.sentences[1] == "toy@conservative: 3 of 4; the displacement-count ratio is 2.5 (mean of 4)."
 
 
-def test_turned_crystals_from_the_least_to_the_most() -> None:
+def test_rotated_crystals_from_the_least_to_the_most() -> None:
     entries = [entry("orientation", f"m{i}", {"frequency_spread": 10.0**-i}) for i in range(5)]
     part = only(orientation_findings(Evidence(tuple(entries))))
     (sentence,) = part.sentences
@@ -136,20 +136,20 @@ def test_turned_crystals_from_the_least_to_the_most() -> None:
     assert "m2@conservative" in part.pictures[0].alt
 
 
-def test_remedies_come_with_their_price() -> None:
+def test_mitigation_steps_come_with_their_cost() -> None:
     # a canary: its row needs no reference spectrum, so no dataset
     (empty,) = LADDER.table([Record(sample=next(iter(LADDER.protocol.canary)), status="failed", error="it broke")])
     row = empty | {"status": "ok", "error": None, "has_reference": True}
-    for rung, cost, error in (("symmetric_raw", 1.0, 0.9), ("usual", 2.0, 0.5), ("o3_3", 84.0, 0.45)):
+    for step, cost, error in (("symmetric_raw", 1.0, 0.9), ("usual", 2.0, 0.5), ("o3_3", 84.0, 0.45)):
         figures = {"cost": cost, "frequency_mae": error, "own_mae": error, "stable": True, "seconds": cost / 100}
-        row |= {f"{rung}_{name}": figure for name, figure in figures.items()}
+        row |= {f"{step}_{name}": figure for name, figure in figures.items()}
     part = only(mitigation_findings(Evidence((entry("ladder", "toy", rows=[row], mode=DIRECT),))))
     steps, averaged = part.sentences
-    assert "usual 0.5 THz for 2 calls; " in steps
+    assert "usual 0.5 THz for 2 force calls; " in steps
     assert averaged.endswith("takes the usual workflow from 0.5 to 0.45 THz at 42 times the cost.")
 
 
-def test_tolerance_is_told_dial_by_dial() -> None:
+def test_tolerance_is_told_by_perturbation() -> None:
     (part,) = tolerance_findings(Evidence((), curves=(curves(),)))
     assert any(sentence.startswith("White noise: imaginary modes in 1 of 3 at 1 meV/Å") for sentence in part.sentences)
     assert len(part.pictures) == len(part.sentences) == 2

@@ -52,10 +52,10 @@ def test_the_page_tells_it(curves: Curves) -> None:
     said = page.parts[0].sentences
     assert "White noise: imaginary modes in 1 of 3 at 1 meV/Å, none up to 0.1 meV/Å." in said
     assert (
-        "λ of the forces: imaginary modes in 1 of 1 at 0.1, none up to 0.01, and only where nothing is symmetrised."
-        in said
+        "Force-constant asymmetry λ: imaginary modes in 1 of 1 at 0.1, none up to 0.01, and only where nothing is "
+        "symmetrised." in said
     )
-    assert "The sound model itself has imaginary modes in Al, which no share counts." in said
+    assert "The reference model itself has imaginary modes in Al, which are excluded from all shares." in said
     assert "1 point has no numbers: λ = 0.1 is out of reach." in said
     assert [part.title for part in page.parts[1:]] == [
         "Error of the frequencies",

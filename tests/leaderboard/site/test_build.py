@@ -360,3 +360,17 @@ def test_a_single_entry_has_nothing_to_be_drawn_against(results: Path) -> None:
 def test_a_protocol_s_values_are_words(collection: Collection) -> None:
     nested = {"fmax": 1e-4, "steps": 500, "inner_value": [1, 2]}
     assert leaderboard.site.templating.worded(nested) == "fmax: 0.0001; steps: 500; inner value: 1, 2"
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "rotational equivariance",
+        "force-constant asymmetry",
+        "acoustic sum rule",
+        "imaginary modes",
+        "thermal conductivity",
+    ],
+)
+def test_a_subject_is_found_by_the_fields_word(files: dict[str, bytes], term: str) -> None:
+    assert term in files["reading.html"].decode().lower()

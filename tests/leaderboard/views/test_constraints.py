@@ -49,7 +49,7 @@ def test_each_claim_is_judged_in_the_arithmetic_of_the_mode(records: list[Record
 
 def test_direct_forces_are_no_false_label(records: list[Record]) -> None:
     (*_, forces) = VIEW.judgements(TASK.table(records), toy.card(), Mode(forces="direct"))
-    assert (forces.status, forces.false_label, forces.said) == ("refuted", False, "the card does not say so")
+    assert (forces.status, forces.false_label, forces.said) == ("refuted", False, "not claimed by the card")
 
 
 def test_a_panel_for_each_crystal(records: list[Record]) -> None:
@@ -81,7 +81,7 @@ def test_the_page_shows_the_verdicts(records: list[Record], tmp_path: Path, card
     files, faults = pages(collect([tmp_path / "results"]))
     assert not faults
     page = files[f"models/{name}.html"].decode()
-    assert "Forces and stress are derivatives of the energy" in page
+    assert "Conservative forces: forces and stress are derivatives of the energy" in page
     assert "false label" in page
     assert re.search(r'gradient error, relative</th><td class="number"><span class="grade grade-B">B</span></td>', page)
     assert "other theory" not in page

@@ -21,10 +21,10 @@ FAILED = Record(sample="x", status="failed", error="it broke")
 
 @pytest.fixture
 def row() -> Row:
-    """A crystal with some rungs; all others were not reached."""
+    """A crystal with some steps; all others were not reached."""
     (empty,) = TASK.table([FAILED.model_copy(update={"sample": "MgO"})])
     made = empty | {"sample": "NaBr-rocksalt", "status": "ok", "error": None, "has_reference": True}
-    for rung, cost, error, stable in (
+    for step, cost, error, stable in (
         ("symmetric_raw", 2.0, 0.9, False),
         ("symmetric_plus_minus", 4.0, 0.95, True),
         ("usual", 2.0, 0.5, True),
@@ -32,7 +32,7 @@ def row() -> Row:
         ("head", 4.4, 0.2, True),
     ):
         figures = {"cost": cost, "frequency_mae": error, "own_mae": error, "stable": stable, "seconds": cost / 100}
-        made |= {f"{rung}_{name}": figure for name, figure in figures.items()}
+        made |= {f"{step}_{name}": figure for name, figure in figures.items()}
     return made | {"head_own_mae": None}
 
 
@@ -48,23 +48,23 @@ def test_means_and_then_each_crystal(row: Row) -> None:
     panels = VIEW.panels([], [canary, other, row])
     assert [panel.title for panel in panels] == [
         "All, against PBE",
-        "All, against its own best",
+        "All, against its own reference",
         "NaBr-rocksalt",
         "ZnSe-zincblende",
         "MgO",
     ]
     means, own, salt, _, mine = panels
     assert means.datasets is not None
-    points = {point["rung"]: point for point in means.datasets["rungs"]}
-    assert set(points) == {LABELS[rung] for rung in ("symmetric_raw", "symmetric_plus_minus", "usual", "head")}
+    points = {point["step"]: point for point in means.datasets["steps"]}
+    assert set(points) == {LABELS[step] for step in ("symmetric_raw", "symmetric_plus_minus", "usual", "head")}
     assert (points["usual"]["y"], points["usual"]["modes"]) == (0.6, "imaginary")
-    assert [point["rung"] for point in means.datasets["front"]] == ["usual", "other head"]
+    assert [point["step"] for point in means.datasets["front"]] == ["usual", "other head"]
     assert means.note == "2 crystals, other head: 0.20 THz"
     assert own.datasets is not None
-    assert "other head" not in {point["rung"] for point in own.datasets["rungs"]}
+    assert "other head" not in {point["step"] for point in own.datasets["steps"]}
     assert salt.datasets is not None
-    assert "42 rotations" in {point["rung"] for point in salt.datasets["rungs"]}
-    assert mine.note == "to its own best, 42 rotations: 0.30 THz"
+    assert "42 rotations" in {point["step"] for point in salt.datasets["steps"]}
+    assert mine.note == "to its own reference, 42 rotations: 0.30 THz"
     assert "other head" in drawn(salt)
     json.dumps([panel.datasets for panel in panels], allow_nan=False)
 
@@ -73,7 +73,7 @@ def test_nothing_to_draw_is_said() -> None:
     rows = TASK.table([FAILED.model_copy(update={"sample": "MgO"})])
     means, own, crystal = VIEW.panels([], rows)
     assert (means.datasets, means.reason) == (None, "no crystal has a reference")
-    assert (own.datasets, own.reason) == (None, "no crystal has its own best")
+    assert (own.datasets, own.reason) == (None, "no crystal has an own reference")
     assert (crystal.datasets, crystal.reason) == (None, "it broke")
 
 

@@ -44,7 +44,7 @@ def test_survival_comes_first_and_then_a_panel_for_each_crystal(records: list[Re
     assert silicon.note == "displacement-count ratio 6 / 6"
     assert silicon.datasets is not None
     assert len(silicon.datasets["kept"]) == 18
-    assert {square["way"] for square in silicon.datasets["kept"]} == {"reference", "strained"}
+    assert {square["relaxation"] for square in silicon.datasets["kept"]} == {"reference", "strained"}
     assert "Si" not in drawn(shown, silicon)
     assert "strained" in drawn(shown, silicon)
 
