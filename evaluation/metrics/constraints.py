@@ -9,7 +9,6 @@ from typing import Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
-from scipy.optimize import nnls
 
 Array = NDArray[np.float64]
 Figures = dict[str, float | None]
@@ -81,6 +80,8 @@ def asymmetry(steps: Sequence[float], antisymmetric: Sequence[float], norms: Seq
     weights = 1 / squares.clip(min=squares[squares > 0].min())
     terms = np.stack([np.ones_like(h), h**-2, h**4], axis=1) * weights[:, None]
     scales = np.linalg.norm(terms, axis=0)
+    from scipy.optimize import nnls  # 0.3 s, and only here
+
     parts, _ = nnls(terms / scales, squares * weights)
     true, noise, _ = parts / scales
     return Asymmetry(by_step, min(by_step), float(np.sqrt(true) / sizes.min()), float(2 * np.sqrt(noise)))

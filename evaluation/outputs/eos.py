@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 from evaluation.equation_of_state import BirchMurnaghan, NoMinimum, fit
 from evaluation.record import Record
@@ -42,7 +44,15 @@ def reference_curve(symbol: str) -> BirchMurnaghan:
 @cache
 def reference(symbol: str) -> dict[str, float]:
     """The all-electron v0 (Å³/atom), b0_gpa and b0_prime of an element."""
-    from ase.collections import dcdft
-
-    found = dcdft.data[symbol]
+    found = dcdft()[symbol]["key_value_pairs"]
     return {"v0": found["wien2k_volume"], "b0_gpa": found["wien2k_B"], "b0_prime": found["wien2k_Bp"]}
+
+
+@cache
+def dcdft() -> dict[str, dict[str, Any]]:
+    """ASE's collection of that name by symbol, from its file: importing `ase.collections` takes a second."""
+    import ase
+
+    found = json.loads((Path(ase.__file__).parent / "collections" / "dcdft.json").read_text(encoding="utf-8"))
+    rows = [found[str(number)] for number in found["ids"]]
+    return {row["key_value_pairs"]["name"]: row for row in rows}

@@ -27,7 +27,7 @@ from evaluation.definitions import eos as definitions
 from evaluation.definitions.eos import METRICS, EosProtocol
 from evaluation.equation_of_state import NoMinimum, delta, fit
 from evaluation.metric import Score, mean_score
-from evaluation.outputs.eos import curve, reference, reference_curve
+from evaluation.outputs.eos import curve, dcdft, reference, reference_curve
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
 from evaluation.subset import SUBSETS, Subset, up_to
@@ -164,18 +164,16 @@ def _scaled(atoms: Atoms, ratio: float) -> Atoms:
 
 
 def _reference_symbols() -> Iterator[str]:
-    from ase.collections import dcdft
-
-    return iter(dcdft.names)
+    return iter(dcdft())
 
 
 @cache
 def _reference_atoms(symbol: str) -> Atoms:
     """The element's crystal at the reference volume, without the magnetic moments (no model here reads them)."""
-    from ase.collections import dcdft
+    from ase import Atoms
 
-    atoms: Atoms = dcdft[symbol]
-    atoms.set_initial_magnetic_moments(None)
+    row = dcdft()[symbol]
+    atoms = Atoms(row["numbers"], positions=row["positions"], cell=row["cell"], pbc=row["pbc"])
     volume = reference(symbol)["v0"] * len(atoms)
     atoms.set_cell(atoms.cell * (volume / atoms.get_volume()) ** (1 / 3), scale_atoms=True)
     return atoms
