@@ -21,11 +21,15 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: install ## evaluate real pretrained models against DFT and show the board (10 minutes)
+	@echo "1/4 Equations of state by three models. Each family's environment is built first (once)."
 	$(BIN)/mlip-zoo evaluate $(DEMO_MODELS) --task eos --subset fast
+	@echo "2/4 Relaxations by CHGNet and both force heads of PET-tiny"
 	$(BIN)/mlip-zoo evaluate $(DEMO_HEADS) --task relaxation --subset canary
-	$(BIN)/mlip-zoo board
+	@echo "3/4 The site of all results, published ones and yours"
 	$(BIN)/mlip-zoo site build
-	@echo "To look at the site: $(BIN)/mlip-zoo site serve, then http://127.0.0.1:8000/ in a browser."
+	@echo "4/4 The boards of the two tasks"
+	$(BIN)/mlip-zoo board --task relaxation
+	$(BIN)/mlip-zoo board --task eos
 
 # Models run on one thread each, so that as many tests as cores go side by side; a worker takes up to 2 GB.
 test: install ## run the tests; a part of them with ARGS="tests/zoo -k card"

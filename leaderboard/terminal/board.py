@@ -17,6 +17,11 @@ from leaderboard import formatting
 from leaderboard.ranking.board import Board, Place
 from zoo.console import plain
 
+_BETWEEN = 3
+"""Characters between two columns: one of padding to each side, and the box's own."""
+_FEW = 3
+"""Columns without room that are named; more of them would fill the screen that the table is to have."""
+
 
 @dataclass(frozen=True)
 class _Column:
@@ -32,10 +37,13 @@ def show(boards: Sequence[Board], folders: Sequence[Path], console: Console) -> 
     for board in boards:
         columns = _columns(board)
         left_out: list[str] = []
-        while _width(_table(board, columns), console) > console.width and any(c.give_way for c in columns):
+        # measured once: a table of fifty columns is slow to measure
+        missing = _width(_table(board, columns), console) - console.width
+        while missing > 0 and any(c.give_way for c in columns):
             first = max(columns, key=lambda column: column.give_way)
             columns = [column for column in columns if column is not first]
             left_out.append(first.header.replace("\n", " "))
+            missing -= _content_width(board, first) + _BETWEEN
         console.print(Group(_title(board), _table(board, columns), *_notes(board, left_out)))
     if len({board.task.name for board in boards}) < len(boards):
         console.print(Text("Results of different subsets are ranked apart.", style="dim"))
@@ -142,6 +150,11 @@ def _table(board: Board, columns: Sequence[_Column]) -> Table:
     return table
 
 
+def _content_width(board: Board, column: _Column) -> int:
+    cells = (Text(column.header), *(column.cell(place) for place in board.places))
+    return max(line.cell_len for cell in cells for line in cell.split())
+
+
 def _width(table: Table, console: Console) -> int:
     unbounded = console.options.update(width=10_000, max_width=10_000)
     return Measurement.get(console, unbounded, table).maximum
@@ -160,7 +173,8 @@ def _notes(board: Board, left_out: Sequence[str]) -> list[Text]:
         notes.append(Text("Ranked by the scores alone, without intervals of the ranks.", style="dim"))
     notes += [Text(caveat, style="dim") for caveat in board.caveats]
     if left_out:
-        hidden = ", ".join(reversed(left_out))
+        few = len(left_out) <= _FEW
+        hidden = ", ".join(reversed(left_out)) if few else f"{len(left_out)} columns"
         notes.append(Text(f"Too narrow here for: {hidden}. '--json' has everything.", style="dim"))
     return notes
 
