@@ -97,6 +97,11 @@ def fetch(name: str, file: str, *, progress: ByteProgress | None = None) -> Path
         ) from reason
 
 
+def any_here(name: str) -> bool:
+    """Whether any file of the dataset is in the cache or a mirror; asks no network."""
+    return any(cache.cached(file) for file in load(name).files.values())
+
+
 @contextlib.contextmanager
 def here_only() -> Iterator[None]:
     """Within it `fetch` asks the cache and the mirrors alone: showing what is there is no reason to download."""

@@ -1,7 +1,9 @@
 """Collect: results and their records from folders, each checked before anything is shown.
 
 A result is shown when its file can be read, its card exists, its records lie beside it, and its scores follow from
-them. What was made under another protocol, dataset or checkpoint than today's is *stale*: shown, never ranked.
+them; of published results, as long as no byte of them has changed, the tests have checked that
+(`leaderboard.ranking.scored`). What was made under another protocol, dataset or checkpoint than today's is *stale*:
+shown, never ranked.
 
 Nothing is downloaded. Where a check needs reference data that are not on this machine the result stands as it was
 published, and the entry says which checks were not made (`Entry.unchecked`).
@@ -28,6 +30,8 @@ from evaluation.result import Cost, Counts, Result, read_result
 from evaluation.subset import Subset
 from evaluation.task import Row, Task
 from leaderboard.errors import NoResults, ResultFault
+from leaderboard.ranking import scored
+from leaderboard.ranking.scored import Scored, StoredRecords
 from zoo.cards import index
 from zoo.cards.card import Card
 from zoo.cards.mode import Mode
@@ -51,7 +55,7 @@ class Entry:
     task: Task
     path: Path
     """The result's file."""
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     rows: tuple[Row, ...]
     """`Task.table` of the records; empty where they were made under another protocol or dataset, or where the figures
     need reference data that are not here."""
@@ -70,7 +74,7 @@ class Entry:
 
     @property
     def published(self) -> bool:
-        return self.path.resolve().is_relative_to(PUBLISHED.resolve())
+        return _is_published(self.path)
 
     @property
     def origin(self) -> str:
@@ -124,11 +128,12 @@ class Entry:
         names = sample_names(self.task.name, subset)
         if not self.rows or isinstance(names, DatasetUnavailable):
             return None
-        records = tuple(record for record in self.records if record.sample in names)
+        records = scored.of_samples(self.records, names)
+        accounts = scored.accounts(records)
         rows = tuple(row for row in self.rows if row["sample"] in names)
         run = self.result.run
-        cost = Cost.of(records, calls_per_answer=self.mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb)
-        part = run.model_copy(update={"subset": subset, "counts": Counts.of(records), "cost": cost})
+        cost = Cost.of(accounts, calls_per_answer=self.mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb)
+        part = run.model_copy(update={"subset": subset, "counts": Counts.of(accounts), "cost": cost})
         result = self.result.model_copy(update={"run": part, "scores": self.task.score(rows)})
         return replace(self, result=result, records=records, rows=rows, part_of=self)
 
@@ -182,9 +187,13 @@ def collect(folders: Sequence[Path], *, task: str | None = None, entry: str | No
     )
 
 
-def read_entry(path: Path) -> Entry:
-    """Read one result with its records and check them. Raises ResultFault: file, field, reason."""
-    result = _result(path)
+def read_entry(path: Path, *, trusted: bool = True) -> Entry:
+    """Read one result with its records and check them. Raises ResultFault: file, field, reason.
+
+    `trusted`: take the figures that ship for a published result which is as it was published.
+    """
+    known = scored.read(path, path.with_suffix(".parquet")) if trusted and _is_published(path) else None
+    result = _result(path, known)
     run = result.run
     if (run.task, run.entry) != (path.parent.name, path.stem):
         raise ResultFault(f"{path}: it says that it is {run.task}/{run.entry}; a result's name is its file's name")
@@ -198,11 +207,11 @@ def read_entry(path: Path) -> Entry:
     if run.entry != index.entry_name(card, mode):
         raise ResultFault(f"{path}: run.entry: {run.entry!r} is written {index.entry_name(card, mode)!r}")
     stale = tuple(_differences(result, card, task))
-    records = _records(path.with_name(result.records_name), result)
+    records = _records(path.with_name(result.records_name), result, known)
     rows, unchecked, lacks = _no_rows()
     if not {"protocol", "dataset"}.intersection(stale):
         with dataset.here_only():
-            rows, unchecked, lacks = _checked(path, result, task, records)
+            rows, unchecked, lacks = _checked(path, result, task, records, known)
     return Entry(
         result=result,
         card=card,
@@ -217,10 +226,15 @@ def read_entry(path: Path) -> Entry:
     )
 
 
-def _result(path: Path) -> Result:
+def _is_published(path: Path) -> bool:
+    return path.resolve().is_relative_to(PUBLISHED.resolve())
+
+
+def _result(path: Path, known: Scored | None) -> Result:
     try:
         result = read_result(path)
-        json_text(result.model_dump(mode="json"))  # a NaN is legal where pydantic reads, and no number
+        if not known:
+            json_text(result.model_dump(mode="json"))  # a NaN is legal where pydantic reads, and no number
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "the file"
@@ -242,9 +256,11 @@ def _differences(result: Result, card: Card, task: Task) -> Iterator[str]:
         yield "checkpoint"
 
 
-def _records(path: Path, result: Result) -> tuple[Record, ...]:
+def _records(path: Path, result: Result, known: Scored | None) -> Sequence[Record]:
     from evaluation.harness.store import read_records
 
+    if known:
+        return StoredRecords(known.accounts, lambda: read_records(path))
     if not path.is_file():
         raise ResultFault(f"{path}: missing; a result is shown with the records that its scores come from")
     try:
@@ -269,7 +285,7 @@ def _no_rows(*unchecked: Verification, lacks: str | None = None) -> _Checked:
     return (), unchecked, lacks
 
 
-def _checked(path: Path, result: Result, task: Task, records: Sequence[Record]) -> _Checked:
+def _checked(path: Path, result: Result, task: Task, records: Sequence[Record], known: Scored | None) -> _Checked:
     """The task's figures per sample, after a look at whether the stored scores are the ones they give."""
     unchecked: tuple[Verification, ...] = ()
     asked = sample_names(task.name, result.run.subset)
@@ -277,7 +293,11 @@ def _checked(path: Path, result: Result, task: Task, records: Sequence[Record]) 
     if isinstance(asked, DatasetUnavailable):
         unchecked = ("samples",)
     else:
-        _compare_samples(path, result, {record.sample for record in records}, asked)
+        _compare_samples(path, result, scored.samples(records), asked)
+    if known and known.rows:
+        return known.rows, unchecked, lacks
+    if known and known.needs and not dataset.any_here(known.needs):
+        return _no_rows(*unchecked, "scores", lacks=lacks or known.needs)
     try:
         rows = task.table(records)
         scores = task.score(rows)
@@ -308,8 +328,18 @@ def _compare_samples(path: Path, result: Result, ran: set[str], asked: frozenset
 @cache
 def sample_names(task: str, subset: Subset) -> frozenset[str] | DatasetUnavailable:
     """Names of a subset's samples, or why they are unknown: reference data that are not on this machine name them."""
+    known = scored.sample_names(tasks.load(task), subset)
+    if isinstance(known, frozenset):
+        return known
+    if known and not dataset.any_here(known):
+        return DatasetUnavailable(f"the samples of {task} are named by {known}, which is not here", dataset=known)
+    return names_of_samples(tasks.load(task), subset)
+
+
+def names_of_samples(task: Task, subset: Subset) -> frozenset[str] | DatasetUnavailable:
+    """The same, asked of the task itself, which may have to build the samples."""
     try:
-        return frozenset(sample.id for sample in tasks.load(task).samples(subset))
+        return frozenset(sample.id for sample in task.samples(subset))
     except DatasetUnavailable as away:
         return away
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable
 from leaderboard.ranking import collect as collecting
-from leaderboard.ranking import export
+from leaderboard.ranking import export, scored
 from leaderboard.ranking.board import boards
 from leaderboard.ranking.collect import PUBLISHED, Collection, collect
 from leaderboard.site.build import pages
@@ -28,7 +28,8 @@ def away(_: object) -> list[object]:
 
 
 @pytest.fixture
-def forgetful() -> Iterator[None]:
+def forgetful(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setattr(scored, "FOLDER", tmp_path / "scored")  # what ships of published results knows the names
     collecting.sample_names.cache_clear()
     yield
     collecting.sample_names.cache_clear()
