@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import grimp
 import pytest
 
 import zoo
@@ -111,3 +112,15 @@ def test_what_runs_in_a_familys_environment_imports_nothing_of_ours(file: Path) 
         else:
             continue
         assert roots.isdisjoint(PACKAGES), f"{file.name}:{node.lineno}"
+
+
+def test_no_circle_between_modules() -> None:
+    assert circular(grimp.build_graph(*PACKAGES)) == []
+
+
+def circular(graph: grimp.ImportGraph) -> list[str]:
+    """Modules on a circle or upstream of one: what is left when those without a remaining import are taken away."""
+    left = {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
+    while free := {module for module, imported in left.items() if not imported}:
+        left = {module: imported - free for module, imported in left.items() if module not in free}
+    return sorted(left)

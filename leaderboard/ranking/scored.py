@@ -5,7 +5,7 @@ space groups), and reading the records alone takes ten seconds. `leaderboard/sco
 with the SHA-256 of the result and of its records; where either has changed nothing of it is used, and the records are
 scored as those of any other result. A test scores them all and compares.
 
-    python -m leaderboard.ranking.scored    # writes the files anew
+    python -m leaderboard.ranking.score_published    # writes the files anew
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NewType, overload
 from evaluation import task as tasks
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
-from evaluation.subset import SUBSETS, Subset
+from evaluation.subset import Subset
 from evaluation.task import Row, Task
 from zoo import files
 
@@ -175,38 +175,3 @@ def write(
 
 def _made_from(result: Path, records: Path) -> dict[str, Any]:
     return {"version": _VERSION, "result": files.sha256(result), "records": files.sha256(records)}
-
-
-def main() -> None:
-    """Score all published results, as a machine without reference data does, and write what ships of them."""
-    import os
-    import sys
-    import tempfile
-
-    from evaluation.reference import dataset
-    from leaderboard.ranking.collect import PUBLISHED, names_of_samples, read_entry
-
-    os.environ.pop("MLIP_ZOO_MIRROR", None)
-    written, names = set(), {}
-    with tempfile.TemporaryDirectory() as empty, dataset.here_only():
-        os.environ["MLIP_ZOO_CACHE"] = empty
-        for path in sorted(PUBLISHED.glob("*/*.json")):
-            entry = read_entry(path, trusted=False)
-            needs = entry.lacks if "scores" in entry.unchecked else None
-            if {"protocol", "dataset"}.intersection(entry.stale):
-                continue
-            written.add(write(path, entry.records_path, rows=entry.rows, needs=needs, records=entry.records))
-            if entry.task.name not in names:
-                asked = {subset: names_of_samples(entry.task, subset) for subset in SUBSETS}
-                names[entry.task.name] = {
-                    subset: found if isinstance(found, frozenset) else Needs(found.dataset or "")
-                    for subset, found in asked.items()
-                }
-            sys.stdout.write(f"{entry.task.name}/{entry.name}\n")
-        write_sample_names(names)
-    for path in set(FOLDER.glob("*/*.json.gz")) - written:
-        path.unlink()
-
-
-if __name__ == "__main__":
-    main()

@@ -33,7 +33,7 @@ def alike(one: object, other: object) -> bool:
 def test_a_published_result_is_scored_as_its_records_say(path: Path) -> None:
     """Scores follow from the records (`read_entry` compares), and the figures that ship are these records'."""
     fresh, shipped = read_entry(path, trusted=False), read_entry(path)
-    assert isinstance(shipped.records, StoredRecords), "to mend: python -m leaderboard.ranking.scored"
+    assert isinstance(shipped.records, StoredRecords), "to mend: python -m leaderboard.ranking.score_published"
     assert (shipped.unchecked, shipped.lacks, shipped.stale) == (fresh.unchecked, fresh.lacks, fresh.stale)
     assert len(shipped.rows) == len(fresh.rows)
     for ours, theirs in zip(shipped.rows, fresh.rows, strict=True):

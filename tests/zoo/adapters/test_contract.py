@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import toy
-from zoo import adapters, serving
+from zoo import adapters
+from zoo.runtime import serving
 
 ADAPTERS = [*(adapters.FOLDER / f"{family}.py" for family in adapters.families()), toy.ADAPTER]
 
