@@ -28,12 +28,13 @@ INSTEAD = {
 
 PERSISTED = re.compile(
     r"""
-    "ladder" | \bmetrics\.ladder\b | \btasks\.ladder\b | \bviews\.ladder\b | \bladder-v\d+ | \bladder\.py\b
+    "ladder" | `ladder` | "rungs" | \bdefinitions(?:\.|\ import\ )ladder\b
+    | \btasks\.ladder\b | \bviews\.ladder\b | \bladder-v\d+ | \bladder\.py\b
     | \bDial\b                               # type of a persisted field
-    | \.dials?\b | \bdials?: | "dials?"      # fields of the tolerance curves and their protocol
+    | \bdial=perturbation\b | \.dials?\b | \bdials?: | "dials?"      # fields of the tolerance curves and their protocol
     | \.dialled\b | \bdialled[:=] | "dialled"  # field of the calibration
     | \bsound_stable\w* | \bspace_group_sound\b  # fields of the tolerance curves
-    | \bsymmetry_tax\w* | \bremedied_\w+     # metrics
+    | \.tax\b | \btax: | \bsymmetry_tax\w* | \bremedied_\w+     # metrics
     """,
     re.VERBOSE,
 )

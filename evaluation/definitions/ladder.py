@@ -127,7 +127,7 @@ class GoodEnoughNumbers(Strict):
     """Of the best step's error."""
 
 
-class LadderProtocol(TaskProtocol):
+class MitigationProtocol(TaskProtocol):
     """The numbers of `evaluation/protocols/ladder-v1.yaml`."""
 
     relaxation: CellRelaxation
@@ -155,6 +155,6 @@ class LadderProtocol(TaskProtocol):
 
 
 @cache
-def protocol() -> LadderProtocol:
+def protocol() -> MitigationProtocol:
     """The numbers of today's protocol."""
-    return read_protocol("ladder", LadderProtocol)
+    return read_protocol("ladder", MitigationProtocol)

@@ -77,7 +77,7 @@ def recommended(rows: Sequence[Row], steps: Sequence[str], limits: GoodEnough) -
 
 
 def front(of: Mapping[str, Means]) -> list[str]:
-    """Rungs that are better than all that cost no more (Pareto's front), from the cheapest to the best."""
+    """Steps that are better than all that cost no more (Pareto's front), from the cheapest to the best."""
     found: list[str] = []
     for step in sorted(of, key=lambda step: (of[step].cost, of[step].error)):
         if not found or of[step].error < of[found[-1]].error:

@@ -155,7 +155,7 @@ class Optimizer:
 
 
 class _Model(ModelInterface):
-    """torch-sim's face of a potential that may fail for some structures: their numbers are NaN, and it says why."""
+    """torch-sim's interface to a potential that may fail for some structures: their numbers are NaN, with a reason."""
 
     def __init__(self, potential: Computes, *, needs_stress: bool) -> None:
         super().__init__()

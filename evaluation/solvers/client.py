@@ -56,7 +56,7 @@ class Solver:
         self._pool.shutdown(cancel_futures=True)
 
     def ask(self, task: str, given: Arrays) -> Future[Arrays]:
-        """The answer, some day. Its `result()` raises SolverError, or SolverFault for what is not the question's fault.
+        """The answer's future. Its `result()` raises SolverError, or SolverFault for what is not the question's fault.
 
         An answer belongs to the script and the packages that gave it: another version is asked again.
         """

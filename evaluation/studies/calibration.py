@@ -113,9 +113,9 @@ def _figures(surrogate: Surrogate, sample: Sample) -> dict[str, float | None]:
     return figures(found.outputs)
 
 
-def _row(detector: str, sample: Sample, dialled: float, found: float | None, unit: str) -> Reading:
-    ratio = found / dialled if dialled and found is not None else None
-    return Reading(detector=detector, crystal=sample.id, dialled=dialled, found=found, ratio=ratio, unit=unit)
+def _row(detector: str, sample: Sample, amplitude: float, found: float | None, unit: str) -> Reading:
+    ratio = found / amplitude if amplitude and found is not None else None
+    return Reading(detector=detector, crystal=sample.id, dialled=amplitude, found=found, ratio=ratio, unit=unit)
 
 
 if __name__ == "__main__":

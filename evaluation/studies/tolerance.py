@@ -151,17 +151,17 @@ class Specimen:
         plain.produce_force_constants(calculate_full_force_constants=False)
         return found, np.array(plain.run_qpoints(self.mesh[0]).frequencies)
 
-    def surrogate(self, dial: Dial, level: float, seed: int) -> Surrogate:
+    def surrogate(self, perturbation: Dial, level: float, seed: int) -> Surrogate:
         """The model with that fault. Raises ValueError where the level is out of reach."""
         distorted = example_crystals.distort(self.crystal.atoms, seed=draw_seed(self.name))
-        return Surrogate.tuned(self.model, distorted, seed=seed, **{dial: level})
+        return Surrogate.tuned(self.model, distorted, seed=seed, **{perturbation: level})
 
-    def point(self, dial: Dial, level: float, seed: int) -> Point:
+    def point(self, perturbation: Dial, level: float, seed: int) -> Point:
         """What a fault of that size does. Its `error` says why there is nothing else."""
         began = time.monotonic()
         spectrum = relaxation = error = None
         try:
-            potential = self.surrogate(dial, level, seed)
+            potential = self.surrogate(perturbation, level, seed)
             spectrum = self._spectrum(*self.dynamics(potential))
             if seed in self.protocol.retention.seeds:
                 relaxation = self._relaxation(potential, seed)
@@ -169,7 +169,7 @@ class Specimen:
             error = str(reason)
         return Point(
             crystal=self.name,
-            dial=dial,
+            dial=perturbation,
             level=level,
             seed=seed,
             error=error,
@@ -222,7 +222,7 @@ class Points:
         self.folder = folder
         self.conditions = conditions
 
-    def path(self, protocol: ToleranceProtocol, crystal: str, dial: Dial, level: float, seed: int) -> Path:
+    def path(self, protocol: ToleranceProtocol, crystal: str, perturbation: Dial, level: float, seed: int) -> Path:
         """Where a point lies; other conditions, or other numbers of the protocol, are other files.
 
         Which further crystals, levels and seeds there are does not matter to a point.
@@ -230,7 +230,7 @@ class Points:
         numbers = protocol.model_dump(mode="json", exclude={"crystals", "dials", "seeds"})
         numbers |= {"crystal": protocol.crystals[crystal].model_dump(mode="json"), "conditions": self.conditions}
         digest = hashlib.sha256(json_text(numbers).encode()).hexdigest()[:12]
-        return self.folder / f"{crystal}-{dial}-{level:g}-{seed}-{digest}.json"
+        return self.folder / f"{crystal}-{perturbation}-{level:g}-{seed}-{digest}.json"
 
     def find(self, path: Path) -> tuple[Point, str | None] | None:
         """A point and the commit that made it; None when it is not there."""
@@ -250,13 +250,13 @@ def points(
     commit = provenance.commit()
     for name in protocol.crystals:
         specimen = Specimen(name, model, protocol)  # does nothing until it is asked for a point
-        for dial, level, seed in protocol.plan():
-            path = kept.path(protocol, name, dial, level, seed) if kept else None
+        for perturbation, level, seed in protocol.plan():
+            path = kept.path(protocol, name, perturbation, level, seed) if kept else None
             before = kept.find(path) if kept and path else None
             if before:
                 yield *before, False
                 continue
-            point = specimen.point(dial, level, seed)
+            point = specimen.point(perturbation, level, seed)
             if kept and path:
                 kept.keep(path, point, commit)
             yield point, commit, True

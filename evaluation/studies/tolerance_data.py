@@ -9,7 +9,7 @@ from zoo.strict import Finite
 
 Dial = Literal["asymmetry", "rotation_error", "smooth", "rough"]
 NOISE: tuple[Dial, ...] = ("smooth", "rough")
-"""Dials that draw random numbers: each level is drawn with every seed."""
+"""Perturbations that draw random numbers: each level is drawn with every seed."""
 PROTOCOL = Path(__file__).parents[1] / "protocols" / "tolerance-v1.yaml"
 COMMAND = "python -m evaluation.studies.tolerance leaderboard/results/tolerance"
 """Makes them."""
@@ -69,10 +69,10 @@ class ToleranceProtocol(Finite):
         return [
             ("asymmetry", 0.0, self.seeds[0]),
             *(
-                (dial, level, seed)
-                for dial, levels in self.dials.items()
+                (perturbation, level, seed)
+                for perturbation, levels in self.dials.items()
                 for level in levels
-                for seed in (self.seeds if dial in NOISE else self.seeds[:1])
+                for seed in (self.seeds if perturbation in NOISE else self.seeds[:1])
             ),
         ]
 

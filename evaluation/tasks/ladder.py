@@ -33,7 +33,7 @@ to the entry's own. Forces are computed once and shared between steps; a cost is
 
 Not measured: supercells are those of the reference's third order, not the 300 to 512 atoms of its second, so that an
 average over 390 rotations is affordable. All steps have that error in common; compare them with each other, and take a
-model's accuracy from the phonons task. Nothing here needs a model but the forces: `Ladder.analysed` repeats the rest.
+model's accuracy from the phonons task. Only the forces need the model: `Mitigation.analysed` repeats the rest.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from evaluation.definitions import ladder as definitions
-from evaluation.definitions.ladder import LABELS, METRICS, LadderProtocol
+from evaluation.definitions.ladder import LABELS, METRICS, MitigationProtocol
 from evaluation.metric import Score
 from evaluation.metrics import phonon
 from evaluation.metrics.mitigation import (
@@ -91,7 +91,7 @@ FIGURES = (
 """Of one step of one crystal. Errors are model minus PBE; own_mae is against OWN_BEST, None for that step itself."""
 
 
-class Ladder:
+class Mitigation:
     """The task; see the module's docstring."""
 
     name = "ladder"
@@ -100,7 +100,7 @@ class Ladder:
     reference_theory = "PBE"
 
     @cached_property
-    def protocol(self) -> LadderProtocol:
+    def protocol(self) -> MitigationProtocol:
         return definitions.protocol()
 
     @property
@@ -279,4 +279,4 @@ def _mitigated(row: Row, chosen: str | None) -> Row:
     return found
 
 
-TASK = Ladder()
+TASK = Mitigation()

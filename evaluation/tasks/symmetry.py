@@ -126,8 +126,8 @@ class Symmetry:
         }
 
     def _supercells(self, atoms: Atoms) -> int | None:
-        tax = self.protocol.tax
-        return symmetry.displaced_supercells(atoms, symprec=tax.symprec, distance=tax.displacement)
+        numbers = self.protocol.tax
+        return symmetry.displaced_supercells(atoms, symprec=numbers.symprec, distance=numbers.displacement)
 
     def table(self, records: Sequence[Record]) -> list[Row]:
         return [self._row(record) for record in sorted(records, key=lambda record: record.sample)]
