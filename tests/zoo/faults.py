@@ -24,7 +24,7 @@ class Fault:
     says: str
     """A part of that check's detail."""
     also: frozenset[str] | None = frozenset()
-    """The other checks that fail, exactly; None where the fault spoils whatever it happens to meet."""
+    """The other checks that fail, exactly; None where which others fail depends on the structures."""
     dtype: Dtype = "float64"
 
 
@@ -117,7 +117,7 @@ FAULTS: dict[str, Fault] = {
         lambda: broken.AltersAnswer(broken.nan_stress), "finite", "2 atoms): stress not finite, and no error", None
     ),
     "external field": Fault(
-        lambda: broken.AltersAnswer(broken.external_field), "translation", "depends on where the crystal stands", None
+        lambda: broken.AltersAnswer(broken.external_field), "translation", "depends on the origin", None
     ),
     "net drift": Fault(
         lambda: broken.AltersAnswer(broken.net_drift),
@@ -125,10 +125,10 @@ FAULTS: dict[str, Fault] = {
         "net drift",
         frozenset({"forces", "rotation", "inversion"}),
     ),
-    "tells left from right": Fault(
+    "not equivariant under inversion": Fault(
         lambda: broken.AltersAnswer(broken.left_handed),
         "inversion",
-        "tells left from right",
+        "not equivariant under inversion",
         frozenset({"forces", "net force"}),
     ),
     "noise on repeat": Fault(
