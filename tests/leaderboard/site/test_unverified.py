@@ -99,7 +99,7 @@ def test_an_unpinned_card_says_how_to_pin_it(bare: Collection) -> None:
     assert "zoo.load" not in page
     assert "mlip-zoo evaluate" not in page
     index = files["index.html"].decode()
-    known = index[index.index("Known, not pinned yet") :]
+    known = index[index.index("Listed, not pinned") :]
     assert "Somebody&#39;s model" in known
     family = known[known.index("<code>unheard_of</code>") :]
     assert family.index(">unverified</span>") < family.index(">no adapter</span>") < family.index("Somebody")

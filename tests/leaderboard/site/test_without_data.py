@@ -85,7 +85,7 @@ def test_the_site_says_so_and_how_to_have_the_rest(without: Collection) -> None:
         assert "None" not in page, name
     page = files["models/sevennet-0.html"].decode()
     assert "Table and pictures of the samples are missing" in page
-    assert "Rank 1 of 3. It follows the scores alone" in page
+    assert "Rank 1 of 3. It follows from the scores alone" in page
     assert "Figures per sample" not in page
     assert 'class="panel"' not in page
 
