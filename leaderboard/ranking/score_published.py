@@ -13,14 +13,15 @@ from evaluation.reference import dataset
 from evaluation.subset import SUBSETS
 from leaderboard.ranking import scored
 from leaderboard.ranking.collect import PUBLISHED, names_of_samples, read_entry
+from zoo import settings
 
 
 def main() -> None:
     """Score all published results, as a machine without reference data does, and write what ships of them."""
-    os.environ.pop("MLIP_ZOO_MIRROR", None)
+    os.environ.pop(settings.MIRROR.name, None)
     written, names = set(), {}
     with tempfile.TemporaryDirectory() as empty, dataset.here_only():
-        os.environ["MLIP_ZOO_CACHE"] = empty
+        os.environ[settings.CACHE.name] = empty
         for path in sorted(PUBLISHED.glob("*/*.json")):
             entry = read_entry(path, trusted=False)
             needs = entry.lacks if "scores" in entry.unchecked else None
