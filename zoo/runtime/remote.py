@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
-import collections
 import contextlib
-import fcntl
 import logging
-import os
-import signal
-import subprocess
 import threading
 import time
-import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from zoo.errors import ProtocolError, WorkerDied, WorkerError, WorkerOutOfMemory, WorkerStartError, WorkerTimeout
 from zoo.runtime import frames
+from zoo.runtime.process import Process, environment
 from zoo.runtime.request import Raw, Request
 
 log = logging.getLogger(__name__)
@@ -30,19 +24,6 @@ START_TIME_LIMIT = 600.0
 """Seconds for starting the process and loading the model."""
 BATCH_TIME_LIMIT = 1800.0
 """Seconds for one batch."""
-STDERR_LINES = 25
-"""Lines of stderr that an error message shows."""
-
-# glibc returns every large batch's pages and faults them in again, up to 5 ms per atom: keep them
-KEEP_PAGES = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "99999999999",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-# JAX reads NPROC
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC")
-_PIPE_BYTES = 1 << 20
-_F_SETPIPE_SZ = 1031
 
 
 class Worker:
@@ -72,7 +53,7 @@ class Worker:
         self.start_time_limit = start_time_limit
         self.info: dict[str, Any] = {}
         self.memory_gb: float | None = None
-        self._process: _Process | None = None
+        self._process: Process | None = None
         self._lock = threading.RLock()
 
     def start(self) -> None:
@@ -83,7 +64,9 @@ class Worker:
         with self._lock:
             if self._process is not None:
                 return
-            self._process = _Process([str(self.python), "-I", str(WORKER)], environment=self._environment())
+            self._process = Process(
+                [str(self.python), "-I", str(WORKER)], environment=environment(threads=self.threads)
+            )
             header = {"op": "load", "adapter": str(self.adapter), "files": self.files, "mode": self.mode}
             reply, _ = self._exchange(header, {}, self.start_time_limit)
             if reply["op"] != "ready":
@@ -164,91 +147,6 @@ class Worker:
             self._process = None
             process.kill()
             raise
-
-    def _environment(self) -> dict[str, str]:
-        # variables that describe the host's Python environment do not hold in the worker's
-        mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA", "MPL"))}
-        threads = dict.fromkeys(THREADS, str(self.threads)) if self.threads else {}
-        return {**mine, **KEEP_PAGES, **threads}
-
-
-class _Process:
-    """A child process with a pipe each way; the last lines of its stderr are kept for the error message."""
-
-    def __init__(self, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
-        self._popen = subprocess.Popen(  # our own worker file in an environment that we built
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=dict(environment),
-            start_new_session=True,  # Ctrl-C in a terminal is the host's to handle
-        )
-        assert self._popen.stdin is not None
-        assert self._popen.stdout is not None
-        assert self._popen.stderr is not None
-        self.to = self._popen.stdin.fileno()
-        self.back = self._popen.stdout.fileno()
-        for fd in (self.to, self.back):
-            with contextlib.suppress(OSError):  # only Linux can, and only up to a limit; it is a matter of speed
-                fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE_BYTES)
-        self._lines: collections.deque[str] = collections.deque(maxlen=STDERR_LINES)
-        self._reader = threading.Thread(target=_drain, args=(self._popen.stderr, self._lines), daemon=True)
-        self._reader.start()
-        _running.add(self)
-
-    def stop(self) -> None:
-        with contextlib.suppress(OSError):
-            frames.write(self.to, {"op": "stop"})
-        try:
-            self._popen.wait(5)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._close()
-
-    def kill(self) -> None:
-        self._popen.kill()
-        self._popen.wait()
-        self._close()
-
-    def end(self) -> str:
-        """How it ended: `exit 1`, `signal SIGKILL`."""
-        try:
-            code = self._popen.wait(5)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return "closed its pipe"
-        self._close()
-        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-
-    def stderr_tail(self) -> str:
-        """The last lines of its stderr, as the end of an error message; empty when it wrote none."""
-        self._reader.join(1)
-        return "; the end of its stderr:\n  " + "\n  ".join(self._lines) if self._lines else ""
-
-    def _close(self) -> None:
-        _running.discard(self)
-        self._reader.join(1)
-        for stream in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
-
-
-_running: weakref.WeakSet[_Process] = weakref.WeakSet()
-
-
-@atexit.register
-def _stop_all() -> None:
-    for process in list(_running):
-        process.stop()
-
-
-def _drain(stream: IO[bytes], lines: collections.deque[str]) -> None:
-    with contextlib.suppress(ValueError, OSError):  # stopping the process closes the stream
-        for line in stream:
-            lines.append(line.decode("utf-8", "replace").rstrip()[:500])
 
 
 def _failure(reply: Mapping[str, Any]) -> str:

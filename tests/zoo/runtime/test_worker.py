@@ -22,7 +22,7 @@ from tests import toy
 from zoo.batch import StructureFailure
 from zoo.errors import StructureError, WorkerDied, WorkerError, WorkerOutOfMemory, WorkerStartError, WorkerTimeout
 from zoo.potential import Potential
-from zoo.runtime import frames
+from zoo.runtime import frames, process
 
 CU = bulk("Cu", a=3.7)
 
@@ -195,7 +195,7 @@ def test_the_hosts_own_settings_do_not_reach_the_worker(tmp_path: Path, monkeypa
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # Jupyter sets it
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    environment = toy.worker(tmp_path)._environment()
+    environment = process.environment(threads=1)
     assert {"MPLBACKEND", "PYTHONPATH"}.isdisjoint(environment)
     assert environment["OMP_NUM_THREADS"] == "1"
 
