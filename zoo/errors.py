@@ -17,7 +17,8 @@ ZooError
     ├── WorkerDied           the process ended; carries its last stderr lines
     ├── WorkerTimeout        no reply within the time limit; the worker was stopped
     ├── WorkerOutOfMemory    a single structure does not fit
-    └── ProtocolError        what came through the pipe is not a frame
+    ├── MalformedAnswer      the arrays that came back cannot be the answer to the question
+    └── ProtocolError        what came through the pipe is not a frame, or answers another question
 
 StructureError (also a ValueError) is what the ASE interface raises for one structure that the model cannot do; batches
 carry the same text per structure instead and never raise for it.
@@ -97,8 +98,12 @@ class WorkerOutOfMemory(WorkerError):
     """One structure alone does not fit into memory."""
 
 
+class MalformedAnswer(WorkerError):
+    """The model's arrays have the wrong count, shape or type."""
+
+
 class ProtocolError(WorkerError):
-    """The pipe carried something that is not a frame."""
+    """The pipe carried something that is not a frame, or the answer to another question."""
 
 
 class StructureError(ZooError, ValueError):

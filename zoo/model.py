@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from zoo.batch import Batch, StructureFailure
 from zoo.cards.card import Card
-from zoo.errors import WorkerOutOfMemory
+from zoo.errors import MalformedAnswer, WorkerOutOfMemory
+from zoo.runtime.input_check import problems
 from zoo.runtime.request import Raw, Request
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 # A CPU gains nothing from batches of more atoms than this; an accelerator is filled until it says no.
 ATOMS_PER_BATCH_CPU = 128
 ATOMS_PER_BATCH_ACCELERATOR = 32_768
+USUAL_CUTOFF = 6.0
+"""Å, of a model whose card names none."""
 
 
 class Backend(Protocol):
@@ -58,8 +61,13 @@ class Model:
         return self._atoms_per_batch
 
     @atoms_per_batch.setter
-    def atoms_per_batch(self, value: int) -> None:
+    def atoms_per_batch(self, value: int | None) -> None:
         self._atoms_per_batch = value
+
+    @property
+    def atoms_per_batch_so_far(self) -> int | None:
+        """The same without starting the model; None when nothing has decided it."""
+        return self._atoms_per_batch
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         """Energies (eV), forces (eV/Å) and stresses (eV/Å³, 3×3) of a list of structures.
@@ -67,58 +75,69 @@ class Model:
         A structure that the model cannot do has a StructureFailure in `errors` and NaN for numbers. Raises
         zoo.errors.WorkerError for what is not the structure's fault.
         """
-        errors = [self._objection(a) for a in atoms]
-        runnable = [i for i, error in enumerate(errors) if error is None]
+        errors, runnable, request = self._examined(atoms)
         energies = np.full(len(atoms), np.nan)
         forces = [np.full((len(a), 3), np.nan) for a in atoms]
         stresses: np.ndarray | None = np.full((len(atoms), 3, 3), np.nan)
         seconds = 0.0
-        if runnable:
-            request = Request.of([atoms[i] for i in runnable])
-            done = 0
-            while done < len(request):
-                stop = done + self._fitting(request.n_atoms[done:])
-                try:
-                    raw = self.backend.compute(request.part(done, stop))
-                except WorkerOutOfMemory:
-                    if stop - done == 1:
-                        raise
-                    self.atoms_per_batch = math.ceil(int(request.n_atoms[done:stop].sum()) / 2)
-                    continue
-                ends = np.cumsum(request.n_atoms[done:stop])[:-1]
-                for k, force in enumerate(np.split(raw.forces, ends)):
-                    i = runnable[done + k]
-                    energies[i], forces[i] = raw.energies[k], force
-                    if raw.stresses is None:
-                        stresses = None
-                    elif stresses is not None and atoms[i].pbc.all():
-                        stresses[i] = raw.stresses[k]
-                    errors[i] = _failure(raw.errors[k], raw.energies[k], force)
-                seconds += raw.seconds
-                done = stop
+        for part, raw in self._answers(request) if runnable else ():
+            rows = [runnable[i] for i in part]
+            ends = np.cumsum([len(atoms[i]) for i in rows])[:-1]
+            energies[rows] = raw.energies
+            for i, force, error in zip(rows, np.split(raw.forces, ends), raw.errors, strict=True):
+                forces[i], errors[i] = force, _failed(error)
+            if raw.stresses is None:
+                stresses = None
+            elif stresses is not None:
+                periodic = np.array([atoms[i].pbc.all() for i in rows])
+                stresses[rows] = np.where(periodic[:, None, None], raw.stresses, np.nan)
+            seconds += raw.seconds
         return Batch(energies, forces, stresses, errors, seconds)
 
-    def _objection(self, atoms: Atoms) -> StructureFailure | None:
-        """Why these atoms need not be sent at all."""
-        if len(atoms) == 0:
-            return StructureFailure("failed", "there are no atoms")
-        if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
-            return StructureFailure("failed", "positions or cell are not finite")
-        if atoms.pbc.any() and (atoms.cell.array[atoms.pbc] == 0).all(axis=1).any():
-            return StructureFailure("failed", "periodic along a cell vector of length zero")
+    def _answers(self, request: Request) -> Iterator[tuple[range, Raw]]:
+        """The whole request in batches that fit into memory: the structures' numbers and their answer."""
+        done = 0
+        alone = 0  # structures before this one go one by one
+        while done < len(request):
+            stop = done + (1 if done < alone else self._fitting(request.n_atoms[done:]))
+            part = request.part(done, stop)
+            try:
+                raw = self.backend.compute(part)
+            except WorkerOutOfMemory:
+                if len(part) == 1:
+                    raise
+                self.atoms_per_batch = math.ceil(int(part.n_atoms.sum()) / 2)
+                continue
+            except MalformedAnswer as error:
+                if len(part) > 1:  # find out whose answer it is
+                    alone = stop
+                    continue
+                raw = Raw.failed(part, f"the model's answer is malformed: {error}")
+            yield range(done, stop), raw
+            done = stop
+
+    def _examined(self, atoms: Sequence[Atoms]) -> tuple[list[StructureFailure | None], list[int], Request]:
+        """Why a structure need not be sent at all, None where it must; which ones those are, and packed."""
+        errors = [_failed(None if len(a) else "there are no atoms") for a in atoms]
+        filled = [i for i, error in enumerate(errors) if error is None]
+        request = Request.of([atoms[i] for i in filled])
+        if filled:
+            found = problems(request, cutoff=self._card.cutoff or USUAL_CUTOFF)
+            for i, problem in zip(filled, found, strict=True):
+                errors[i] = _failed(problem) or self._unknown(atoms[i])
+        left = [k for k, i in enumerate(filled) if errors[i] is None]
+        return errors, [filled[k] for k in left], request.take(left)
+
+    def _unknown(self, atoms: Atoms) -> StructureFailure | None:
         unknown = [] if self._known is None else sorted(set(atoms.symbols) - self._known)
-        if unknown:
-            return StructureFailure("unsupported", f"{self._card.name} was not made for {', '.join(unknown)}")
-        return None
+        if not unknown:
+            return None
+        return StructureFailure("unsupported", f"{self._card.name} was not made for {', '.join(unknown)}")
 
     def _fitting(self, n_atoms: np.ndarray) -> int:
         """How many of the next structures go together; at least one."""
         return max(1, int(np.searchsorted(np.cumsum(n_atoms), self.atoms_per_batch, side="right")))
 
 
-def _failure(error: str | None, energy: float, forces: np.ndarray) -> StructureFailure | None:
-    """The backend's own error, or that an energy (eV) or a force (eV/Å) is not finite."""
-    if error:
-        return StructureFailure("failed", error)
-    finite = np.isfinite(energy) and np.isfinite(forces).all()
-    return None if finite else StructureFailure("failed", "the model returned numbers that are not finite")
+def _failed(text: str | None) -> StructureFailure | None:
+    return None if text is None else StructureFailure("failed", text)

@@ -6,7 +6,7 @@
 # ///
 """A small potential that runs anywhere ASE does; a structure with a lanthanide makes it fail in one way:
 
-La raises, Ce kills the process, Pr hangs, Nd prints to the pipe, Sm runs out of memory beyond 8 atoms,
+La raises, Ce kills the process, Pr hangs, Nd prints to the pipe, Pm is always out of memory, Sm beyond 8 atoms,
 Gd really takes a terabyte, Tb frees 400 MB but for the last block, Eu gives NaN.
 """
 
@@ -65,6 +65,8 @@ class Toy:
         if first == 65:
             blocks = [bytearray(10**5) for _ in range(4000)]
             self.kept = blocks[-1]
+        if first == 61:
+            raise MemoryError("promethium is larger")
         if first == 62 and n_atoms > 8:
             raise MemoryError("samarium is large")
         atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)

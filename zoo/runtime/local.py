@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zoo.errors import WorkerOutOfMemory, WorkerStartError
-from zoo.runtime import serving
+from zoo.runtime import answer, serving
 from zoo.runtime.request import Raw, Request
 
 
@@ -27,13 +25,16 @@ class Local:
                 f"{adapter.stem} cannot run in this process ({error}); leave isolated=None, and it gets its own "
                 "environment"
             ) from error
-        self.info: dict[str, Any] = self._served.about()
+        except Exception as error:  # noqa: BLE001  # whatever the family's packages raise
+            failure = answer.failure_text(serving.error_reply(error))
+            raise WorkerStartError(f"{adapter.stem} could not load the model: {failure}") from None
+        self.info: dict[str, Any] = answer.about(self._served.about())
 
     def start(self) -> None:
         """The model was loaded when this was made."""
 
     def compute(self, request: Request) -> Raw:
-        """One batch through the model. Raises WorkerOutOfMemory when it does not fit."""
+        """One batch through the model. Raises WorkerOutOfMemory when it does not fit, MalformedAnswer."""
         try:
             header, arrays = self._served.compute(request.arrays())
         except Exception as error:
@@ -42,10 +43,9 @@ class Local:
                 raise WorkerOutOfMemory(str(error)) from error
             if len(request) > 1:
                 raise
-            return Raw.failed(request, f"{type(error).__name__}: {error}")
-        self.memory_gb = header["memory_gb"]
-        stresses: np.ndarray | None = arrays.get("stresses")
-        return Raw(arrays["energies"], arrays["forces"], stresses, header["errors"], header["seconds"])
+            return answer.failed(request, f"{type(error).__name__}: {error}")
+        self.memory_gb = answer.number(header, "memory_gb")
+        return answer.accept(request, header, arrays)
 
     def close(self) -> None:
         """Nothing to end; the memory goes with the object."""

@@ -10,21 +10,28 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import IO
 
 from zoo.runtime import frames
+from zoo.runtime.text import plain
 
 STDERR_LINES = 25
+"""Lines of stderr that an error message shows."""
+LINE_CHARACTERS = 500
+STDERR_TAIL = "; the end of its stderr:"
+STOP_TIME_LIMIT = 5.0
+"""Seconds that a worker has to end by itself."""
 
-# glibc gives every large batch's pages back and faults them in again, up to 5 ms per atom: keep them
+# glibc returns every large batch's pages and faults them in again, up to 5 ms per atom: keep them
 KEEP_PAGES = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "99999999999",
     "MALLOC_TOP_PAD_": "268435456",
 }
-# NPROC is JAX's word for it
+# JAX reads NPROC
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC")
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
@@ -32,55 +39,66 @@ _F_SETPIPE_SZ = 1031
 
 def environment(*, threads: int | None) -> dict[str, str]:
     """The environment variables that a worker gets."""
-    # what speaks of the host's own environment would only mislead another one
+    # variables that describe the host's Python environment do not hold in the worker's
     mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA", "MPL"))}
     return {**mine, **KEEP_PAGES, **(dict.fromkeys(THREADS, str(threads)) if threads else {})}
 
 
 class Process:
-    """A child with a pipe each way, whose stderr is kept for the report of its end."""
+    """A child process with a pipe each way; the last lines of its stderr are kept for the error message.
+
+    It belongs to the process that started it: in a forked child its methods do nothing.
+    """
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str]) -> None:
-        self._popen = subprocess.Popen(  # our own worker file in an environment that we built
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=dict(environment),
-            start_new_session=True,  # Ctrl-C in a terminal is the host's to handle
-        )
+        self._owner = os.getpid()
+        with _starting:
+            self._popen = subprocess.Popen(  # our own worker file in an environment that we built
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=dict(environment),
+                start_new_session=True,  # Ctrl-C in a terminal is the host's to handle
+            )
+            _running.add(self)
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         assert self._popen.stderr is not None
         self.to = self._popen.stdin.fileno()
         self.back = self._popen.stdout.fileno()
+        os.set_blocking(self.to, False)  # a worker that does not read must not hold its host for ever
         for fd in (self.to, self.back):
             with contextlib.suppress(OSError):  # only Linux can, and only up to a limit; it is a matter of speed
                 fcntl.fcntl(fd, _F_SETPIPE_SZ, _PIPE_BYTES)
         self._lines: collections.deque[str] = collections.deque(maxlen=STDERR_LINES)
         self._reader = threading.Thread(target=_drain, args=(self._popen.stderr, self._lines), daemon=True)
         self._reader.start()
-        _running.add(self)
 
     def stop(self) -> None:
+        """Ask it to end, and end it when it does not."""
+        if not self._mine:
+            return
         with contextlib.suppress(OSError):
-            frames.write(self.to, {"op": "stop"})
+            frames.write(self.to, {"op": "stop"}, deadline=time.monotonic() + STOP_TIME_LIMIT)
         try:
-            self._popen.wait(5)
+            self._popen.wait(STOP_TIME_LIMIT)
         except subprocess.TimeoutExpired:
             self.kill()
         self._close()
 
     def kill(self) -> None:
-        self._popen.kill()
-        self._popen.wait()
-        self._close()
+        """End it at once."""
+        if self._mine:
+            self._popen.kill()
+            self._popen.wait()
+            self._close()
 
     def end(self) -> str:
         """How it ended: `exit 1`, `signal SIGKILL`."""
         try:
-            code = self._popen.wait(5)
+            code = self._popen.wait(STOP_TIME_LIMIT)
         except subprocess.TimeoutExpired:
             self.kill()
             return "closed its pipe"
@@ -90,11 +108,23 @@ class Process:
     def stderr_tail(self) -> str:
         """The last lines of its stderr, as the end of an error message; empty when it wrote none."""
         self._reader.join(1)
-        return "; the end of its stderr:\n  " + "\n  ".join(self._lines) if self._lines else ""
+        return STDERR_TAIL + "\n  " + "\n  ".join(self._lines) if self._lines else ""
+
+    def abandon(self) -> None:
+        """What a forked child does with its copy: close it, so that the worker sees the end of its own host."""
+        self._close_streams()
+        self._popen.returncode = 0  # it is not this process's to wait for
+
+    @property
+    def _mine(self) -> bool:
+        return self._owner == os.getpid()
 
     def _close(self) -> None:
         _running.discard(self)
         self._reader.join(1)
+        self._close_streams()
+
+    def _close_streams(self) -> None:
         for stream in (self._popen.stdin, self._popen.stdout, self._popen.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -102,6 +132,8 @@ class Process:
 
 
 _running: weakref.WeakSet[Process] = weakref.WeakSet()
+_starting = threading.RLock()
+"""Held from the first pipe to `_running`, and by a fork: no child has a pipe that it does not know of."""
 
 
 @atexit.register
@@ -110,7 +142,27 @@ def _stop_all() -> None:
         process.stop()
 
 
+def _after_fork() -> None:
+    _starting.release()  # this thread's own, from before the fork
+    for process in list(_running):
+        process.abandon()
+    _running.clear()
+
+
+os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_after_fork)
+
+
 def _drain(stream: IO[bytes], lines: collections.deque[str]) -> None:
-    with contextlib.suppress(ValueError, OSError):  # the stream is closed under us when the process is stopped
-        for line in stream:
-            lines.append(line.decode("utf-8", "replace").rstrip()[:500])
+    """Keep the last lines of a stream, each cut."""
+    rest = b""
+    with contextlib.suppress(ValueError, OSError):  # stopping the process closes the stream
+        while chunk := stream.read(1 << 16):
+            *whole, rest = (rest + chunk).split(b"\n")
+            lines.extend(_line(line) for line in whole[-STDERR_LINES:])
+            rest = rest[: 4 * LINE_CHARACTERS]
+    if rest:
+        lines.append(_line(rest))
+
+
+def _line(data: bytes) -> str:
+    return plain(data[: 4 * LINE_CHARACTERS].decode("utf-8", "replace"), limit=LINE_CHARACTERS)

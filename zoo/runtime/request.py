@@ -35,10 +35,10 @@ class Request:
         """Pack ASE atoms."""
         return cls(
             n_atoms=np.array([len(a) for a in atoms], dtype=np.int64),
-            numbers=np.concatenate([a.numbers for a in atoms]).astype(np.int64),
-            positions=np.concatenate([a.positions for a in atoms]).astype(np.float64),
-            cells=np.array([a.cell.array for a in atoms], dtype=np.float64),
-            pbc=np.array([a.pbc for a in atoms], dtype=np.uint8),
+            numbers=np.concatenate([np.empty(0, dtype=np.int64), *(a.numbers for a in atoms)]).astype(np.int64),
+            positions=np.concatenate([np.empty((0, 3)), *(a.positions for a in atoms)]).astype(np.float64),
+            cells=np.array([a.cell.array for a in atoms], dtype=np.float64).reshape(-1, 3, 3),
+            pbc=np.array([a.pbc for a in atoms], dtype=np.uint8).reshape(-1, 3),
         )
 
     def part(self, start: int, stop: int) -> Request:
@@ -46,6 +46,16 @@ class Request:
         ends = np.concatenate([[0], np.cumsum(self.n_atoms)])
         atoms = slice(ends[start], ends[stop])
         rows = slice(start, stop)
+        return Request(self.n_atoms[rows], self.numbers[atoms], self.positions[atoms], self.cells[rows], self.pbc[rows])
+
+    def take(self, indices: Sequence[int]) -> Request:
+        """These structures; the indices ascend."""
+        if list(indices) == list(range(len(self))):
+            return self
+        rows = np.array(indices, dtype=np.int64)
+        chosen = np.zeros(len(self), dtype=bool)
+        chosen[rows] = True
+        atoms = np.repeat(chosen, self.n_atoms)
         return Request(self.n_atoms[rows], self.numbers[atoms], self.positions[atoms], self.cells[rows], self.pbc[rows])
 
     def arrays(self) -> dict[str, np.ndarray]:

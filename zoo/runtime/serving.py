@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, cast
 
@@ -82,6 +83,10 @@ class Adapter(Protocol):
         'eager' or another that the card lists. Raises ValueError for what the family does not have.
         """
 
+ERROR_CHARACTERS = 1000
+"""Of the error of one structure."""
+TRACE_LINES = 20
+
 
 @dataclass
 class Structure:
@@ -101,9 +106,9 @@ class Structure:
 
         Along periodic directions they are wrapped into the cell, along the others their mean becomes zero.
         """
-        fractional = np.linalg.solve(_completed(self.cell, self.pbc).T, self.positions.T).T
+        fractional = np.linalg.solve(completed(self.cell, self.pbc).T, self.positions.T).T
         away = np.where(self.pbc, np.floor(fractional), fractional.mean(axis=0))
-        positions = self.positions - away @ _completed(self.cell, self.pbc)
+        positions = self.positions - away @ completed(self.cell, self.pbc)
         return Structure(self.numbers, positions, self.cell, self.pbc)
 
     def boxed(self, reach: float) -> Structure:
@@ -112,11 +117,15 @@ class Structure:
         A direction that is not periodic gets a cell vector across the others, so long that no image is within
         `reach` (Å). The box has no meaning beyond that: its stress means nothing.
         """
-        cell = _completed(self.cell, self.pbc)
+        cell = completed(self.cell, self.pbc)
         for axis in np.flatnonzero(~self.pbc):
             height = self.positions @ cell[axis]
             cell[axis] *= height.max() - height.min() + reach + 1.0
         return Structure(self.numbers, self.positions, cell, np.ones(3, dtype=bool))
+
+
+class NoDevice(RuntimeError):
+    """The device that was asked for is not there."""
 
 
 class Served:
@@ -146,41 +155,81 @@ class Served:
         structures = _unpack(arrays)
         started = time.perf_counter()
         try:
-            answers: list[Computed | None] = list(self.model.compute(structures))
-            errors: list[str | None] = [None] * len(structures)
+            answers = self._answers(structures)
         except Exception as error:
             if len(structures) == 1 or is_out_of_memory(error):
                 raise
             # one of them spoils the batch: find out which, so that the others have their numbers
-            answers, errors = self._one_by_one(structures)
+            answers = [self._alone(structure) for structure in structures]
         seconds = time.perf_counter() - started
-        out = {
-            "energies": np.array([np.nan if a is None else a[0] for a in answers], dtype=np.float64),
-            "forces": np.concatenate(
-                [
-                    np.full(s.positions.shape, np.nan) if a is None else a[1]
-                    for a, s in zip(answers, structures, strict=True)
-                ]
-            ).astype(np.float64),
-        }
-        if all(answer is None or answer[2] is not None for answer in answers):
-            nothing = np.full((3, 3), np.nan)
-            out["stresses"] = np.array([nothing if a is None else a[2] for a in answers], dtype=np.float64)
+        done = [_checked(answer, structure) for answer, structure in zip(answers, structures, strict=True)]
+        nothing = [(np.nan, np.full(s.positions.shape, np.nan), np.full((3, 3), np.nan)) for s in structures]
+        energies, forces, stresses = zip(
+            *(n if isinstance(d, _Reason) else d for d, n in zip(done, nothing, strict=True)), strict=True
+        )
+        out = {"energies": np.array(energies), "forces": np.concatenate(forces)}
+        if all(stress is not None for stress in stresses):
+            out["stresses"] = np.array(stresses)
+        errors = [d[:ERROR_CHARACTERS] if isinstance(d, _Reason) else None for d in done]
         return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb()}, out
 
-    def _one_by_one(self, structures: list[Structure]) -> tuple[list[Computed | None], list[str | None]]:
-        answers: list[Computed | None] = []
-        errors: list[str | None] = []
-        for structure in structures:
-            try:
-                answers += self.model.compute([structure])
-                errors.append(None)
-            except Exception as error:
-                if is_out_of_memory(error):
-                    raise
-                answers.append(None)
-                errors.append(f"{type(error).__name__}: {error}")
-        return answers, errors
+    def _answers(self, structures: list[Structure]) -> list[Any]:
+        n = len(structures)
+        answers = list(islice(self.model.compute(structures), n + 1))
+        if len(answers) != n:
+            raise ValueError(f"the model returned {'more' if len(answers) > n else len(answers)} answers for {n}")
+        return answers
+
+    def _alone(self, structure: Structure) -> Any:
+        """The model's answer, or why there is none."""
+        try:
+            return self._answers([structure])[0]
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            return _Reason(f"{type(error).__name__}: {error}")
+
+
+class _Reason(str):
+    """Why a structure has no answer."""
+
+    __slots__ = ()
+
+
+def _checked(answer: Any, structure: Structure) -> tuple[float, np.ndarray, np.ndarray | None] | _Reason:
+    """One structure's energy, forces (n, 3) and stress (3, 3), in float64; or what is wrong with them.
+
+    Nothing is broadcast or cast here: a complex number, a vector for an energy or a Voigt stress is a model's error.
+    """
+    if isinstance(answer, _Reason):
+        return answer
+    if not isinstance(answer, tuple | list) or len(answer) != 3:
+        return _Reason(f"the model returned a {type(answer).__name__}, not energy, forces and stress")
+    wanted = {"energy": (), "forces": structure.positions.shape, "stress": (3, 3)}
+    arrays: list[Any] = []
+    for (name, shape), value in zip(wanted.items(), answer, strict=True):
+        if name == "stress" and value is None:
+            arrays.append(None)
+            continue
+        try:
+            array = np.asarray(value)
+        except (TypeError, ValueError) as error:  # rows of unequal length
+            return _Reason(f"the model's {name} cannot be an array: {error}")
+        if array.dtype.kind not in "fiu":
+            return _Reason(f"the model returned {name} of type {array.dtype}, not real numbers")
+        if array.shape != shape:
+            return _Reason(f"the model returned {name} of shape {array.shape}, not {shape}")
+        arrays.append(array.astype(np.float64, copy=False))
+    return float(arrays[0]), arrays[1], arrays[2]
+
+
+def completed(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
+    """The cell with unit vectors, at right angles to all others, in the place of those that are not periodic."""
+    full = np.where(pbc[:, None], cell, 0.0)
+    for axis in np.flatnonzero(~pbc):
+        _, _, directions = np.linalg.svd(full)
+        full[axis] = directions[np.linalg.matrix_rank(full)]
+    return full
 
 
 def module_from(path: Path) -> Any:
@@ -195,11 +244,15 @@ def module_from(path: Path) -> Any:
 
 
 def error_reply(error: BaseException) -> Header:
-    """An exception as a reply."""
+    """An exception as a reply: what it says, and the end of its traceback."""
+    trace = "".join(traceback.format_tb(error.__traceback__)).splitlines()[-TRACE_LINES:]
+    cause = error.__cause__ or error.__context__
+    if cause is not None:
+        trace.append(f"caused by {type(cause).__name__}: {str(cause)[:500]}".replace("\n", " "))
     return {
         "op": "memory" if is_out_of_memory(error) else "error",
-        "error": f"{type(error).__name__}: {error}"[:2000],
-        "trace": "".join(traceback.format_exception(error))[-6000:],
+        "error": str(error) if isinstance(error, NoDevice) else f"{type(error).__name__}: {error}"[:2000],
+        "trace": "" if isinstance(error, NoDevice) else "\n".join(line[:300] for line in trace),
     }
 
 
@@ -235,12 +288,20 @@ def peak_memory_gb() -> float:
 
 
 def _device(asked: str) -> str:
-    if asked != "auto":
-        return asked
+    """The device to load a model on, with the packages that are imported. Raises NoDevice."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        return "cuda"
-    return "cpu" if _jax_accelerator() is None else "cuda"
+    found = torch.cuda.device_count() if torch is not None and torch.cuda.is_available() else 0
+    if not found and _jax_accelerator() is not None:
+        found = len(sys.modules["jax"].devices())
+    if asked == "auto":
+        return "cuda" if found else "cpu"
+    kind, _, index = asked.partition(":")
+    if kind == "cuda" and ("torch" in sys.modules or "jax" in sys.modules) and int(index or 0) >= found:
+        have = "no CUDA device" if not found else f"{found} CUDA device{'s' if found > 1 else ''}, counted from 0"
+        raise NoDevice(
+            f"device {asked!r} was asked for, and the model's packages see {have}; use device='auto' or 'cpu'"
+        )
+    return asked
 
 
 def _accelerator() -> str | None:
@@ -257,15 +318,6 @@ def _jax_accelerator() -> Any:
     jax = sys.modules.get("jax")
     device = jax.devices()[0] if jax is not None else None
     return None if device is None or device.platform == "cpu" else device
-
-
-def _completed(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
-    """The cell with unit vectors, at right angles to all others, in the place of those that are not periodic."""
-    full = np.where(pbc[:, None], cell, 0.0)
-    for axis in np.flatnonzero(~pbc):
-        _, _, directions = np.linalg.svd(full)
-        full[axis] = directions[np.linalg.matrix_rank(full)]
-    return full
 
 
 def _unpack(arrays: Arrays) -> list[Structure]:

@@ -3,7 +3,7 @@
     FAMILY_PYTHON -I worker.py
 
 It imports nothing of ours; frames.py and serving.py, the files beside it, are loaded by path. Each frame that comes in
-asks for something and gets one frame back:
+asks for something, has an id, and gets one frame back that repeats the id:
 
     load     adapter, files, mode                        → ready   facts, device, packages, python
     compute  n_atoms, numbers, positions, cells, pbc     → done    energies, forces, stresses; errors, seconds
@@ -92,7 +92,7 @@ def main() -> int:
             reply, out = serving.error_reply(error), {}
             del error
             serving.free_memory()
-        frames.write(PIPE_OUT, reply, out)
+        frames.write(PIPE_OUT, {**reply, "id": header["id"]}, out)
 
 
 if __name__ == "__main__":
