@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoo.cards.card import Card, parse_card
+from zoo.cards.mode import Mode
 from zoo.files import write_text
 from zoo.potential import Potential
 from zoo.runtime.remote import Worker
@@ -61,3 +63,14 @@ def potential(folder: Path, **options: Any) -> Potential:
     """A potential over such a worker."""
     toy = card()
     return Potential(worker(folder, **options), card=toy, mode=toy.default_mode)
+
+
+@dataclass(frozen=True)
+class Again:
+    """How a potential is made again, in another process as well: what `zoo.load` leaves with those it loads."""
+
+    folder: Path
+    adapter: Path
+
+    def __call__(self, mode: Mode) -> Potential:
+        return Potential(worker(self.folder, adapter=self.adapter), card=card(), mode=mode, reload=self)

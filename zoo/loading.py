@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import dataclass, field
+from typing import Any
 
 from zoo.cards import index
 from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
@@ -72,16 +74,7 @@ def load(
         "runtime": mode.runtime,
     }
 
-    def reload(changed: Mode) -> Potential:
-        return load(
-            f"{card.name}@{changed}",
-            device=device,
-            isolated=isolated,
-            threads=threads,
-            batch_time_limit=batch_time_limit,
-            say=say,
-        )
-
+    again = _Again(card.name, device, isolated, threads, batch_time_limit, say)
     backend: Backend
     if isolated:
         backend = Worker(
@@ -94,4 +87,30 @@ def load(
         )
     else:
         backend = Local(adapter=family.adapter, files=files, mode=request)
-    return Potential(backend, card=card, mode=mode, reload=reload)
+    return Potential(backend, card=card, mode=mode, reload=again)
+
+
+@dataclass(frozen=True)
+class _Again:
+    """The same call of `load`, for another mode or in another process."""
+
+    card: str
+    device: str
+    isolated: bool
+    threads: int | None
+    batch_time_limit: float
+    say: Say | None = field(default=None, compare=False)
+    """Does not pickle; another process shows its progress on the terminal."""
+
+    def __call__(self, mode: Mode) -> Potential:
+        return load(
+            f"{self.card}@{mode}",
+            device=self.device,
+            isolated=self.isolated,
+            threads=self.threads,
+            batch_time_limit=self.batch_time_limit,
+            say=self.say,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Again, (self.card, self.device, self.isolated, self.threads, self.batch_time_limit)

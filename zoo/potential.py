@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+import copy
+import os
+import pickle
+import threading
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -21,20 +25,27 @@ if TYPE_CHECKING:
     from zoo.torch_sim import TorchSimModel
 
 
+class Reload(Hashable, Protocol):
+    """How a potential was loaded, ready to be done again with another mode. It pickles."""
+
+    def __call__(self, mode: Mode, /) -> Potential: ...
+
+
 class Potential(Calculator):
     """A checkpoint in a mode, ready to compute.
 
     Put it on `atoms.calc`, or give `compute` a list of atoms. Its worker starts on first use, is shared by all atoms it
-    is put on, and ends with the `with` block, `close()`, or the interpreter.
+    is put on and by its copies, and ends with the `with` block, `close()`, or the interpreter. Threads share the worker
+    and nothing else. It pickles as its entry and options; all that a process has unpickled of them share one worker
+    there, and a forked process has one of its own.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # ASE's declarations
     # What changes an answer; ASE would otherwise compute again when only magnetic moments changed
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
 
-    def __init__(
-        self, backend: Backend, *, card: Card, mode: Mode, reload: Callable[[Mode], Potential] | None = None
-    ) -> None:
+    def __init__(self, backend: Backend, *, card: Card, mode: Mode, reload: Reload | None = None) -> None:
+        self._state = _State()
         super().__init__()
         self._reload = reload
         self.card = card
@@ -42,6 +53,24 @@ class Potential(Calculator):
         self._backend = backend
         self._model = Model(backend, card)
         self._answers: Computes = averaged(self._model, mode.averaging)
+
+    @property
+    def atoms(self) -> Atoms | None:
+        """The atoms that `results` belong to: this thread's last."""
+        return self._state.atoms
+
+    @atoms.setter
+    def atoms(self, value: Atoms | None) -> None:
+        self._state.atoms = value
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """ASE's cache of this thread's last calculation."""
+        return self._state.results
+
+    @results.setter
+    def results(self, value: dict[str, Any]) -> None:
+        self._state.results = value
 
     @property
     def name(self) -> str:
@@ -64,16 +93,18 @@ class Potential(Calculator):
         return self._model.atoms_per_batch
 
     @atoms_per_batch.setter
-    def atoms_per_batch(self, value: int) -> None:
+    def atoms_per_batch(self, value: int | None) -> None:
         self._model.atoms_per_batch = value
 
-    def compute(self, atoms: Sequence[Atoms]) -> Batch:
+    def compute(self, atoms: Sequence[Atoms] | Atoms) -> Batch:
         """Energies (eV), forces (eV/Å) and stresses (eV/Å³, 3×3) of a list of structures, averaged as the mode says.
+
+        One Atoms is a list of one, and has a batch of one.
 
         A structure that the model cannot do has a StructureFailure in `errors` and NaN for numbers. Raises
         zoo.errors.WorkerError for what is not the structure's fault.
         """
-        return self._answers.compute(atoms)
+        return self._answers.compute([atoms] if isinstance(atoms, Atoms) else atoms)
 
     def calculate(
         self,
@@ -137,5 +168,61 @@ class Potential(Calculator):
     def __repr__(self) -> str:
         return f"<Potential {self.name}>"
 
-    def __deepcopy__(self, _: dict[int, object]) -> Self:
-        return self  # atoms.copy and ASE's optimisers may copy calculators; a worker is one of a kind
+    def __copy__(self) -> Potential:
+        """Over the same worker, with a cache of its own."""
+        other = Potential(self._backend, card=self.card, mode=self.mode, reload=self._reload)
+        other.atoms_per_batch = self._model.atoms_per_batch_so_far
+        other.atoms, other.results = self.atoms, dict(self.results)
+        return other
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Potential:
+        other = self.__copy__()
+        other.atoms, other.results = copy.deepcopy((self.atoms, self.results), memo)
+        return other
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._reload is None:
+            raise pickle.PicklingError(f"{self!r} was not loaded by name, so another process cannot load it")
+        return _restored, (self._reload, self.mode, self._model.atoms_per_batch_so_far, self.atoms, self.results)
+
+
+class _State(threading.local):
+    """What ASE's calculators remember, for each thread: one thread's answer must not become another's."""
+
+    def __init__(self) -> None:
+        self.atoms: Atoms | None = None
+        self.results: dict[str, Any] = {}
+
+
+class _Unpickled:
+    """The potentials that were unpickled last: a pool's tasks find the worker of those before them."""
+
+    KEPT = 4
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._potentials: dict[tuple[Reload, Mode], Potential] = {}
+
+    def get(self, reload: Reload, mode: Mode) -> Potential:
+        with self.lock:
+            potential = self._potentials.pop((reload, mode), None) or reload(mode)
+            self._potentials[reload, mode] = potential  # to the end: the first goes first
+            while len(self._potentials) > self.KEPT:
+                del self._potentials[next(iter(self._potentials))]
+            return potential
+
+    def after_fork(self) -> None:
+        self.lock = threading.RLock()  # the parent's may be held by a thread that the child lacks
+
+
+_unpickled = _Unpickled()
+os.register_at_fork(after_in_child=_unpickled.after_fork)
+
+
+def _restored(
+    reload: Reload, mode: Mode, atoms_per_batch: int | None, atoms: Atoms | None, results: dict[str, Any]
+) -> Potential:
+    restored = copy.copy(_unpickled.get(reload, mode))
+    restored.atoms_per_batch = atoms_per_batch
+    restored.atoms, restored.results = atoms, results
+    return restored
