@@ -18,10 +18,12 @@ from evaluation.recording import SampleCost, failed
 from evaluation.result import Cost, Counts, Result, Run
 from evaluation.subset import Subset
 from evaluation.task import KeepsWork, Sample, Task
+from zoo import example_crystals
 from zoo.batch import StructureFailure
 from zoo.checkpoints.model_files import loaded_sha256
-from zoo.errors import WorkerError
+from zoo.errors import WorkerError, WorkerStartError
 from zoo.potential import Potential
+from zoo.runtime.process import STDERR_TAIL
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +62,9 @@ class Evaluation:
     def run(self, show: Callable[[RunProgress], None] = lambda _: None) -> Result:
         """Run, score, write the Result with its records beside it, and return it.
 
-        A chunk whose worker fails for reasons that are not the sample's makes no record; the others still run, then
-        EvaluationFault says what is missing. Running again continues there.
+        A sample that ends its worker again and again, alone, is a failed record. A chunk that fails for reasons that
+        are not the samples' makes no record; the others still run, then EvaluationFault says what is missing. Running
+        again continues there.
         """
         plan = chunks(self.task.samples(self.subset), self.task.protocol.samples_per_chunk)
         with Store(self.runs, task=self.task.name, entry=self.potential.name, conditions=self.conditions()) as store:
@@ -111,8 +114,9 @@ class Evaluation:
             try:
                 store.write(chunk, self._records(chunk, store))
             except (WorkerError, SolverFault) as fault:
-                log.warning("chunk %s did not run: %s", chunk.name, fault)
-                faults.append(f"{chunk.name}: {str(fault).splitlines()[0]}")
+                reason = str(fault).splitlines()[0]
+                log.warning("chunk %s did not run: %s", chunk.name, reason)
+                faults.append(f"{chunk.name}: {reason}")
                 continue
             done += len(chunk.samples)
             show(RunProgress(done, total, resumed, time.monotonic() - clock))
@@ -126,9 +130,44 @@ class Evaluation:
         return [seen[sample.id] if sample.id in seen else next(ran) for sample in chunk.samples]
 
     def _ran(self, samples: Sequence[Sample], store: Store) -> list[Record]:
+        """One record per sample, in order. What breaks a worker is looked for among them and becomes a failure.
+
+        Raises WorkerError when the model computes nothing at all any more, SolverFault.
+        """
+        try:
+            return self._task_run(samples, store)
+        except WorkerStartError:
+            raise  # no sample has a part in it
+        except WorkerError as fault:
+            if len(samples) > 1:
+                log.warning("%d samples did not run (%s); trying halves", len(samples), _reason(fault))
+                half = (len(samples) + 1) // 2
+                return [*self._ran(samples[:half], store), *self._ran(samples[half:], store)]
+        (sample,) = samples
+        try:
+            return self._task_run(samples, store)
+        except WorkerStartError:
+            raise
+        except WorkerError as fault:
+            self._require_health()
+            log.warning("sample %s failed twice, alone: %s", sample.id, _reason(fault))
+            return [failed(sample.id, StructureFailure("failed", _reason(fault)), SampleCost())]
+
+    def _task_run(self, samples: Sequence[Sample], store: Store) -> list[Record]:
         if isinstance(self.task, KeepsWork):
             return self.task.run_in(store.work, samples, self.potential)
         return self.task.run(samples, self.potential)
+
+    def _require_health(self) -> None:
+        """Raise WorkerError when the model does not even compute the crystal that its card was checked with.
+
+        Then it is not the sample that is bad: a device is lost, or memory is short for everybody.
+        """
+        canary = self.potential.card.canary
+        names = example_crystals.names() if canary is None else (canary.crystal,)
+        errors = self.potential.compute([example_crystals.distorted(name) for name in names]).errors
+        if None not in errors:
+            raise WorkerError(f"{self.potential.name} computes nothing any more, {names[0]} neither: {errors[0]}")
 
     def _saw(self, sample: Sample) -> bool:
         return not sample.held_out and sample.dataset in self.potential.card.trained_datasets
@@ -161,6 +200,11 @@ class Evaluation:
                 peak_memory_gb=self.potential.memory_gb,
             ),
         )
+
+
+def _reason(fault: WorkerError) -> str:
+    """`WorkerTimeout: the … worker did not answer within 1800 s and was stopped`."""
+    return f"{type(fault).__name__}: {str(fault).splitlines()[0].partition(STDERR_TAIL)[0]}"
 
 
 def _trained_on(sample: Sample) -> Record:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
@@ -22,7 +24,7 @@ from evaluation.harness.status import read_status
 from evaluation.harness.store import Store, chunks, read_records
 from evaluation.record import Record
 from evaluation.result import Cost, read_result
-from evaluation.task import load
+from evaluation.task import Sample, Task, load
 from tests import toy
 from zoo.errors import WorkerDied
 from zoo.files import write_text
@@ -116,6 +118,26 @@ def test_running_again_runs_nothing_and_writes_the_same_scores(tmp_path: Path) -
 
 
 def test_a_fault_makes_no_record_and_runs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that computes nothing any more, the crystal of its own card neither, has no bad sample."""
+    with toy.potential(tmp_path) as potential:
+        compute, calls = potential.compute, []
+
+        def lost_after_three_samples(atoms: Any) -> Any:
+            calls.append(1)
+            if len(calls) > 1:
+                raise WorkerDied("the toy worker died (signal SIGKILL)")
+            return compute(atoms)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(potential, "compute", lost_after_three_samples)
+            with pytest.raises(EvaluationFault, match=r"(?s)3 of 4 chunks did not run.*again.*SIGKILL") as caught:
+                job(tmp_path, potential, "fast").run()
+        assert "fast-0000" in str(caught.value)
+        assert not (tmp_path / "results").exists()
+        assert job(tmp_path, potential, "fast").run().run.counts.ok == 27
+
+
+def test_a_worker_that_dies_once_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with toy.potential(tmp_path) as potential:
         compute, calls = potential.compute, []
 
@@ -126,12 +148,54 @@ def test_a_fault_makes_no_record_and_runs_again(tmp_path: Path, monkeypatch: pyt
             return compute(atoms)
 
         monkeypatch.setattr(potential, "compute", flaky)
-        with pytest.raises(EvaluationFault, match=r"(?s)1 of 4 chunks did not run.*again.*SIGKILL") as caught:
-            job(tmp_path, potential, "fast").run()
-        assert "fast-0000" in str(caught.value)
-        assert not (tmp_path / "results").exists()
         assert job(tmp_path, potential, "fast").run().run.counts.ok == 27
-    assert len(calls) == 5
+
+
+class Lanthanides:
+    """The task with one sample that has become a lanthanide: in the toy's adapter they crash, hang or exhaust."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(TASK, name)
+
+    def samples(self, subset: Any) -> list[Sample]:
+        samples = TASK.samples(subset)
+        bad = samples[6].atoms.copy()
+        bad.symbols[:] = self.symbol
+        samples[6] = replace(samples[6], atoms=bad)
+        return samples
+
+
+@pytest.mark.parametrize(
+    ("symbol", "reason"),
+    [
+        ("Ce", r"WorkerDied: the toy worker died \(signal SIGKILL\)"),
+        ("Pr", "WorkerTimeout: the toy worker did not answer within 4 s and was stopped"),
+        ("Pm", "WorkerOutOfMemory: 1 structures, . atoms: MemoryError: promethium is larger"),
+    ],
+    ids=["crashes", "hangs", "exhausts"],
+)
+def test_one_bad_sample_is_a_failed_record_and_stops_nothing(tmp_path: Path, symbol: str, reason: str) -> None:
+    with toy.potential(tmp_path, batch_time_limit=4.0 if symbol == "Pr" else 60.0) as potential:
+        bad = Evaluation(
+            potential,
+            cast("Task", Lanthanides(symbol)),
+            subset="fast",
+            threads=1,
+            runs=tmp_path / "runs",
+            results=tmp_path / "results",
+        )
+        result = bad.run()
+        again = bad.run()
+    assert (result.run.counts.ok, result.run.counts.failed) == (26, 1)
+    assert again.run.counts == result.run.counts
+    records = read_records(tmp_path / "results" / "eos" / f"{ENTRY}.parquet")
+    (failed,) = [record for record in records if record.status != "ok"]
+    assert failed.sample == TASK.samples("fast")[6].id
+    assert re.fullmatch(reason, str(failed.error))
+    assert not failed.outputs
 
 
 def test_other_conditions_are_another_run(tmp_path: Path) -> None:
