@@ -127,7 +127,9 @@ def check(
 def _verdict(name: str, function: Callable[[Bench], Finding], bench: Bench, ends: dict[str, WorkerError]) -> Verdict:
     """One check's verdict. `ends` collects the calls that the potential did not come back from."""
     if _gone(ends):
-        return Verdict(name=name, status="skipped", detail=f"not run: the potential was lost in {_listed(ends)}")
+        return Verdict(
+            name=name, status="skipped", detail=f"not run: the potential was lost in {', '.join(map(repr, ends))}"
+        )
     try:
         return graded(name, function(bench))
     except Skipped as reason:
@@ -137,6 +139,7 @@ def _verdict(name: str, function: Callable[[Bench], Finding], bench: Bench, ends
     except Exception as error:  # noqa: BLE001  # whatever a potential raises is this check's failure, with its words
         if isinstance(error, (WorkerDied, WorkerStartError, WorkerTimeout)):
             ends[name] = error
+            return Verdict(name=name, status="failed", detail=f"the potential was lost: {type(error).__name__}")
         return Verdict(name=name, status="failed", detail=f"raised {type(error).__name__}: {error}")
 
 
@@ -163,7 +166,7 @@ def _responds_in_time(ends: dict[str, WorkerError], caller: Caller) -> Verdict:
 
 
 def _gone(ends: dict[str, WorkerError]) -> bool:
-    return len(ends) >= _DEATHS or any(isinstance(error, WorkerTimeout) for error in ends.values())
+    return len(ends) >= _DEATHS or any(isinstance(error, WorkerStartError | WorkerTimeout) for error in ends.values())
 
 
 def _listed(ends: Mapping[str, WorkerError]) -> str:

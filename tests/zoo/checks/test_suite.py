@@ -24,7 +24,7 @@ from zoo.cards import index
 from zoo.cards.card import Canary, Card
 from zoo.cards.mode import Dtype
 from zoo.checks.suite import CHECKS, Conformance, Verdict, check, table
-from zoo.errors import StructureError
+from zoo.errors import StructureError, WorkerStartError
 
 NAMES = {"survives", "responds in time", *(function.__name__.replace("_", " ") for function in CHECKS)}
 
@@ -300,3 +300,12 @@ def test_the_stand_ins_are_what_they_claim_to_be() -> None:
     reference: Computes = ReferenceModel()
     assert isinstance(reference, Calculator)
     assert {fault.check for fault in FAULTS.values()} <= NAMES
+
+
+def test_a_model_that_does_not_load_is_told_once() -> None:
+    def does_not_load(_: Sequence[Atoms], __: Batch) -> Batch:
+        raise WorkerStartError("toy could not load the model: no GPU")
+
+    report = check(Answers(does_not_load), dtype="float64")
+    assert [check.detail for check in report.checks if "no GPU" in check.detail] == [report["survives"].detail]
+    assert len(statuses(report, "skipped")) > 20
