@@ -83,6 +83,7 @@ class Adapter(Protocol):
         'eager' or another that the card lists. Raises ValueError for what the family does not have.
         """
 
+
 ERROR_CHARACTERS = 1000
 """Of the error of one structure."""
 TRACE_LINES = 20
@@ -163,9 +164,9 @@ class Served:
             answers = [self._alone(structure) for structure in structures]
         seconds = time.perf_counter() - started
         done = [_checked(answer, structure) for answer, structure in zip(answers, structures, strict=True)]
-        nothing = [(np.nan, np.full(s.positions.shape, np.nan), np.full((3, 3), np.nan)) for s in structures]
+        missing = [(np.nan, np.full(s.positions.shape, np.nan), np.full((3, 3), np.nan)) for s in structures]
         energies, forces, stresses = zip(
-            *(n if isinstance(d, _Reason) else d for d, n in zip(done, nothing, strict=True)), strict=True
+            *(m if isinstance(d, _Reason) else d for d, m in zip(done, missing, strict=True)), strict=True
         )
         out = {"energies": np.array(energies), "forces": np.concatenate(forces)}
         if all(stress is not None for stress in stresses):
