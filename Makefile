@@ -15,7 +15,7 @@ DEMO_HEADS := chgnet-0.3.0 pet-tiny pet-tiny@direct
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint site benchmark gpu-report train-pet-tiny lock install clean
+.PHONY: help demo test lint site benchmark gpu-report train lock install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -52,8 +52,8 @@ gpu-report: install ## on a machine with a GPU: the tests that need one, and bat
 	$(BIN)/python -m pytest -m gpu
 	$(BIN)/python tests/benchmarks/relaxation.py --device cuda chgnet-0.3.0 sevennet-0
 
-train-pet-tiny: install ## train the PET that ships, from public DFT data (an hour on one core)
-	$(BIN)/python -m evaluation.recipes.pet_tiny build/pet-tiny
+train: install ## train a checkpoint of ours from its recipe, NAME=pet-tiny (an hour on one core), or all of them in order
+	$(BIN)/mlip-zoo train $(if $(NAME),$(NAME),--all)
 
 lock: | $(BIN)/uv ## write .ci/requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --exclude-newer $(LOCK_DATE) --upgrade \

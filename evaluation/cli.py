@@ -1,4 +1,4 @@
-"""Commands about running and scoring: evaluate, status, rescore, score, export, datasets."""
+"""Commands about running and scoring: train, evaluate, status, rescore, score, export, datasets."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evaluation.errors import DatasetUnavailable, EvaluationError, EvaluationFault
+from evaluation.recipes.cli import train
 from evaluation.subset import SUBSETS, Subset
 from zoo.console import print_table
 from zoo.errors import ZooError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 export_app = typer.Typer(no_args_is_help=True, help="Stored records in the layout of other people's leaderboards.")
 score_app = typer.Typer(no_args_is_help=True, help="Score predictions that were made elsewhere; no model runs.")
+app.command()(train)
 app.add_typer(score_app, name="score")
 app.add_typer(export_app, name="export")
 

@@ -3,6 +3,8 @@
 EvaluationError
 ├── UnknownTask          no task of that name; names the close ones
 ├── UnknownDataset       no dataset of that name; names the close ones
+├── UnknownRecipe        no recipe of that name; names the close ones
+├── RecipeError          a recipe, or a folder of a training that was begun with another one, cannot be used
 ├── DatasetUnavailable   reference data are neither here nor to be had; says where to get them
 ├── SubmissionIncomplete  a leaderboard of others wants records that are not there; lists them
 ├── PredictionsError     a file of predictions or labels is not what was asked for; says what it has
@@ -32,6 +34,17 @@ class UnknownDataset(EvaluationError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class UnknownRecipe(EvaluationError, KeyError):
+    """No recipe has that name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class RecipeError(EvaluationError, ValueError):
+    """A recipe or a training's folder cannot be used."""
 
 
 class DatasetUnavailable(EvaluationError):

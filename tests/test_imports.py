@@ -21,12 +21,16 @@ HEAVY = ("altair", "ase", "httpx2", "huggingface_hub", "matplotlib", "numpy", "p
 ALONE = [
     *(ROOT / "zoo" / "runtime" / f"{name}.py" for name in ("frames", "serving", "worker")),
     *sorted((ROOT / "zoo" / "adapters").glob("[!_]*.py")),
+    ROOT / "evaluation" / "recipes" / "fit.py",
+    *sorted((ROOT / "evaluation" / "recipes" / "networks").glob("[!_]*.py")),
     ROOT / "evaluation" / "solvers" / "phono3py.py",
 ]
 
 WITH_TORCH = {
     "evaluation.physics.optimizer": "it derives from torch-sim's classes; the first relaxation imports it",
-    "evaluation.recipes.pet_tiny.fit": "runs by path in PET's environment; nothing of ours imports it",
+    "evaluation.recipes.fit": "runs by path in a family's environment; nothing of ours imports it",
+    "evaluation.recipes.networks.pet": "as fit, which loads it by path",
+    "evaluation.recipes.networks.sevennet": "as fit, which loads it by path",
 }
 """Modules that may import torch, and why that costs nothing at a start."""
 

@@ -99,7 +99,7 @@ def _reduced(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
 
 
 def _heights(cells: np.ndarray, pbc: np.ndarray) -> np.ndarray:
-    """(n, 3): distances between the faces of each cell, Å; infinite along open directions."""
+    """(n, 3): distances between opposite lattice planes of each cell, Å; infinite along open directions."""
     return np.where(pbc, 1 / np.linalg.norm(np.linalg.inv(cells), axis=1), np.inf)
 
 

@@ -306,6 +306,6 @@ def test_a_model_that_does_not_load_is_told_once() -> None:
     def does_not_load(_: Sequence[Atoms], __: Batch) -> Batch:
         raise WorkerStartError("toy could not load the model: no GPU")
 
-    report = check(Answers(does_not_load), dtype="float64")
+    report = check(AltersAnswer(does_not_load), dtype="float64")
     assert [check.detail for check in report.checks if "no GPU" in check.detail] == [report["survives"].detail]
     assert len(statuses(report, "skipped")) > 20

@@ -1,4 +1,4 @@
-"""The DFT frames that the tiny PET learns from, and those that it never sees."""
+"""Frames: the DFT calculations that a recipe learns from, and those that it never sees."""
 
 from __future__ import annotations
 
@@ -19,62 +19,74 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 from ase.units import GPa
 
+from evaluation.recipes.recipe import Recipe, Teacher
+from evaluation.recipes.reserved import Reserved, reserved
+from evaluation.recipes.teacher import Show, labelled
 from evaluation.reference import dataset
 from evaluation.reference.holdout import held_out_frame, reduced_formula
-from zoo.strict import Strict
+from evaluation.reference.pymatgen_json import crystal
+from zoo.files import whole
+from zoo.loading import load
 
 Part = Literal["train", "validation", "test"]
-
-
-class Source(Strict):
-    """Files of a dataset, and which share of their frames is taken."""
-
-    files: tuple[str, ...]
-    every: int
-
-
-class PlusU(Strict):
-    """What the databases compute with a Hubbard U."""
-
-    metals: tuple[str, ...]
-    anions: tuple[str, ...]
-
-
-class Recipe(Strict):
-    """The numbers of recipe.yaml; `model` and `training` are read by fit.py."""
-
-    seed: int
-    elements: tuple[str, ...]
-    plus_u: PlusU
-    sources: dict[str, Source]
-    largest_force: float
-    largest_stress: float
-    model: dict[str, int | float]
-    training: dict[str, Any]
+RELAXED = "alexandria-pressure/000-gpa"
+"""The crystals from which a teacher's structures are made."""
 
 
 @dataclass(frozen=True)
-class ReferenceFrame:
-    """A structure with DFT energy (eV), forces (eV/Å) and stress (eV/Å³, tensile positive) on its calculator."""
+class Frame:
+    """A structure with energy (eV), forces (eV/Å) and stress (eV/Å³, tensile positive) on its calculator."""
 
     atoms: Atoms
     source: str
-    """`dataset/file`."""
+    """`dataset/file`, or `teacher/kind`."""
     part: Part
 
 
-def frames(recipe: Recipe) -> list[ReferenceFrame]:
-    """All frames of the recipe, in a fixed order; the test frames are those of `holdout`. Raises DatasetUnavailable."""
+def frames(recipe: Recipe, folder: Path, *, show: Show = lambda *_: None) -> list[Frame]:
+    """All frames of the recipe, in a fixed order; a teacher's labels are kept in `folder`.
+
+    The test frames are those of `holdout`. Raises DatasetUnavailable, and what the teacher's loading raises.
+    """
+    data = recipe.data
+    free = reserved() if data.reserved else None
     found = []
-    for name, source in recipe.sources.items():
+    for name, source in data.sources.items():
         for file in source.files:
+            show(f"reading {name}/{file}", 0, 1)
             for index, atoms in _read(name, file, recipe):
-                if _share(f"take {name}/{file}/{index}", source.every) == 0 and _fits(atoms, recipe):
-                    found.append(ReferenceFrame(atoms, f"{name}/{file}", _part(atoms, index)))
+                if _share(f"take {name}/{file}/{index}", source.every) or not _fits(atoms, recipe):
+                    continue
+                if free is None or not free.holds(atoms):
+                    found.append(Frame(atoms, f"{name}/{file}", _part(atoms, index)))
+    if data.teacher is not None:
+        assert free is not None  # the recipe's schema says so
+        crystals = [frame.atoms for frame in found if frame.source == RELAXED and frame.part == "train"]
+        found += _from_teacher(recipe, data.teacher, crystals, free=free, folder=folder, show=show)
     return found
 
 
-def save(found: list[ReferenceFrame], path: Path) -> None:
+def _from_teacher(
+    recipe: Recipe, teacher: Teacher, crystals: list[Atoms], *, free: Reserved, folder: Path, show: Show
+) -> list[Frame]:
+    with load(teacher.entry, threads=1) as potential:
+        labels = labelled(
+            teacher,
+            elements=recipe.elements,
+            crystals=crystals,
+            reserved=free,
+            potential=potential,
+            folder=folder,
+            show=show,
+        )
+    return [
+        Frame(atoms, f"teacher/{kind}", _part(atoms, index))
+        for index, (kind, atoms) in enumerate(labels)
+        if _fits(atoms, recipe)
+    ]
+
+
+def save(found: list[Frame], path: Path) -> None:
     """Write the frames as plain arrays, for fit.py."""
     sizes = [len(frame.atoms) for frame in found]
     arrays: dict[str, Any] = {
@@ -88,18 +100,19 @@ def save(found: list[ReferenceFrame], path: Path) -> None:
         "energies": np.array([frame.atoms.get_potential_energy() for frame in found]),
         "stresses": np.array([frame.atoms.get_stress(voigt=False) for frame in found]),
     }
-    np.savez_compressed(path, **arrays)
+    with whole(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _fits(atoms: Atoms, recipe: Recipe) -> bool:
     symbols = set(atoms.symbols)
     if not symbols <= set(recipe.elements):
         return False
-    if symbols & set(recipe.plus_u.metals) and symbols & set(recipe.plus_u.anions):
+    if symbols & set(recipe.data.plus_u.metals) and symbols & set(recipe.data.plus_u.anions):
         return False
     largest_force = float(np.abs(atoms.get_forces()).max())
     largest_stress = float(np.abs(atoms.get_stress()).max())
-    return largest_force <= recipe.largest_force and largest_stress <= recipe.largest_stress
+    return largest_force <= recipe.data.largest_force and largest_stress <= recipe.data.largest_stress
 
 
 def _part(atoms: Atoms, index: int) -> Part:
@@ -142,12 +155,7 @@ def _extxyz(text: str) -> list[Atoms]:
 def _from_entry(entry: dict[str, Any], *, pressure: float) -> Atoms:
     """A pymatgen entry. Under pressure its energy is the enthalpy; its stress is in kbar with VASP's sign."""
     structure = entry["structure"]
-    atoms = Atoms(
-        [site["species"][0]["element"] for site in structure["sites"]],
-        scaled_positions=[site["abc"] for site in structure["sites"]],
-        cell=structure["lattice"]["matrix"],
-        pbc=True,
-    )
+    atoms = crystal(structure)
     atoms.calc = SinglePointCalculator(
         atoms,
         energy=entry["data"]["energy_total"] - pressure * atoms.get_volume(),

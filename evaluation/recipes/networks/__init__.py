@@ -1,0 +1,1 @@
+"""Networks that `fit.py` trains: each runs in its family's environment, loaded by path."""

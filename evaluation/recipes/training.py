@@ -1,0 +1,175 @@
+"""Training: from a recipe to a checkpoint. Killed, the same call goes on where it was.
+
+One folder holds all trainings: `data-<hash>` for the frames that recipes share, and one folder of each recipe's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.errors import EvaluationFault, RecipeError, RunLocked
+from evaluation.recipes import recipe as recipes
+from evaluation.recipes.frames import frames, save
+from evaluation.recipes.recipe import Recipe
+from zoo.cards.card import Card, Checkpoint, PinnedFile
+from zoo.checkpoints import cache
+from zoo.checkpoints.convert import Conversion, convert
+from zoo.errors import ConversionError
+from zoo.files import json_text, sha256, write_text
+from zoo.runtime import environment
+
+FIT = Path(__file__).with_name("fit.py")
+WEIGHTS = Path(__file__).parents[2] / "zoo" / "weights"
+CODE = {"pet": "https://github.com/lab-cosmo/metatrain", "sevennet": "https://github.com/MDIL-SNU/SevenNet"}
+
+Show = Callable[[str, int, int], None]
+"""Told what is going on, how much of it is done, and of how much."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training wrote."""
+
+    name: str
+    weights: Path
+    config: Path
+    held_out: Path
+    """Mean absolute errors on the test frames, by their source."""
+    log: Path
+
+
+def train(name: str, root: Path, *, device: str = "cpu", show: Show = lambda *_: None) -> Trained:
+    """Train the checkpoint of a recipe in `root`/`name`, or go on with it. What is finished is only looked up.
+
+    Raises UnknownRecipe, RecipeError when the folder was begun with another recipe, DatasetUnavailable, EvaluationFault
+    when the training's process fails, ConversionError when the safetensors are not what was trained, and RunLocked when
+    another process is at it.
+    """
+    recipe = recipes.load(name)
+    folder = root / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        begin(recipe, folder)
+        made = finished(name, root)
+        return made or _make(name, recipe, root, device=device, show=show)
+
+
+def _make(name: str, recipe: Recipe, root: Path, *, device: str, show: Show) -> Trained:
+    folder = root / name
+    archive = prepared(recipe, root, show=show)
+    family = environment.find(recipe.network)
+    family.ensure(say=lambda text: show(text, 0, 1))
+    if not (folder / "upstream").exists():
+        _fit(recipe, family.python, archive, folder, device=device, show=show)
+    show("safetensors", 0, 1)
+    converted = _without_pickle(name, recipe, folder)
+    if not converted.exact:
+        raise ConversionError(f"{name}: the safetensors are not the model that was trained: {converted}")
+    return _trained(name, root)
+
+
+def finished(name: str, root: Path) -> Trained | None:
+    """What a training wrote; None when it has not finished."""
+    made = _trained(name, root)
+    return made if made.weights.exists() and made.config.exists() else None
+
+
+def prepared(recipe: Recipe, root: Path, *, show: Show = lambda *_: None) -> Path:
+    """The recipe's frames as arrays; recipes with the same data and elements share them."""
+    settings = recipe.model_dump(mode="json", include={"data", "elements"})
+    folder = root / f"data-{hashlib.sha256(json_text(settings).encode()).hexdigest()[:12]}"
+    archive = folder / "frames.npz"
+    if not archive.exists():
+        write_text(folder / "data.json", json_text(settings))
+        save(frames(recipe, folder / "labels", show=show), archive)
+    return archive
+
+
+def begin(recipe: Recipe, folder: Path) -> None:
+    """Store the recipe in its folder. Raises RecipeError when another one is there."""
+    text = json_text(recipe.model_dump(mode="json", exclude={"place"}))
+    stored = folder / "recipe.json"
+    if stored.exists() and stored.read_text(encoding="utf-8") != text:
+        raise RecipeError(f"{folder} was begun with another recipe. Remove it, or give another folder.")
+    write_text(stored, text)
+
+
+def ship(made: Trained) -> list[Path]:
+    """Copy log and errors to the recipe and the weights to the package, in a checkout; the paths written."""
+    beside = recipes.FOLDER / made.name
+    copies = {
+        made.log: beside / "log.jsonl",
+        made.held_out: beside / "held-out.json",
+        made.weights: WEIGHTS / f"{made.name}.safetensors",
+        made.config: WEIGHTS / f"{made.name}.json",
+    }
+    for source, target in copies.items():
+        shutil.copyfile(source, target)
+    return list(copies.values())
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder / "lock", blocking=False):
+            yield
+    except Timeout:
+        raise RunLocked(f"another process is training in {folder}") from None
+
+
+def _trained(name: str, root: Path) -> Trained:
+    folder = root / name
+    return Trained(
+        name=name,
+        weights=folder / "safetensors" / "model.safetensors",
+        config=folder / "safetensors" / "config.json",
+        held_out=folder / "held-out.json",
+        log=folder / "log.jsonl",
+    )
+
+
+def _fit(recipe: Recipe, python: Path, archive: Path, folder: Path, *, device: str, show: Show) -> None:
+    """Run fit.py in the family's environment, and show its steps."""
+    show("reading the frames", 0, recipe.steps)
+    with subprocess.Popen(
+        [python, "-I", FIT, archive, folder, "--device", device], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            told = json.loads(line)
+            show(_summary(told.get("validation", {})), told["step"], recipe.steps)
+    if process.returncode:
+        raise EvaluationFault(f"the training in {folder} ended with exit code {process.returncode}; run it again")
+
+
+def _summary(errors: dict[str, float]) -> str:
+    """The validation errors in a few words; empty when there are none."""
+    units = {"energy": "meV/atom", "forces": "meV/Å", "direct_forces": "meV/Å direct"}
+    return ", ".join(f"{errors[name]:.0f} {unit}" for name, unit in units.items() if name in errors)
+
+
+def _without_pickle(name: str, recipe: Recipe, folder: Path) -> Conversion:
+    """The trained checkpoint as safetensors, compared with what it was made from."""
+    upstream = folder / "upstream"
+    file = PinnedFile(sha256=sha256(upstream), bytes=upstream.stat().st_size)
+    cache.store(upstream, file)
+    card = Card(
+        name=name,
+        title=f"{name}, as it comes from training",
+        family=recipe.network,
+        elements=recipe.elements,
+        training_sets=tuple(recipe.data.sources),
+        forces=("conservative", "direct") if recipe.network == "pet" else ("conservative",),
+        code=CODE[recipe.network],
+        checkpoint=Checkpoint(upstream=file, upstream_format="torch-pickle"),
+    )
+    return convert(card, folder / "safetensors")
