@@ -109,7 +109,7 @@ def _crowded(request: Request, cells: np.ndarray, pbc: np.ndarray) -> np.ndarray
     fractions = np.einsum("ij,ijk->ik", request.positions, np.linalg.inv(cells)[owner])
     fractions -= np.floor(fractions) * pbc[owner]
     margins = (CLOSEST / _heights(cells, pbc))[owner]
-    for axis in range(3):  # what lies near a lower face has an image near the upper one
+    for axis in range(3):  # what lies near a lower boundary has an image near the upper one
         near = np.flatnonzero(fractions[:, axis] < margins[:, axis])  # along open directions the margin is zero
         near = near[pbc[owner[near], axis]]
         if len(near):
