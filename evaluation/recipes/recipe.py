@@ -113,6 +113,10 @@ class Training(Strict):
 class Recipe(Strict):
     """The numbers behind one checkpoint."""
 
+    title: str
+    """Of its card."""
+    about: str
+    """First paragraph of its card."""
     network: Literal["pet", "sevennet"]
     """A file of `networks`, and the family of the zoo whose environment it runs in."""
     place: int
@@ -124,6 +128,11 @@ class Recipe(Strict):
     model: dict[str, int | float | bool | str]
     """Hyperparameters of the network, by its authors' names."""
     training: Training
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """All that the checkpoint follows from, as JSON."""
+        return self.model_dump(mode="json", exclude={"title", "about", "place"})
 
     @property
     def steps(self) -> int:

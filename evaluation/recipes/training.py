@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.errors import EvaluationFault, RecipeError, RunLocked
+from evaluation.recipes import card
 from evaluation.recipes import recipe as recipes
 from evaluation.recipes.frames import frames, save
 from evaluation.recipes.recipe import Recipe
@@ -26,6 +27,7 @@ from zoo.files import json_text, sha256, write_text
 from zoo.runtime import environment
 
 FIT = Path(__file__).with_name("fit.py")
+CARDS = Path(__file__).parents[2] / "model_cards"
 WEIGHTS = Path(__file__).parents[2] / "zoo" / "weights"
 CODE = {"pet": "https://github.com/lab-cosmo/metatrain", "sevennet": "https://github.com/MDIL-SNU/SevenNet"}
 
@@ -94,7 +96,7 @@ def prepared(recipe: Recipe, root: Path, *, show: Show = lambda *_: None) -> Pat
 
 def begin(recipe: Recipe, folder: Path) -> None:
     """Store the recipe in its folder. Raises RecipeError when another one is there."""
-    text = json_text(recipe.model_dump(mode="json", exclude={"place"}))
+    text = json_text(recipe.numbers)
     stored = folder / "recipe.json"
     if stored.exists() and stored.read_text(encoding="utf-8") != text:
         raise RecipeError(f"{folder} was begun with another recipe. Remove it, or give another folder.")
@@ -102,7 +104,10 @@ def begin(recipe: Recipe, folder: Path) -> None:
 
 
 def ship(made: Trained) -> list[Path]:
-    """Copy log and errors to the recipe and the weights to the package, in a checkout; the paths written."""
+    """Copy log and errors to the recipe and the weights to the package, in a checkout; the paths written.
+
+    A checkpoint without a card gets one; a card that is there is a person's, and stays.
+    """
     beside = recipes.FOLDER / made.name
     copies = {
         made.log: beside / "log.jsonl",
@@ -112,7 +117,15 @@ def ship(made: Trained) -> list[Path]:
     }
     for source, target in copies.items():
         shutil.copyfile(source, target)
-    return list(copies.values())
+    path = CARDS / f"{made.name}.md"
+    if path.exists():
+        return list(copies.values())
+    recipe = recipes.load(made.name)
+    code = CODE[recipe.network]
+    write_text(path, card.text(recipe, made, code=code, parameters=None, canary=None))
+    parameters, canary = card.measure(made.name)
+    write_text(path, card.text(recipe, made, code=code, parameters=parameters, canary=canary))
+    return [*copies.values(), path]
 
 
 @contextlib.contextmanager
@@ -162,7 +175,7 @@ def _without_pickle(name: str, recipe: Recipe, folder: Path) -> Conversion:
     upstream = folder / "upstream"
     file = PinnedFile(sha256=sha256(upstream), bytes=upstream.stat().st_size)
     cache.store(upstream, file)
-    card = Card(
+    described = Card(
         name=name,
         title=f"{name}, as it comes from training",
         family=recipe.network,
@@ -172,4 +185,4 @@ def _without_pickle(name: str, recipe: Recipe, folder: Path) -> Conversion:
         code=CODE[recipe.network],
         checkpoint=Checkpoint(upstream=file, upstream_format="torch-pickle"),
     )
-    return convert(card, folder / "safetensors")
+    return convert(described, folder / "safetensors")

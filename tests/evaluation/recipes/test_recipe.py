@@ -29,9 +29,9 @@ def test_the_series_learns_from_the_same_frames() -> None:
 
 @pytest.mark.parametrize("name", ["pet-n64", "pet-n16", "pet-n4"])
 def test_the_series_differs_in_one_thing(name: str) -> None:
-    base, made = recipe.load("pet-n"), recipe.load(name)
-    training = made.training.model_copy(update={"one_in": base.training.one_in})
-    assert made.model_copy(update={"training": training, "place": base.place}) == base
+    base, made = recipe.load("pet-n").numbers, recipe.load(name).numbers
+    assert made["training"].pop("one_in") > base["training"].pop("one_in")
+    assert made == base
 
 
 def test_the_siblings_learn_as_long_as_the_networks_that_they_are_compared_with() -> None:
