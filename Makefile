@@ -21,13 +21,13 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: install ## evaluate real pretrained models against DFT and show the board (10 minutes)
-	@echo "1/4 Equations of state by three models. Each family's environment is built first (once)."
+	@echo "1/4 Equations of state by three models: about 4 minutes, with building two environments (once)"
 	$(BIN)/mlip-zoo evaluate $(DEMO_MODELS) --task eos --subset fast
-	@echo "2/4 Relaxations by CHGNet and both force heads of PET-tiny"
+	@echo "2/4 Relaxations by CHGNet and both force heads of PET-tiny: about 4 minutes, with building one more environment (once)"
 	$(BIN)/mlip-zoo evaluate $(DEMO_HEADS) --task relaxation --subset canary
-	@echo "3/4 The site of all results, published ones and yours"
+	@echo "3/4 The site of all results, published ones and yours: about a minute"
 	$(BIN)/mlip-zoo site build
-	@echo "4/4 The boards of the two tasks"
+	@echo "4/4 The boards of the two tasks: seconds"
 	$(BIN)/mlip-zoo board --task relaxation
 	$(BIN)/mlip-zoo board --task eos
 
