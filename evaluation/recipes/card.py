@@ -16,7 +16,7 @@ from zoo.loading import load
 
 if TYPE_CHECKING:
     from evaluation.recipes.recipe import Recipe
-    from evaluation.recipes.training import Trained
+    from evaluation.recipes.trained import Trained
 
 CRYSTAL = "mgo-rocksalt"
 """Of which the canary is: a compound that every recipe knows."""

@@ -11,7 +11,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.errors import EvaluationFault, RecipeError, RunLocked
@@ -19,6 +18,7 @@ from evaluation.recipes import card
 from evaluation.recipes import recipe as recipes
 from evaluation.recipes.frames import frames, save
 from evaluation.recipes.recipe import Recipe
+from evaluation.recipes.trained import Trained
 from zoo.cards.card import Card, Checkpoint, PinnedFile
 from zoo.checkpoints import cache
 from zoo.checkpoints.convert import Conversion, convert
@@ -33,18 +33,6 @@ CODE = {"pet": "https://github.com/lab-cosmo/metatrain", "sevennet": "https://gi
 
 Show = Callable[[str, int, int], None]
 """Told what is going on, how much of it is done, and of how much."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training wrote."""
-
-    name: str
-    weights: Path
-    config: Path
-    held_out: Path
-    """Mean absolute errors on the test frames, by their source."""
-    log: Path
 
 
 def train(name: str, root: Path, *, device: str = "cpu", show: Show = lambda *_: None) -> Trained:
