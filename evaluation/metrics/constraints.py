@@ -8,13 +8,12 @@ from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import constants
 
 Array = NDArray[np.float64]
 Figures = dict[str, float | None]
 
 MILLI = 1000.0
-GPA = constants.e * 1e21
+GPA = 1.602176634e-19 * 1e21  # the elementary charge in coulomb, exact; importing scipy.constants takes half a second
 """GPa per eV/Å³."""
 INVARIANCES = ("translation_lattice", "translation_random", "permutation", "extensivity", "repeat", "batch", "dtype")
 
