@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_THZ = 6.62607015e-34 * 1e12  # J; Planck's constant, exact
-
 
 def frequency_error(pred: Array, ref: Array, weights: Array) -> Array:
     """Mean over q points and modes of pred - ref, and of its absolute value, THz: (2,); modes are paired by order."""
@@ -91,10 +89,10 @@ def thermal(frequencies: Array, qpoints: Array, weights: Array, *, temperature: 
     modes, share = frequencies[counted > 0], counted[counted > 0]
     if (modes <= 0).any():
         return None
-    from scipy import constants
+    from scipy import constants  # half a second, which no board needs
 
     kt = constants.k * temperature
-    x = modes * _THZ / kt
+    x = modes * (constants.h * 1e12) / kt
     occupation = 1 / np.expm1(x)
     capacity = constants.R * x**2 * occupation * (occupation + 1)
     entropy = constants.R * (x * occupation - np.log(-np.expm1(-x)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.units import GPa
 
+from evaluation.recipes.network import NETWORKS
 from zoo import example_crystals
 from zoo.cards.card import Canary
 from zoo.files import sha256
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 CRYSTAL = "mgo-rocksalt"
 """Of which the canary is: a compound that every recipe knows."""
-CODE_LICENCE = {"pet": "BSD-3-Clause", "sevennet": "GPL-3.0"}
+WIDTH = 120
+"""Characters on a line of prose."""
 COLUMNS = {
     "energy": "energy, meV/atom",
     "forces": "conservative forces, meV/Å",
@@ -56,9 +59,9 @@ Mean absolute errors on held-out frames, per component for forces:
 """
 
 
-def text(recipe: Recipe, made: Trained, *, code: str, parameters: int | None, canary: Canary | None) -> str:
+def text(recipe: Recipe, made: Trained, *, parameters: int | None, canary: Canary | None) -> str:
     """A card in Markdown. Without parameters and canary it is that of an unverified checkpoint."""
-    direct = recipe.network == "pet"
+    network = NETWORKS[recipe.network]
     measured = "" if parameters is None else f"parameters: {parameters}\n"
     if canary is not None:
         measured += "canary:\n" + "".join(f"  {key}: {value}\n" for key, value in canary.model_dump().items())
@@ -72,10 +75,10 @@ def text(recipe: Recipe, made: Trained, *, code: str, parameters: int | None, ca
         cutoff=recipe.model["cutoff"],
         elements=", ".join(recipe.elements),
         sets=", ".join(sets),
-        forces="conservative, direct" if direct else "conservative",
-        rotation="learned" if direct else "exact",
-        code_licence=CODE_LICENCE[recipe.network],
-        code=code,
+        forces=", ".join(network.forces),
+        rotation=network.rotation,
+        code_licence=network.code_licence,
+        code=network.code,
         name=made.name,
         weights=sha256(made.weights),
         weights_bytes=made.weights.stat().st_size,
@@ -86,7 +89,13 @@ def text(recipe: Recipe, made: Trained, *, code: str, parameters: int | None, ca
     prose = _PROSE.format(
         about=recipe.about, steps=recipe.steps, name=made.name, data=f"public PBE calculations{labels}"
     )
-    return header + prose + table(made)
+    return header + _wrapped(prose) + table(made)
+
+
+def _wrapped(prose: str) -> str:
+    """Paragraphs with lines of at most 120 characters."""
+    paragraphs = (textwrap.fill(" ".join(text.split()), WIDTH) for text in prose.strip().split("\n\n"))
+    return "\n\n".join(paragraphs) + "\n\n"
 
 
 def table(made: Trained) -> str:

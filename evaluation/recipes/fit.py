@@ -9,6 +9,7 @@ step; some are lines of the log.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import importlib.util
 import json
 import math
@@ -357,6 +358,8 @@ class Training:
 def main(archive: Path, folder: Path, *, device: str) -> None:
     """Train, test, and write the checkpoint whole."""
     torch.set_num_threads(1)
+    lock = (folder / "fit.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # a process whose starter was killed may still be writing: wait for its end
     if device != "cpu":
         torch.set_default_device(device)
     recipe = json.loads((folder / "recipe.json").read_text())

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,19 +16,19 @@ from evaluation.errors import EvaluationFault, RecipeError, RunLocked
 from evaluation.recipes import card
 from evaluation.recipes import recipe as recipes
 from evaluation.recipes.frames import frames, save
+from evaluation.recipes.network import NETWORKS
 from evaluation.recipes.recipe import Recipe
 from evaluation.recipes.trained import Trained
 from zoo.cards.card import Card, Checkpoint, PinnedFile
 from zoo.checkpoints import cache
 from zoo.checkpoints.convert import Conversion, convert
 from zoo.errors import ConversionError
-from zoo.files import json_text, sha256, write_text
+from zoo.files import json_text, sha256, write_bytes, write_text
 from zoo.runtime import environment
 
 FIT = Path(__file__).with_name("fit.py")
 CARDS = Path(__file__).parents[2] / "model_cards"
 WEIGHTS = Path(__file__).parents[2] / "zoo" / "weights"
-CODE = {"pet": "https://github.com/lab-cosmo/metatrain", "sevennet": "https://github.com/MDIL-SNU/SevenNet"}
 
 Show = Callable[[str, int, int], None]
 """Told what is going on, how much of it is done, and of how much."""
@@ -104,15 +103,14 @@ def ship(made: Trained) -> list[Path]:
         made.config: WEIGHTS / f"{made.name}.json",
     }
     for source, target in copies.items():
-        shutil.copyfile(source, target)
+        write_bytes(target, source.read_bytes())
     path = CARDS / f"{made.name}.md"
     if path.exists():
         return list(copies.values())
     recipe = recipes.load(made.name)
-    code = CODE[recipe.network]
-    write_text(path, card.text(recipe, made, code=code, parameters=None, canary=None))
+    write_text(path, card.text(recipe, made, parameters=None, canary=None))
     parameters, canary = card.measure(made.name)
-    write_text(path, card.text(recipe, made, code=code, parameters=parameters, canary=canary))
+    write_text(path, card.text(recipe, made, parameters=parameters, canary=canary))
     return [*copies.values(), path]
 
 
@@ -163,14 +161,15 @@ def _without_pickle(name: str, recipe: Recipe, folder: Path) -> Conversion:
     upstream = folder / "upstream"
     file = PinnedFile(sha256=sha256(upstream), bytes=upstream.stat().st_size)
     cache.store(upstream, file)
+    network = NETWORKS[recipe.network]
     described = Card(
         name=name,
         title=f"{name}, as it comes from training",
         family=recipe.network,
         elements=recipe.elements,
         training_sets=tuple(recipe.data.sources),
-        forces=("conservative", "direct") if recipe.network == "pet" else ("conservative",),
-        code=CODE[recipe.network],
+        forces=network.forces,
+        code=network.code,
         checkpoint=Checkpoint(upstream=file, upstream_format="torch-pickle"),
     )
     return convert(described, folder / "safetensors")
