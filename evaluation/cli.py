@@ -15,6 +15,7 @@ import typer
 from evaluation.errors import DatasetUnavailable, EvaluationError, EvaluationFault
 from evaluation.recipes.cli import train
 from evaluation.subset import SUBSETS, Subset
+from zoo import options
 from zoo.console import print_table
 from zoo.errors import ZooError
 
@@ -46,8 +47,11 @@ def evaluate(
     results: Annotated[
         Path | None, typer.Option(help="Folder for the results; 'results' inside --runs when not given.")
     ] = None,
+    sandbox: options.Sandbox = None,
+    untrusted: options.Untrusted = False,
 ) -> None:
     """Run models through a task. Killed or interrupted, the same command continues."""
+    options.use(sandbox, untrusted=untrusted)
     if subset not in SUBSETS:
         raise typer.BadParameter(f"{subset!r} is not one of {', '.join(SUBSETS)}", param_hint="--subset")
     chosen: Subset = subset

@@ -82,6 +82,7 @@ def planted(adapters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "mirror" / pinned(data).sha256).write_bytes(data)
     (tmp_path / "cache" / "environments").symlink_to(adapters.parent / "environments")
     monkeypatch.setattr("zoo.adapters.FOLDER", adapters)
+    monkeypatch.setenv("MLIP_ZOO_SANDBOX", "none")  # in one, opening it could leave no trace
     for name in ("cards", "cache", "mirror"):
         monkeypatch.setenv(f"MLIP_ZOO_{name.upper()}", str(tmp_path / name))
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +47,8 @@ def card(name: str = "toy") -> Card:
 def worker(folder: Path, **options: Any) -> Worker:
     """A worker that has not started; `folder` gets its checkpoint."""
     checkpoint = folder / "toy.json"
-    write_text(checkpoint, '{"epsilon": 0.1, "sigma": 2.2}')
+    delay = float(os.environ.get("TOY_DELAY", "0"))  # seconds a call, for tests that kill it on its way
+    write_text(checkpoint, json.dumps({"epsilon": 0.1, "sigma": 2.2, "delay": delay}))
     mode = {"device": "cpu", "dtype": "float64", "forces": "conservative", "fidelity": None, "runtime": "eager"}
     settings = {
         "python": Path(sys.executable),
@@ -74,3 +77,13 @@ class Again:
 
     def __call__(self, mode: Mode) -> Potential:
         return Potential(worker(self.folder, adapter=self.adapter), card=card(), mode=mode, reload=self)
+
+
+def pids(potential: Potential) -> list[int]:
+    """The processes of a potential's worker, from the supervisor down to the one that computes."""
+    found = [potential._backend._process._popen.pid]  # type: ignore[attr-defined]
+    while children := [
+        int(pid) for path in Path(f"/proc/{found[-1]}/task").glob("*/children") for pid in path.read_text().split()
+    ]:
+        found.append(children[0])
+    return found

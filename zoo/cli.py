@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zoo import options
 from zoo.adapters import families
 from zoo.cards import index
 from zoo.console import print_table
@@ -60,8 +61,11 @@ def check(
     device: Device = "auto",
     time_limit: Annotated[float, typer.Option(help="Seconds after which a call counts as hung.")] = 600.0,
     json: Json = False,
+    sandbox: options.Sandbox = None,
+    untrusted: options.Untrusted = False,
 ) -> None:
     """Check that a model keeps the contract: gradients, stress, symmetries, batches, its canary. Exit code 1 if not."""
+    options.use(sandbox, untrusted=untrusted)
     from zoo.checks.suite import check as run_checks
     from zoo.checks.suite import table
     from zoo.loading import load
@@ -95,8 +99,11 @@ def convert(
     *,
     out: Annotated[Path, typer.Option(help="Folder for model.safetensors and config.json.")] = Path(),
     json: Json = False,
+    sandbox: options.Sandbox = None,
+    untrusted: options.Untrusted = False,
 ) -> None:
     """Convert a model's upstream checkpoint to safetensors, and compare the two bit by bit."""
+    options.use(sandbox, untrusted=untrusted)
     from dataclasses import asdict
 
     from rich.console import Console
@@ -132,8 +139,11 @@ def fetch(
     mirror: Annotated[
         Path | None, typer.Option(help="Also put the files into this folder, for machines without a network.")
     ] = None,
+    sandbox: options.Sandbox = None,
+    untrusted: options.Untrusted = False,
 ) -> None:
     """Bring a model's checkpoint to this machine, verified, so that loading needs no network."""
+    options.use(sandbox, untrusted=untrusted)
     from rich.console import Console
 
     from zoo.checkpoints import cache
@@ -226,10 +236,25 @@ def environments(
             state = "failed" if name in faults else "yes" if env.ready else "no"
             table.add_row(name, state, *figures, _or_dash(report.get("seconds")), str(env.folder))
         print_table(table)
+        _print_sandbox()
         for message in faults.values():
             Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(message)
     if faults:
         raise typer.Exit(1)
+
+
+def _print_sandbox() -> None:
+    """Say what models run in on this machine."""
+    from rich.console import Console
+
+    from zoo.errors import SandboxUnavailable
+    from zoo.runtime import sandbox
+
+    try:
+        told = f"Models run in the sandbox {mode!r}." if (mode := sandbox.effective()) != "none" else "No sandbox."
+    except SandboxUnavailable as reason:
+        told = str(reason)
+    Console(highlight=False, markup=False, soft_wrap=True).print(told)
 
 
 def _list_table(cards: list[Card]) -> Table:

@@ -11,6 +11,7 @@ ZooError
 │   └── OfflineError         the network is switched off and the file is not here
 ├── ConversionError          upstream checkpoint → safetensors did not come out as pinned
 ├── EnvironmentFault        a family's environment could not be built
+├── SandboxUnavailable      a worker was to run in a sandbox that cannot be had here
 ├── ShadowedPackage          another distribution's `zoo`, `evaluation` or `leaderboard` would be imported
 └── WorkerError
     ├── WorkerStartError     the adapter could not load the model
@@ -72,6 +73,10 @@ class ConversionError(ZooError):
 
 class EnvironmentFault(ZooError):
     """A family's environment could not be built."""
+
+
+class SandboxUnavailable(ZooError):
+    """The sandbox that was asked for cannot be set up on this machine."""
 
 
 class ShadowedPackage(ZooError, ImportError):

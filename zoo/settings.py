@@ -59,12 +59,22 @@ DEBUG = Variable(
     "`1` (or `true`, `yes`, `on`) makes the command show the whole traceback of an error instead of its message.",
     "off",
 )
+SANDBOX = Variable(
+    "MLIP_ZOO_SANDBOX",
+    "What models run in: `bwrap` (bubblewrap), `landlock`, `none`, or `auto`, the first that proves itself here.",
+    "`auto`",
+)
+UNTRUSTED = Variable(
+    "MLIP_ZOO_UNTRUSTED",
+    "`1` (or `true`, `yes`, `on`) runs no model where there is no sandbox: an error instead of a warning.",
+    "off",
+)
 HUB_OFFLINE = Variable("HF_HUB_OFFLINE", "Same as `MLIP_ZOO_OFFLINE`; huggingface_hub reads it too.", "off")
 HUB_ENDPOINT = Variable(
     "HF_ENDPOINT", "Address of the Hugging Face Hub; huggingface_hub reads it too.", "the public Hub"
 )
 
-VARIABLES = (CACHE, MIRROR, OFFLINE, CARDS, DEBUG, HUB_OFFLINE, HUB_ENDPOINT)
+VARIABLES = (CACHE, MIRROR, OFFLINE, CARDS, DEBUG, SANDBOX, UNTRUSTED, HUB_OFFLINE, HUB_ENDPOINT)
 
 
 def cache_dir() -> Path:
@@ -102,6 +112,21 @@ def cards_dir() -> Path:
 def debug() -> bool:
     """Whether `MLIP_ZOO_DEBUG` asks for tracebacks instead of messages."""
     return DEBUG.on()
+
+
+def sandbox() -> str:
+    """The word in `MLIP_ZOO_SANDBOX`, or `auto`; whoever asks checks that it is one of the modes."""
+    return SANDBOX.text() or "auto"
+
+
+def untrusted() -> bool:
+    """Whether `MLIP_ZOO_UNTRUSTED` asks for a sandbox or nothing."""
+    return UNTRUSTED.on()
+
+
+def use(variable: Variable, value: str) -> None:
+    """Set a variable for this process and those that it starts, as an option of the command does."""
+    os.environ[variable.name] = value
 
 
 def hub_endpoint() -> str | None:

@@ -22,7 +22,7 @@ from zoo.files import sha256
 from zoo.progress import Say
 from zoo.runtime import environment
 from zoo.runtime.environment import Environment
-from zoo.runtime.process import THREADS
+from zoo.runtime.sandbox import THREADS
 
 SCRIPTS = Path(__file__).parent
 _LAST_LINES = 15

@@ -23,8 +23,6 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.lj import LennardJones
 
-DELAY = float(os.environ.get("TOY_DELAY", "0"))
-
 
 def load(files: dict[str, Any], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str) -> Toy:
     print("toy: loading", flush=True)
@@ -32,19 +30,19 @@ def load(files: dict[str, Any], *, device: str, dtype: str, forces: str, fidelit
         raise ValueError("the toy has no direct forces")
     if "upstream" in files:
         saved = json.loads(files["upstream"].read_text())
-        return Toy(np.array([saved["epsilon"]], dtype=np.float32), {"sigma": saved["sigma"]})
+        return Toy(np.array([saved["epsilon"]], dtype=np.float32), {"sigma": saved["sigma"]}, saved.get("delay", 0.0))
     from safetensors.numpy import load_file
 
     return Toy(load_file(files["weights"])["epsilon"], json.loads(files["config"].read_text()))
 
 
 class Toy:
-    def __init__(self, epsilon: np.ndarray, config: dict[str, Any]) -> None:
-        self.epsilon, self.config, self.kept = epsilon, config, bytearray()
+    def __init__(self, epsilon: np.ndarray, config: dict[str, Any], delay: float = 0.0) -> None:
+        self.epsilon, self.config, self.delay, self.kept = epsilon, config, delay, bytearray()
         self.facts = {"parameters": [1, 1], "cutoff": 6.0, "elements": ["H"]}
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray | None]]:
-        time.sleep(DELAY)
+        time.sleep(self.delay)
         n_atoms = sum(len(s.numbers) for s in structures)
         return [self._one(structure, n_atoms) for structure in structures]
 

@@ -47,7 +47,7 @@ def run_inside(
 
     from zoo.cards import index
     from zoo.runtime import environment
-    from zoo.runtime.process import KEEP_PAGES, THREADS
+    from zoo.runtime.sandbox import KEEP_PAGES, THREADS
 
     family = environment.find(index.card(name).family)
     folder = ROOT / "build" / f"benchmark-{extra}{family.folder.name}"

@@ -11,6 +11,8 @@
 # ]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
+# # it has no wheel; only training on a cluster uses it
+# override-dependencies = ["python-hostlist ; sys_platform == 'never'"]
 # ///
 """MACE (Batatia et al., NeurIPS 2022): higher-order equivariant message passing, batched natively."""
 

@@ -13,6 +13,8 @@
 # ]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
+# # it has no wheel; only training on a cluster uses it, and the adapter stands in for the import
+# override-dependencies = ["python-hostlist ; sys_platform == 'never'"]
 # ///
 """PET (Pozdnyakov & Ceriotti, NeurIPS 2023), the network of the UPET models: an unconstrained transformer over edges.
 
@@ -22,7 +24,10 @@ force is part of the answer.
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +36,10 @@ import numpy as np
 import torch
 from ase.data import chemical_symbols
 from safetensors.torch import load_file
+
+# metatrain imports it for training on a cluster; the package has no wheel
+if importlib.util.find_spec("hostlist") is None:
+    sys.modules["hostlist"] = types.ModuleType("hostlist")
 
 FORCES = ("non_conservative_force", "non_conservative_forces")
 STRESS = "non_conservative_stress"

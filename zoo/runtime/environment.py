@@ -17,15 +17,18 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.specifiers import SpecifierSet
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from zoo import adapters
 from zoo.errors import EnvironmentFault
 from zoo.files import write_json
 from zoo.progress import Say
+from zoo.runtime import linking, sandbox
 from zoo.settings import cache_dir, offline
 
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
+RECEIPT = "mlip-zoo.json"
 NEVER = "sys_platform == 'never'"
 """The marker with which an override drops a dependency that a model does not need to compute."""
 _BUILD_TIME_LIMIT = 3600.0
@@ -55,7 +58,7 @@ class Environment:
 
     @property
     def _receipt(self) -> Path:
-        return self.folder / "mlip-zoo.json"
+        return self.folder / RECEIPT
 
     def report(self) -> dict[str, object] | None:
         """What building it took: seconds, bytes on disk, number of packages; None when it is not built."""
@@ -83,6 +86,7 @@ class Environment:
     def _build(self, say: Say) -> None:
         self.remove()  # what is there without a receipt is the remains of a killed build
         started = time.monotonic()
+        mode = linking.mode(self.folder.parent, writable=sandbox.effective() == "none")
         say(f"building the environment of {self.family}")
         self._uv("venv", "--no-project", "--python", _base_python(self.requires_python), str(self.folder), say=say)
         with tempfile.TemporaryDirectory() as scratch:
@@ -90,8 +94,9 @@ class Environment:
             overrides.write_text("\n".join(self.overrides), encoding="utf-8")
             self._uv(
                 *("pip", "install", "--python", str(self.python), "--exclude-newer", self.exclude_newer),
-                *("--override", str(overrides)),
-                *self.dependencies,
+                # wheels only: building a source distribution would run its code here, before any sandbox
+                *("--no-build", "--override", str(overrides), "--link-mode", mode),
+                *("--", *self.dependencies),
                 say=say,
             )
         write_json(
@@ -101,6 +106,7 @@ class Environment:
                 "dependencies": list(self.dependencies),
                 "overrides": list(self.overrides),
                 "exclude_newer": self.exclude_newer,
+                linking.OWN_FILES: mode != "hardlink",
                 "seconds": round(time.monotonic() - started, 1),
                 **_size(self.folder),
             },
@@ -133,6 +139,11 @@ class Environment:
             tail = "\n  ".join(lines[-15:])
             self.remove()
             hint = " (offline: build it once while connected)" if offline() else ""
+            if "no usable wheels" in tail or "no-build" in tail:
+                hint += (
+                    " (a package has no wheel, and nothing is built from source: drop it with an override that never "
+                )
+                hint += "holds, or wait for a wheel)"
             raise EnvironmentFault(f"the environment of {self.family!r} could not be built{hint}:\n  {tail}")
 
 
@@ -156,15 +167,19 @@ def describe(adapter: Path) -> Environment:
         raise EnvironmentFault(f"{adapter.name} has no '# /// script' header")
     header = tomllib.loads(re.sub(r"^# ?", "", match["body"], flags=re.MULTILINE))
     settings = header.get("tool", {}).get("uv", {})
-    # an override may also drop a dependency: `name ; <a marker that never holds>`
-    overrides = settings.get("override-dependencies", [])
-    wanted = [*header["dependencies"], *(item for item in overrides if NEVER not in item)]
-    loose = [item for item in wanted if "==" not in item.partition(";")[0] and " @ " not in item]
+    dependencies, overrides = header.get("dependencies"), settings.get("override-dependencies", [])
     exclude_newer = settings.get("exclude-newer")
-    if loose or not exclude_newer:
-        raise EnvironmentFault(
-            f"{adapter.name}: every dependency needs '==' and the header needs [tool.uv] exclude-newer; loose: {loose}"
-        )
+    faults = [fault for text in _texts(dependencies) if (fault := _fault(text))]
+    # an override may also drop a dependency: `name ; <a marker that never holds>`
+    faults += [fault for text in _texts(overrides) if (fault := _fault(text, may_drop=True))]
+    if not isinstance(exclude_newer, str):
+        faults.append("the header needs [tool.uv] exclude-newer, a date in quotation marks")
+    try:
+        SpecifierSet(str(header.get("requires-python")))
+    except InvalidSpecifier:
+        faults.append(f"requires-python is {header.get('requires-python')!r}, no specifier like '>=3.12'")
+    if faults:
+        raise EnvironmentFault(f"{adapter.name}: {'; '.join(faults)}")
     identity = json.dumps([header, platform.machine(), sys.platform, _base_python(header["requires-python"])])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return Environment(
@@ -176,6 +191,44 @@ def describe(adapter: Path) -> Environment:
         overrides=tuple(overrides),
         folder=_environments_dir() / f"{adapter.stem}-{digest}",
     )
+
+
+def make_own(folder: Path) -> None:
+    """Make the environment in `folder` share no file with uv's cache, for a worker that could write to it.
+
+    Of what is no environment of ours, nothing is changed.
+    """
+    receipt = folder / RECEIPT
+    if not receipt.is_file():
+        return
+    from filelock import FileLock
+
+    with FileLock(f"{folder}.lock"):
+        found: dict[str, object] = json.loads(receipt.read_text(encoding="utf-8"))
+        if not found.get(linking.OWN_FILES):
+            linking.copy_linked(folder)
+            write_json(receipt, {**found, linking.OWN_FILES: True})
+
+
+def _texts(listed: object) -> list[object]:
+    return listed if isinstance(listed, list) else [listed]
+
+
+def _fault(text: object, *, may_drop: bool = False) -> str | None:
+    """What is wrong with a requirement; None for a package of the index at one exact version.
+
+    It is read here before uv sees it: uv takes options, paths, addresses and archives in the same place.
+    """
+    try:
+        requirement = Requirement(str(text))
+    except InvalidRequirement:
+        return f"{str(text)!r} is not a requirement like 'name==1.0'"
+    if requirement.url is not None:
+        return f"{str(text)!r} names a place; only packages of the index are installed, as wheels"
+    if may_drop and not requirement.specifier and str(text).endswith(NEVER):
+        return None
+    pins = [pin for pin in requirement.specifier if pin.operator == "==" and not pin.version.endswith(".*")]
+    return None if pins else f"every dependency needs '==' and one version, {str(text)!r} has none"
 
 
 def _environments_dir() -> Path:

@@ -1,4 +1,4 @@
-"""A worker's process: how it is started, with which environment variables, and how it ends."""
+"""A worker's process: how it is started, and how it ends."""
 
 from __future__ import annotations
 
@@ -23,25 +23,9 @@ STDERR_LINES = 25
 LINE_CHARACTERS = 500
 STDERR_TAIL = "; the end of its stderr:"
 STOP_TIME_LIMIT = 5.0
-"""Seconds that a worker has to end by itself."""
-
-# glibc returns every large batch's pages and faults them in again, up to 5 ms per atom: keep them
-KEEP_PAGES = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "99999999999",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-# JAX reads NPROC
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC")
+"""Seconds that a worker has to end by itself, and its supervisor to end all that it started."""
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
-
-
-def environment(*, threads: int | None) -> dict[str, str]:
-    """The environment variables that a worker gets."""
-    # variables that describe the host's Python environment do not hold in the worker's
-    mine = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "CONDA", "MPL"))}
-    return {**mine, **KEEP_PAGES, **(dict.fromkeys(THREADS, str(threads)) if threads else {})}
 
 
 class Process:
@@ -89,11 +73,17 @@ class Process:
         self._close()
 
     def kill(self) -> None:
-        """End it at once."""
-        if self._mine:
-            self._popen.kill()
+        """End it at once, with all that it started."""
+        if not self._mine:
+            return
+        self._popen.terminate()  # the supervisor ends the rest
+        try:
+            self._popen.wait(STOP_TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
             self._popen.wait()
-            self._close()
+        self._close()
 
     def end(self) -> str:
         """How it ended: `exit 1`, `signal SIGKILL`."""

@@ -24,8 +24,8 @@ from zoo.errors import (
     WorkerStartError,
     WorkerTimeout,
 )
-from zoo.runtime import answer, frames
-from zoo.runtime.process import Process, environment
+from zoo.runtime import answer, bytecode, environment, frames, sandbox
+from zoo.runtime.process import Process
 from zoo.runtime.request import Raw, Request
 from zoo.runtime.text import one_line
 
@@ -60,8 +60,8 @@ class Worker:
         start_time_limit: float = START_TIME_LIMIT,
     ) -> None:
         self.python = python
-        self.adapter = adapter
-        self.files = {role: str(path) for role, path in files.items()}
+        self.adapter = adapter.absolute()  # the worker stands in a folder of its own
+        self.files = {role: str(path.absolute()) for role, path in files.items()}
         self.mode = dict(mode)
         self.threads = threads
         self.batch_time_limit = batch_time_limit
@@ -75,14 +75,13 @@ class Worker:
     def start(self) -> None:
         """Start the process and load the model, when that has not been done.
 
-        Raises WorkerStartError with the adapter's error, WorkerDied or WorkerTimeout.
+        Raises WorkerStartError with the adapter's error, WorkerDied or WorkerTimeout; SandboxUnavailable.
         """
         with self._lock:
             if self._process is not None:
                 return
-            self._process = Process(
-                [str(self.python), "-I", str(WORKER)], environment=environment(threads=self.threads)
-            )
+            launch = self._launch()
+            self._process = Process(launch.command, environment=launch.environment)
             header = {"op": "load", "adapter": str(self.adapter), "files": self.files, "mode": self.mode}
             reply, _ = self._exchange(header, {}, time_limit=self.start_time_limit, max_bytes=_LOADED_BYTES)
             if reply["op"] != "ready":
@@ -93,6 +92,9 @@ class Worker:
             except MalformedAnswer as error:
                 self.close()
                 raise WorkerStartError(f"{self.adapter.stem} loaded the model, and {error}") from None
+            sources = reply.get("sources")
+            if isinstance(sources, list) and (self.python.parent.parent / environment.RECEIPT).is_file():
+                bytecode.compile_missing(self.python, sources, version=str(reply.get("python")))
 
     def compute(self, request: Request) -> Raw:
         """One batch through the model, as it is.
@@ -143,6 +145,19 @@ class Worker:
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # at interpreter exit anything may be gone already
             self.close()
+
+    def _launch(self) -> sandbox.Launch:
+        mode = sandbox.effective()
+        if mode == "none":
+            environment.make_own(self.python.parent.parent)
+        return sandbox.launch(
+            mode=mode,
+            python=self.python,
+            program=WORKER,
+            read=[self.adapter, *map(Path, self.files.values())],
+            gpu=self.mode.get("device") != "cpu",
+            threads=self.threads,
+        )
 
     def _compute(self, request: Request) -> tuple[frames.Header, frames.Arrays]:
         self.start()

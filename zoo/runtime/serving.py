@@ -146,6 +146,7 @@ class Served:
             "accelerator": _accelerator(),
             "python": platform.python_version(),
             "packages": packages,
+            "sources": [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))],
         }
 
     def compute(self, arrays: Arrays) -> tuple[Header, Arrays]:

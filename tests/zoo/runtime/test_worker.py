@@ -22,7 +22,7 @@ from tests import toy
 from zoo.batch import StructureFailure
 from zoo.errors import StructureError, WorkerDied, WorkerError, WorkerOutOfMemory, WorkerStartError, WorkerTimeout
 from zoo.potential import Potential
-from zoo.runtime import frames, process
+from zoo.runtime import frames, sandbox
 
 CU = bulk("Cu", a=3.7)
 
@@ -164,7 +164,7 @@ def test_more_memory_than_there_is_is_an_error_and_not_a_death(potential: Potent
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators keep little")
 def test_an_idle_worker_gives_its_memory_back(potential: Potential) -> None:
     assert potential.compute([metal("Tb")]).errors == [None]
-    process = Path(f"/proc/{potential._backend._process._popen.pid}")  # type: ignore[attr-defined]
+    process = Path(f"/proc/{toy.pids(potential)[-1]}")
 
     def held() -> int:
         return int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -195,8 +195,9 @@ def test_the_hosts_own_settings_do_not_reach_the_worker(tmp_path: Path, monkeypa
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")  # Jupyter sets it
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    environment = process.environment(threads=1)
-    assert {"MPLBACKEND", "PYTHONPATH"}.isdisjoint(environment)
+    monkeypatch.setenv("TORCH_TOKEN", "secret")
+    environment = sandbox.variables(threads=1)
+    assert {"MPLBACKEND", "PYTHONPATH", "TORCH_TOKEN", "HOME"}.isdisjoint(environment)
     assert environment["OMP_NUM_THREADS"] == "1"
 
 

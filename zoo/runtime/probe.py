@@ -1,0 +1,112 @@
+"""The proof that a sandbox holds: a program that tries what a worker must not be able to do. Once per process and mode.
+
+Run inside, by path, it prints what it could do. The host has made each of these things possible: the secret file is
+there, the ports listen, and the same program without a sandbox does them all (a test).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+MUST = frozenset({"read its own file", "write to its own folder"})
+TIME_LIMIT = 60.0
+
+
+@functools.cache
+def failure(mode: Literal["bwrap", "landlock", "none"]) -> str | None:
+    """Why this mode does not hold on this machine; None when it does."""
+    from zoo.runtime import sandbox
+
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        for listening in (tcp, udp):
+            listening.bind(("127.0.0.1", 0))
+        tcp.listen()
+        own, secret = Path(folder) / "own", Path(folder) / "secret"
+        own.write_text("its own", encoding="utf-8")
+        secret.write_text("nobody else's", encoding="utf-8")
+        ports = [str(listening.getsockname()[1]) for listening in (tcp, udp)]
+        launch = sandbox.launch(
+            mode=mode,
+            python=Path(sys.executable),
+            program=Path(__file__),
+            arguments=[str(own), str(secret), *ports, str(os.getpid())],
+            read=[own],
+        )
+        try:
+            done = subprocess.run(
+                launch.command,
+                env=launch.environment,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"it did not start ({type(error).__name__}: {error})"
+    if done.returncode:
+        told = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        return f"it did not start ({told[-1][:200] if told else f'exit {done.returncode}'})"
+    could = frozenset(json.loads(done.stdout))
+    if missing := sorted(MUST - could):
+        return f"inside, a program could not {', '.join(missing)}"
+    if harm := sorted(could - MUST):
+        return f"inside, a program could {', '.join(harm)}"
+    return None
+
+
+def _connect(port: int, kind: socket.SocketKind) -> None:
+    with socket.socket(type=kind) as here:
+        here.connect(("127.0.0.1", port))
+        here.send(b"probe")
+
+
+def _tried(own: str, secret: str, tcp: str, udp: str, host: str) -> list[str]:
+    """What could be done, in words."""
+    attempts: dict[str, Callable[[], object]] = {
+        "read its own file": lambda: Path(own).read_bytes(),
+        "write to its own folder": lambda: (Path(os.environ["TMPDIR"]) / "probe").write_bytes(b"probe"),
+        "read a file outside": lambda: Path(secret).read_bytes(),
+        "list a folder outside": lambda: _listed(Path(secret)),
+        "write to its own file": lambda: Path(own).write_bytes(b"probe"),
+        "write beside its program": lambda: tempfile.TemporaryFile(dir=Path(__file__).parent).close(),
+        "connect by TCP": lambda: _connect(int(tcp), socket.SOCK_STREAM),
+        "send by UDP": lambda: _connect(int(udp), socket.SOCK_DGRAM),
+        "open a Unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
+        "read the host's variables": lambda: Path(f"/proc/{host}/environ").read_bytes(),
+        "signal the host": lambda: _signal(int(host)),
+    }
+    could = []
+    for what, attempt in attempts.items():
+        try:
+            attempt()
+        except OSError:
+            continue
+        could.append(what)
+    return could
+
+
+def _listed(secret: Path) -> None:
+    # a namespace may have an empty folder of that name
+    if secret.name not in [path.name for path in secret.parent.iterdir()]:
+        raise FileNotFoundError
+
+
+def _signal(host: int) -> None:
+    # in a namespace of its own the number may be that of this program or one that it started
+    if Path(f"/proc/{host}/cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes():
+        raise ProcessLookupError
+    os.kill(host, 0)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_tried(*sys.argv[1:])))
