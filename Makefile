@@ -44,7 +44,7 @@ lint: install ## ruff, mypy, import-linter
 site: install ## build the site from the results at hand
 	$(BIN)/mlip-zoo site build
 
-benchmark: install ## measure start-up, and isolation as a ratio to the same call in process (10 minutes)
+benchmark: install ## measure start-up, and isolation in each sandbox as a ratio to the same call in process (15 minutes)
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
 

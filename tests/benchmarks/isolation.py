@@ -1,28 +1,36 @@
-"""What the pipe costs: the same call through a worker and in process, in turn, in one process.
+"""What the pipe and the sandbox cost: the same call through a worker in each sandbox and in process, in turn.
 
     python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
 
 Builds an environment that holds both the family's packages and ours, so that `isolated=False` is possible, and runs
-itself there. Prints, per case, the median over pairs of (isolated - in process) / in process, and its quartiles.
+itself there. Prints, per sandbox and case, the median over rounds of (isolated - in process) / in process, and its
+quartiles.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.potential import Potential
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-PAIRS = {"64 atoms": 25, "256x8 atoms": 4}
+ROUNDS = {"64 atoms": 25, "256x8 atoms": 4}
+IN_PROCESS = "in process"
 
 
 def main() -> None:
@@ -36,7 +44,7 @@ def main() -> None:
     for name in given.names:
         for case, (low, median, high, milliseconds) in run_inside(name).items():
             spread = f"(quartiles {low:+.2%} … {high:+.2%})"
-            print(f"{name:16} {case:12} {median:+7.2%} {spread} of {milliseconds:.0f} ms", flush=True)
+            print(f"{name:16} {case:22} {median:+7.2%} {spread} of {milliseconds:.0f} ms", flush=True)
 
 
 def run_inside(
@@ -54,16 +62,13 @@ def run_inside(
     python = folder / "bin" / "python"
     if not python.exists():
         subprocess.run([uv.find_uv_bin(), "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+        overrides = folder / "overrides.txt"
+        overrides.write_text("\n".join(family.overrides), encoding="utf-8")
         subprocess.run(
             [
                 *(uv.find_uv_bin(), "pip", "install", "--quiet", "--python", str(python)),
-                *(
-                    "--exclude-newer",
-                    family.exclude_newer,
-                    *family.dependencies,
-                    "-e",
-                    f"{ROOT}[{extra}]" if extra else str(ROOT),
-                ),
+                *("--exclude-newer", family.exclude_newer, "--override", str(overrides)),
+                *(*family.dependencies, "-e", f"{ROOT}[{extra}]" if extra else str(ROOT)),
             ],
             check=True,
         )
@@ -81,34 +86,45 @@ def run_inside(
 
 
 def measure(name: str) -> dict[str, tuple[float, float, float, float]]:
-    """(lower quartile, median, upper quartile) of the overhead, and the call's milliseconds, per case."""
+    """(lower quartile, median, upper quartile) of the overhead, and the call's milliseconds, per sandbox and case."""
     import zoo
-    from zoo import example_crystals
+    from zoo import example_crystals, settings
+    from zoo.runtime import sandbox
 
     cells = {
         "64 atoms": [example_crystals.distorted("mgo-rocksalt").repeat((4, 4, 2))],
         "256x8 atoms": [example_crystals.distorted("mgo-rocksalt", seed=s).repeat((2, 2, 1)) for s in range(256)],
     }
-    found = {}
-    with (
-        zoo.load(name, device="cpu", threads=1, isolated=True) as isolated,
-        zoo.load(name, device="cpu", isolated=False) as inside,
-    ):
+    modes: tuple[sandbox.Mode, ...] = ("bwrap", "landlock")
+    with contextlib.ExitStack() as stack:
+        potentials = {IN_PROCESS: stack.enter_context(zoo.load(name, device="cpu", isolated=False))}
+        for mode in modes:
+            if sandbox.unavailable(mode) is None:
+                potentials[mode] = stack.enter_context(zoo.load(name, device="cpu", threads=1, isolated=True))
+                settings.use(settings.SANDBOX, mode)
+                potentials[mode].compute(cells["64 atoms"])  # its worker starts, in this mode
+        found = {}
         for case, atoms in cells.items():
-            ratios, seconds = [], []
-            for pair in range(PAIRS[case] + 1):
-                times = {}
-                # in turn, and each first as often as second
-                for potential in (isolated, inside) if pair % 2 else (inside, isolated):
-                    clock = time.perf_counter()
-                    potential.compute(atoms)
-                    times[potential is isolated] = time.perf_counter() - clock
-                if pair:  # the first one warms up
-                    ratios.append(times[True] / times[False] - 1)
-                    seconds.append(times[False])
-            low, median, high = statistics.quantiles(ratios, n=4)
-            found[case] = (low, median, high, statistics.median(seconds) * 1000)
+            times = _timed(potentials, atoms, rounds=ROUNDS[case])
+            inside = times.pop(IN_PROCESS)
+            for mode, isolated in times.items():
+                overhead = [mine / plain - 1 for mine, plain in zip(isolated, inside, strict=True)]
+                low, median, high = statistics.quantiles(overhead, n=4)
+                found[f"{mode}, {case}"] = (low, median, high, statistics.median(inside) * 1000)
     return found
+
+
+def _timed(potentials: Mapping[str, Potential], atoms: Sequence[Atoms], *, rounds: int) -> dict[str, list[float]]:
+    """Seconds of a call, per potential and round; every round starts with another one, and the first warms up."""
+    names = list(potentials)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(rounds + 1):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            clock = time.perf_counter()
+            potentials[name].compute(atoms)
+            if turn:
+                times[name].append(time.perf_counter() - clock)
+    return times
 
 
 if __name__ == "__main__":
