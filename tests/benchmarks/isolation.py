@@ -95,7 +95,7 @@ def measure(name: str) -> dict[str, tuple[float, float, float, float]]:
         "64 atoms": [example_crystals.distorted("mgo-rocksalt").repeat((4, 4, 2))],
         "256x8 atoms": [example_crystals.distorted("mgo-rocksalt", seed=s).repeat((2, 2, 1)) for s in range(256)],
     }
-    modes: tuple[sandbox.Mode, ...] = ("bwrap", "landlock")
+    modes: tuple[sandbox.Confinement, ...] = ("bwrap", "landlock")
     with contextlib.ExitStack() as stack:
         potentials = {IN_PROCESS: stack.enter_context(zoo.load(name, device="cpu", isolated=False))}
         for mode in modes:

@@ -39,7 +39,7 @@ from zoo.errors import SandboxUnavailable
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["bwrap", "landlock", "none"]
+Confinement = Literal["bwrap", "landlock", "none"]
 Asked = Literal["auto", "bwrap", "landlock", "none"]
 CHOICES: tuple[str, ...] = get_args(Asked)
 
@@ -87,7 +87,7 @@ class Launch:
 
 def launch(
     *,
-    mode: Mode,
+    mode: Confinement,
     python: Path,
     program: Path,
     arguments: Sequence[str] = (),
@@ -144,7 +144,7 @@ def variables(*, threads: int | None) -> dict[str, str]:
     return {**mine, **_FIXED, **KEEP_PAGES, **(dict.fromkeys(THREADS, str(threads)) if threads else {})}
 
 
-def effective() -> Mode:
+def effective() -> Confinement:
     """The mode of this machine and its settings.
 
     `auto` (the default) is the strongest that proves itself here; where none does it is `none`, with a warning, or an
@@ -158,7 +158,7 @@ def effective() -> Mode:
             raise SandboxUnavailable("an untrusted run needs a sandbox: leave --sandbox (MLIP_ZOO_SANDBOX) at 'auto'")
         return "none"
     reasons = {}
-    modes: tuple[Mode, ...] = ("bwrap", "landlock")
+    modes: tuple[Confinement, ...] = ("bwrap", "landlock")
     for mode in modes:
         if asked in ("auto", mode):
             reason = unavailable(mode)
@@ -175,7 +175,7 @@ def effective() -> Mode:
     return "none"
 
 
-def unavailable(mode: Mode) -> str | None:
+def unavailable(mode: Confinement) -> str | None:
     """Why a mode cannot be had on this machine; None when a probe inside proved that it holds."""
     from zoo.runtime.probe import failure
 

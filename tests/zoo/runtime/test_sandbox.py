@@ -44,12 +44,12 @@ class Payload:
 
 
 @pytest.fixture(params=["bwrap", "landlock"])
-def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> sandbox.Mode:
+def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> sandbox.Confinement:
     """Each sandbox of this machine; in CI both are there."""
     if reason := sandbox.unavailable(request.param):
         (pytest.fail if os.environ.get("MLIP_ZOO_REQUIRE_ALL") else pytest.skip)(reason)
     monkeypatch.setenv("MLIP_ZOO_SANDBOX", request.param)
-    chosen: sandbox.Mode = request.param
+    chosen: sandbox.Confinement = request.param
     return chosen
 
 
@@ -372,7 +372,7 @@ def test_a_word_that_is_no_sandbox_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("MLIP_ZOO_SANDBOX", "firejail")
     with pytest.raises(SandboxUnavailable, match="auto, bwrap, landlock, none"):
         sandbox.effective()
-    assert set(sandbox.CHOICES) == {"auto", *get_args(sandbox.Mode)}
+    assert set(sandbox.CHOICES) == {"auto", *get_args(sandbox.Confinement)}
     assert settings.sandbox() == "firejail"
 
 
