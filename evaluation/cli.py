@@ -16,7 +16,7 @@ from evaluation.errors import DatasetUnavailable, EvaluationError, EvaluationFau
 from evaluation.recipes.cli import train
 from evaluation.subset import SUBSETS, Subset
 from zoo import options
-from zoo.console import print_table
+from zoo.console import plain, print_table
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def status(
         sys.stdout.write(json_.dumps([row.model_dump(mode="json") for row in rows], indent=1) + "\n")
         return
     from rich.table import Table
+    from rich.text import Text
 
     if not rows:
         typer.echo(f"No runs in {runs}. 'mlip-zoo evaluate NAME' makes one.")
@@ -115,7 +116,7 @@ def status(
     for row in rows:
         tiers = [_so_far(row.stored[tier], row.total[tier]) for tier in SUBSETS]
         running = "yes" if row.running else "no"
-        table.add_row(row.task, row.entry, *tiers, str(row.failed), running, row.last or "-")
+        table.add_row(Text(plain(row.task)), Text(plain(row.entry)), *tiers, str(row.failed), running, row.last or "-")
     print_table(table)
 
 

@@ -260,6 +260,7 @@ def _print_sandbox() -> None:
 def _list_table(cards: list[Card]) -> Table:
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     without = sorted({card.family for card in cards} - {*families()})
     table = Table(
@@ -272,12 +273,12 @@ def _list_table(cards: list[Card]) -> Table:
     for heading in ("name", "status", "parameters", "trained on", "theory", "forces", "rotation"):
         table.add_column(heading, justify="right" if heading == "parameters" else "left")
     for card in cards:
+        told = ((card.training_sets, "sets"), (card.theory().split(" + "), "levels"))
         table.add_row(
-            card.name if not card.superseded_by else f"[dim]{card.name}[/]",
+            Text(card.name, style="dim" if card.superseded_by else ""),
             "verified" if card.verified else "unverified",
             _grouped(card.parameters),
-            _few(card.training_sets, "sets"),
-            _few(card.theory().split(" + "), "levels"),
+            *(Text(_few(names, what)) for names, what in told),
             ", ".join(card.forces),
             _or_dash(card.rotation),
         )
@@ -286,8 +287,9 @@ def _list_table(cards: list[Card]) -> Table:
 
 def _facts_table(card: Card) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=card.title, show_header=False)
+    table = Table(title=Text(card.title), show_header=False)
     facts = {
         "load with": f'zoo.load("{card.name}")' if card.checkpoint.pinned else f"first 'mlip-zoo pin {card.name}'",
         "entry": _default_entry(card),
@@ -315,9 +317,10 @@ def _facts_table(card: Card) -> Table:
     }
     for fact, value in facts.items():
         if value:
-            table.add_row(fact, value)
+            table.add_row(fact, Text(value))
     for role, file in _files(card).items():
-        table.add_row(role, f"sha256 {file.sha256}\n{file.bytes:,} bytes" + "".join(f"\n{s}" for s in file.sources))
+        told = f"sha256 {file.sha256}\n{file.bytes:,} bytes" + "".join(f"\n{s}" for s in file.sources)
+        table.add_row(role, Text(told))
     return table
 
 

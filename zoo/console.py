@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
+
+from zoo.characters import CONTROL
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 PIPED_WIDTH = 200
 """Characters of a line that goes to a file or another program: enough to cut no table's cell."""
 
@@ -46,7 +46,7 @@ def print_error(message: str) -> None:
 
 def plain(text: str) -> str:
     """The text without control characters: an escape sequence in a result must not steer the reader's terminal."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.expandtabs())
 
 
 def _narrow(table: Table, console: Console) -> list[str]:

@@ -1,11 +1,13 @@
-"""Writing files whole: temporary file, fsync, rename. A reader sees the old file or the new one, never a half."""
+"""Files: written whole (temporary file, fsync, rename: a reader sees the old file or the new one), read in bounds."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +50,26 @@ def json_text(data: object) -> str:
 def write_json(path: Path, data: object) -> None:
     """Write JSON whole: same data, same bytes."""
     write_text(path, json_text(data))
+
+
+def read_ordinary(path: Path, *, limit: int) -> bytes:
+    """The bytes of an ordinary file of at most `limit` bytes. A pipe or device is never waited for.
+
+    Raises OSError: what cannot be opened, is a folder, pipe, socket or device, or is larger.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+            raise OSError(errno.EINVAL, f"it is {kind}, no ordinary file", str(path))
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(handle)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", str(path))
+    return data
 
 
 def sha256(path: Path) -> str:

@@ -15,13 +15,14 @@ ByteProgress = Callable[[int, int], None]
 def status(title: str) -> Iterator[Say]:
     """A spinner with `title`; the function that it yields shows what is going on right now."""
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(stderr=True)
     if not (console.is_terminal or console.is_jupyter):
         yield lambda _: None
         return
-    with console.status(title) as spinner:
-        yield lambda text: spinner.update(f"{title} [dim]{text[-80:]}[/]")
+    with console.status(escape(title)) as spinner:
+        yield lambda text: spinner.update(f"{escape(title)} [dim]{escape(text[-80:])}[/]")
 
 
 def download(say: Say) -> ByteProgress:

@@ -201,7 +201,8 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
         task = tasks.load(run.task)
         card, mode = index.resolve(run.entry)
     except (EvaluationError, ZooError) as error:
-        raise ResultFault(f"{path}: run.entry: {error}") from None
+        told = index.in_one_line(error) if isinstance(error, ZooError) else error
+        raise ResultFault(f"{path}: run.entry: {told}") from None
     if run.card != card.name:
         raise ResultFault(f"{path}: run.card: {run.card!r}, but the entry is of {card.name!r}")
     if run.entry != index.entry_name(card, mode):

@@ -29,7 +29,6 @@ from leaderboard.site.markdown import prose_html
 from leaderboard.site.templating import Renderer, data_path
 from zoo.cards import index
 from zoo.cards.card import Card, training_sets
-from zoo.errors import CardError
 
 if TYPE_CHECKING:
     from evaluation.task import Task
@@ -67,9 +66,11 @@ def build(collection: Collection, out: Path) -> list[str]:
 
 def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
     """All files of the site, path → bytes, and the faults of results and cards that are left out."""
-    cards, faults = _cards()
+    survey = index.survey()
+    # a result's card has its page, though another may look like it
+    cards = {card.name: card for card in (*(entry.card for entry in collection.entries), *survey.cards)}
     evidence, unread = gather(collection)
-    faults = [*collection.faults, *unread, *faults]
+    faults = [*collection.faults, *unread, *survey.faults]
     written = [make(evidence) for make in articles.found()]
     all_boards = boards(collection.entries)
     tasks = {board.task.name: board.task for board in all_boards}
@@ -80,7 +81,7 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
             "index.html.j2",
             boards=[(board, board_plots.describe(board)) for board in all_boards],
             charts={"specs": _plots(all_boards), "datasets": {}},
-            waiting=[card for card in cards if card.name not in shown],
+            waiting=[card for card in survey.cards if card.name not in shown],
             faults=[_without_folder(fault, collection.folders) for fault in faults],
         ),
         "data/board.csv": export.to_csv(all_boards),
@@ -97,7 +98,7 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
             "article.html.j2", article=article, charts={"specs": specs, "datasets": {}}
         )
         files |= {f"data/{name}": data for name, data in article.downloads.items()}
-    for card in cards:
+    for _, card in sorted(cards.items()):
         files[f"models/{card.name}.html"] = _model_page(render, card, all_boards, collection.entries)
     for task in tasks.values():
         mine = [board for board in all_boards if board.task is task]
@@ -116,16 +117,6 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
 def _plots(all_boards: Sequence[Board]) -> dict[str, Spec]:
     plots = {f"{board.task.name}-{board.subset}": board_plots.dot_plot(board) for board in all_boards}
     return {name: plot for name, plot in plots.items() if plot is not None}
-
-
-def _cards() -> tuple[list[Card], list[str]]:
-    found, faults = [], []
-    for name in index.names():
-        try:
-            found.append(index.card(name))
-        except CardError as error:
-            faults.append(str(error))
-    return found, faults
 
 
 def _model_page(render: Renderer, card: Card, all_boards: Sequence[Board], entries: Sequence[Entry]) -> str:

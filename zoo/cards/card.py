@@ -7,62 +7,36 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    RootModel,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, RootModel, StringConstraints, ValidationError, field_validator, model_validator
 
 from zoo.cards import front_matter
-from zoo.cards.elements import SYMBOLS, expand
+from zoo.cards.elements import SYMBOLS
+from zoo.cards.fields import (
+    LONGEST_NAME,
+    LONGEST_PROSE,
+    NAME,
+    Date,
+    Distribution,
+    Elements,
+    Fidelity,
+    FileAddress,
+    FilePath,
+    Line,
+    Name,
+    RepositoryId,
+    Sha256,
+    Title,
+    WebAddress,
+    has_user,
+)
 from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
 from zoo.errors import CardError, ModeError, UnpinnedCheckpoint
-from zoo.strict import Strict
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$", max_length=60)]
-RepositoryId = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=193)
-]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f<>]*$")]
-Element = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
-Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-
-# Lengths stand beside the patterns: a bounded repetition takes long to compile, and `mlip-zoo list` should start soon.
-# A link is printable ASCII without quotes and angle brackets. Which host it leads to is its author's business, the
-# scheme is ours: a page shows these links.
-WebAddress = Annotated[str, StringConstraints(pattern=r"^https://[!#-&(-;=?-~]+$", max_length=300)]
-# Loopback is for tests and for people who serve their own files.
-FileAddress = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:[0-9]+)?/)[!#-&(-;=?-~]+$",
-        max_length=500,
-    ),
-]
+from zoo.strict import Finite
 
 
-class _Frozen(Strict):
+class _Frozen(Finite):
     # of these models only Card is ever validated by itself
     model_config = ConfigDict(defer_build=True)
-
-
-def _relative(path: str) -> str:
-    parts = path.split("/")
-    if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
-        raise ValueError("must be a plain relative path, without '..'")
-    return path
-
-
-def _expanded(elements: object) -> object:
-    if isinstance(elements, str):
-        return expand(elements)
-    return tuple(elements) if isinstance(elements, list) else elements
 
 
 class HubSource(_Frozen):
@@ -72,9 +46,7 @@ class HubSource(_Frozen):
     """`organisation/repository`."""
     revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
     """The full 40-digit commit: a branch or tag can move."""
-    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-    _plain = field_validator("file")(_relative)
+    file: FilePath
 
     def __str__(self) -> str:
         return f"Hugging Face Hub {self.hub}@{self.revision[:10]}:{self.file}"
@@ -83,11 +55,8 @@ class HubSource(_Frozen):
 class WheelSource(_Frozen):
     """A file that ships inside a Python package."""
 
-    wheel: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*==[0-9][0-9A-Za-z.+!-]*$")]
-    """`distribution==version`, exact."""
-    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-    _plain = field_validator("file")(_relative)
+    wheel: Distribution
+    file: FilePath
 
     def __str__(self) -> str:
         return f"package {self.wheel}:{self.file}"
@@ -118,8 +87,11 @@ class PinnedFile(_Frozen):
     """Bytes, known by their hash, and where they can be had. The hash is the identity; the sources are hints."""
 
     sha256: Sha256
-    bytes: Annotated[int, Field(gt=0)]
-    sources: tuple[Source, ...] = ()
+    bytes: Annotated[int, Field(gt=0, le=10**12)]
+    sources: Annotated[tuple[Source, ...], Field(max_length=20)] = ()
+
+
+Names = Annotated[tuple[Name, ...], Field(max_length=50)]
 
 
 class Safetensors(_Frozen):
@@ -134,9 +106,7 @@ class HubFile(_Frozen):
 
     hub: RepositoryId
     revision: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "main"
-    file: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-    _plain = field_validator("file")(_relative)
+    file: FilePath
 
     def __str__(self) -> str:
         at = "" if self.revision == "main" else f"@{self.revision}"
@@ -156,6 +126,16 @@ Place = HubFile | WheelSource | UrlSource | WebPage
 """Where a checkpoint is, known by nothing but its address: what lies there can change any day."""
 
 
+Arguments = Annotated[
+    dict[
+        Annotated[str, StringConstraints(max_length=100)],
+        Annotated[str, StringConstraints(max_length=500)] | int | float | bool,
+    ],
+    Field(max_length=200),
+]
+"""What the authors' code builds the architecture with, by name."""
+
+
 class Checkpoint(_Frozen):
     """One set of weights in the forms it exists in, or the place of one whose bytes are not pinned yet."""
 
@@ -163,7 +143,7 @@ class Checkpoint(_Frozen):
     """The file that the authors published; opened only inside a worker."""
     upstream_format: Literal["torch-pickle", "torch-package", "torchscript", "tensorflow-archive", "nqx"] | None = None
     """All but `nqx`, a line of JSON and plain arrays, run code when they are opened."""
-    upstream_config: PinnedFile | dict[str, str | int | float | bool] | None = None
+    upstream_config: PinnedFile | Arguments | None = None
     """The description of the architecture, where the authors' file holds tensors alone: another file of theirs, or,
     where it stands in their code and nowhere else, the arguments themselves."""
     safetensors: Safetensors | None = None
@@ -195,7 +175,7 @@ class Canary(_Frozen):
     compound, never an element: a fault in how species are embedded leaves elements right.
     """
 
-    crystal: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
+    crystal: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$", max_length=60)]
     """A name in `zoo.example_crystals`."""
     energy_ev_per_atom: float
     max_force_ev_per_angstrom: float
@@ -212,7 +192,7 @@ class TrainingSet(_Frozen):
     """An entry of training_sets.yaml."""
 
     title: Line
-    structures: Annotated[int, Field(gt=0)] | None = None
+    structures: Annotated[int, Field(gt=0, le=10**12)] | None = None
     theory: Line
     theory_detail: Line
     licence: Line | None = None
@@ -223,7 +203,7 @@ class TrainingSet(_Frozen):
     `mp`: the Materials Project's PBE and PBE+U, which WBM and Alexandria share. `matpes`: no Hubbard U, and newer
     pseudopotentials. None: others, or no one scale.
     """
-    datasets: tuple[Name, ...] = ()
+    datasets: Names = ()
     """Of `evaluation/datasets`, where it was made from them: all of their frames but those that
     `evaluation.reference.holdout` holds out. No frame but those is scored for a model that was trained on it."""
 
@@ -237,22 +217,22 @@ class Card(_Frozen):
     """
 
     name: Name
-    title: Line
-    family: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: Title
+    family: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
     """The adapter: `zoo/adapters/<family>.py`. There may be none yet; then the card can be read and not loaded."""
     released: Date | None = None
-    parameters: Annotated[int, Field(gt=0)] | None = None
-    cutoff: Annotated[float, Field(gt=0)] | None = None
+    parameters: Annotated[int, Field(gt=0, le=10**13)] | None = None
+    cutoff: Annotated[float, Field(gt=0, le=1000)] | None = None
     """Radius of one message-passing step, Å."""
-    elements: Annotated[tuple[Element, ...] | None, BeforeValidator(_expanded)] = None
+    elements: Elements | None = None
     """Chemical symbols the checkpoint was made for, written as ranges (`H-Bi, Ac-Pu`); others are `unsupported`."""
-    training_sets: Annotated[tuple[Name, ...], Field(min_length=1)]
+    training_sets: Annotated[Names, Field(min_length=1)]
     """What the weights were last trained on; the level of theory follows from it."""
-    pretraining_sets: tuple[Name, ...] = ()
+    pretraining_sets: Names = ()
     """What they had been trained on before, where that was something else."""
     energies: Literal["dft", "mp2020-corrected"] | None = None
     """What the energies stand for: raw DFT totals, or totals with the Materials Project 2020 corrections."""
-    forces: Annotated[tuple[Forces, ...], Field(min_length=1)]
+    forces: Annotated[tuple[Forces, ...], Field(min_length=1, max_length=2)]
     """Force heads, the default first."""
     rotation: Literal["exact", "learned"] | None = None
     """Whether equivariance under proper rotations is built in. A claim: the harness measures it."""
@@ -261,10 +241,10 @@ class Card(_Frozen):
     cutoff_crossing: Literal["smooth", "jumps"] = "smooth"
     """What the energy does when a neighbour crosses the cutoff. A network whose messages do not fade out there has
     forces that are a gradient between its jumps alone. A claim: `mlip-zoo check` measures it."""
-    fidelities: dict[str, Name] = Field(default_factory=dict)
+    fidelities: dict[Fidelity, Name] = Field(default_factory=dict, max_length=50)
     """Levels of theory of a multi-fidelity checkpoint → the training set each one speaks for; the default first."""
-    dtypes: tuple[Dtype, ...] = ("float32", "float64")
-    runtimes: tuple[Runtime, ...] = ("eager",)
+    dtypes: Annotated[tuple[Dtype, ...], Field(min_length=1, max_length=2)] = ("float32", "float64")
+    runtimes: Annotated[tuple[Runtime, ...], Field(min_length=1, max_length=2)] = ("eager",)
     licence: Licence = Licence()
     paper: WebAddress | None = None
     """None where nothing has been published."""
@@ -399,13 +379,24 @@ def training_sets() -> dict[str, TrainingSet]:
 
 def read_card(path: Path) -> Card:
     """Read one card. Raises CardError with file, field and reason."""
-    return parse_card(path.read_text(encoding="utf-8"), name=path.stem, file=path.name)
+    return parse_card(front_matter.read_text(path), name=path.stem, file=front_matter.file_name(path))
 
 
 def parse_card(text: str, *, name: str, file: str) -> Card:
     """Read a card from text; `name` is the file's stem and becomes the card's name."""
+    if len(name) > LONGEST_NAME or not NAME.fullmatch(name):
+        raise CardError(
+            f"{file}: a card's file is named in lower-case letters and digits, with '.' or '-' between them, at most "
+            f"{LONGEST_NAME} characters, and '.md'; rename it"
+        )
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    front_matter.require_visible(text, name=file)
     header, prose = front_matter.split(text, name=file)
     if re.search(r"^name\s*:", header, re.MULTILINE):
         raise CardError(f"{file}: name: no such field; a card's name is its file's name")
+    if len(prose) > LONGEST_PROSE:
+        raise CardError(f"{file}: {len(prose):,} characters below the front matter; at most {LONGEST_PROSE:,} are read")
+    if has_user(prose):
+        raise CardError(f"{file}: a link below the front matter has 'user@' before its host; take it out")
     card = front_matter.parse_yaml(f"name: {name!r}\n{header}", Card, name=file, first_line=0)
     return card.model_copy(update={"prose": prose})

@@ -16,7 +16,7 @@ SYMBOLS = tuple(
 def expand(text: str) -> tuple[str, ...]:
     """`H-Bi, Ac-Pu` → every symbol from hydrogen to bismuth and from actinium to plutonium.
 
-    Raises ValueError for what is no element, and for a range that runs backwards.
+    Raises ValueError for what is no element, a range that runs backwards, and more elements than there are.
     """
     found: list[str] = []
     for part in text.split(","):
@@ -25,6 +25,8 @@ def expand(text: str) -> tuple[str, ...]:
         if stop < start:
             raise ValueError(f"{part.strip()!r} runs backwards")
         found += SYMBOLS[start : stop + 1]
+        if len(found) > len(SYMBOLS):
+            raise ValueError("an element stands twice")
     return tuple(found)
 
 

@@ -4,41 +4,48 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import override
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from zoo import files
+from zoo.cards import plain_yaml
+from zoo.characters import CONTROL, named
 from zoo.errors import CardError
 
 FENCE = "---"
+LARGEST = 200_000
+"""Bytes of a file; our largest has 6,000."""
+_MOST_ERRORS = 20
 
 
-# A card takes 20 ms in pure Python and 1 ms in C; wheels of PyYAML have both.
-_Safe: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def read_text(path: Path) -> str:
+    """The text of a small UTF-8 file.
+
+    Raises CardError with the reason when it is not there or no ordinary file (a pipe would be waited for), too large,
+    or not UTF-8.
+    """
+    name = file_name(path)
+    try:
+        return files.read_ordinary(path, limit=LARGEST).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise CardError(f"{name}:{line}: byte 0x{byte:02X} is not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        raise CardError(f"{name}: cannot be read: {error.strerror or error}") from None
 
 
-class _PlainLoader(_Safe):  # type: ignore[misc, valid-type]  # chosen at run time
-    """YAML without its surprises: no dates (they stay text), no repeated keys."""
-
-    @override
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is not text", key_node.start_mark)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} twice", key_node.start_mark)
-            seen.add(key)
-        mapping: dict[object, object] = super().construct_mapping(node, deep=deep)
-        return mapping
+def require_visible(text: str, *, name: str) -> None:
+    """Raise CardError with the line when a text holds control or invisible characters other than tab and newline."""
+    if found := CONTROL.search(text.replace("\t", " ")):
+        line = text.count("\n", 0, found.start()) + 1
+        raise CardError(f"{name}:{line}: holds {named(found[0])}; take it out")
 
 
-_PlainLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+def file_name(path: Path) -> str:
+    """A file's name as messages can show it, on one line."""
+    shown = CONTROL.sub("\N{REPLACEMENT CHARACTER}", path.name.replace("\n", "\N{REPLACEMENT CHARACTER}"))
+    return _short(shown)
 
 
 def split(text: str, *, name: str) -> tuple[str, str]:
@@ -56,17 +63,9 @@ def parse_yaml[Model: BaseModel](text: str, model: type[Model], *, name: str, fi
     """Read YAML into a strict pydantic model; every error names the file, the field and the reason.
 
     The data takes the way through JSON because pydantic's strict mode then accepts exactly what YAML can express
-    (a list for a tuple) and nothing that YAML guessed (`No` is a boolean, not nobelium; `1e-3` is text).
+    (a list for a tuple) and nothing else (`1e-3` is text).
     """
-    try:
-        for event in yaml.parse(text, Loader=_PlainLoader):
-            if isinstance(event, yaml.AliasEvent):  # a short text must not be able to grow without bound
-                raise yaml.YAMLError("aliases are not allowed")
-        data = yaml.load(text, Loader=_PlainLoader)  # noqa: S506  # a subclass of SafeLoader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1 + first_line}" if mark else name
-        raise CardError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    data = plain_yaml.read(text, name=name, first_line=first_line)
     try:
         return model.model_validate_json(json.dumps(data), strict=True)
     except (ValidationError, TypeError) as error:
@@ -74,8 +73,8 @@ def parse_yaml[Model: BaseModel](text: str, model: type[Model], *, name: str, fi
 
 
 def read_yaml[Model: BaseModel](path: Path, model: type[Model]) -> Model:
-    """Read a YAML file into a strict pydantic model."""
-    return parse_yaml(path.read_text(encoding="utf-8"), model, name=path.name, first_line=0)
+    """Read a YAML file into a strict pydantic model. Raises CardError: file, field, reason."""
+    return parse_yaml(read_text(path), model, name=file_name(path), first_line=0)
 
 
 def explain(error: ValidationError | TypeError, *, name: str) -> str:
@@ -83,9 +82,12 @@ def explain(error: ValidationError | TypeError, *, name: str) -> str:
     if isinstance(error, TypeError):
         return f"{name}: {error}"
     lines = []
-    for item in error.errors(include_url=False):
-        field = ".".join(str(part) for part in item["loc"]) or "front matter"
+    found = error.errors(include_url=False)
+    for item in found[:_MOST_ERRORS]:
+        field = _short(".".join(str(part) for part in item["loc"])) or "front matter"
         lines.append(f"{name}: {field}: {_reason(item['type'], item['msg'], item['input'])}")
+    if len(found) > _MOST_ERRORS:
+        lines.append(f"{name}: {len(found) - _MOST_ERRORS} further faults")
     return "\n".join(lines)
 
 
@@ -98,5 +100,9 @@ def _reason(kind: str, message: str, given: object) -> str:
         return f"must be text, but YAML reads it as {given!r}; put it in quotes"
     if kind == "float_type" and isinstance(given, str):
         return f"must be a number, but YAML reads {given!r} as text; write 0.001 or 1.0e-3"
-    shown = repr(given)
-    return f"{message.removeprefix('Value error, ')} (got {shown if len(shown) < 80 else shown[:77] + '...'})"
+    shown = repr(given[:100] if isinstance(given, str | list) else given)
+    return f"{message.removeprefix('Value error, ')} (got {_short(shown)})"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."

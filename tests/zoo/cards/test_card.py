@@ -25,6 +25,7 @@ def wrong(change: tuple[str, str], text: str = toy.CARD) -> str:
 
 def test_every_card_of_the_zoo_is_valid() -> None:
     cards = index.cards()
+    assert index.survey().faults == ()
     assert len(cards) >= 60
     verified = {card.name for card in cards if card.verified}
     assert {"chgnet-0.3.0", "chgnet-0.2.0", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0"} <= verified
@@ -100,7 +101,10 @@ def repeated(values: Iterable[str]) -> list[str]:
     [
         (("parameters: 1", "parameters: many"), "toy.md: parameters: "),
         (("parameters: 1", "parameters: 0"), "parameters: Input should be greater than 0"),
-        (("title: Toy", "title: No"), "must be text, but YAML reads it as False; put it in quotes"),
+        (
+            ("title: Toy", "title: No"),
+            "toy.md: title: No can be read as a boolean: write that as true or false",
+        ),
         (("title: Toy", "title: 1.10"), "must be text, but YAML reads it as 1.1; put it in quotes"),
         (("cutoff: 6.0", "cutoff: 6e-1"), "must be a number, but YAML reads '6e-1' as text"),
         (("cutoff: 6.0", "cutof: 6.0"), "toy.md: cutof: no such field"),
@@ -142,7 +146,7 @@ def test_a_wrong_card_says_file_field_and_reason(change: tuple[str, str], told: 
         ("{hub: a, file: x.pt}", "hub"),
         ("{hub: a/b, file: ../x.pt}", "without '..'"),
         ("{hub: a/b, file: x.pt, revision: a b}", "revision"),
-        ("{hub: a/b, file: x.pt, sha256: 00}", "no such field"),
+        ("{hub: a/b, file: x.pt, sha256: ab}", "no such field"),
         ("{url: http://example.org/x.pt}", "url"),
         ("{page: javascript:alert(1)}", "page"),
         ("{}", "missing"),
