@@ -10,11 +10,15 @@ from pydantic import JsonValue
 
 from evaluation.record import Record
 from zoo.batch import StructureFailure
+from zoo.runtime.text import plain
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from evaluation.physics.relaxation import Relaxed
+
+_LONGEST_ERROR = 4_000
+"""Characters of the text that a record keeps of a failure."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def failed(sample: str, failure: StructureFailure, cost: SampleCost) -> Record:
     return Record(
         sample=sample,
         status=failure.kind,
-        error=str(failure),
+        error=plain(str(failure), limit=_LONGEST_ERROR, lines=40),
         force_calls=cost.force_calls,
         atom_calls=cost.atom_calls,
         seconds=cost.seconds,

@@ -23,6 +23,7 @@ from zoo.progress import Say
 from zoo.runtime import environment
 from zoo.runtime.environment import Environment
 from zoo.runtime.sandbox import THREADS
+from zoo.runtime.text import last_lines
 
 SCRIPTS = Path(__file__).parent
 _LAST_LINES = 15
@@ -85,13 +86,14 @@ class Solver:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
+                errors="replace",
                 check=False,
             )
         if done.returncode or not answer.is_file():
             how = (
                 f"signal {signal.Signals(-done.returncode).name}" if done.returncode < 0 else f"exit {done.returncode}"
             )
-            words = "\n  ".join(done.stderr.splitlines()[-_LAST_LINES:])
+            words = last_lines(done.stderr, limit=500, lines=_LAST_LINES).replace("\n", "\n  ")
             raise SolverFault(f"the solver {self.environment.family} ended without an answer ({how}):\n  {words}")
 
 

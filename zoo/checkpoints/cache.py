@@ -19,7 +19,7 @@ from pathlib import Path
 
 from zoo import files, settings
 from zoo.cards.card import PinnedFile, UrlSource
-from zoo.checkpoints.download import Unavailable
+from zoo.checkpoints.download import LargerFile, Unavailable
 from zoo.checkpoints.sources import Mirror, bring
 from zoo.errors import CheckpointError, CheckpointNotFound, ChecksumMismatch, OfflineError
 from zoo.progress import ByteProgress
@@ -87,6 +87,8 @@ def _bring(file: PinnedFile, label: str, progress: ByteProgress, command: str) -
         for source in (*_mirrors(), *file.sources):
             try:
                 candidate = bring(source, file, partial, progress, offline=settings.offline())
+            except LargerFile as larger:
+                raise _mismatch(file, label=label, origin=str(source), came=str(larger)) from larger
             except Unavailable as reason:
                 tried.append(f"  - {source}: {reason}")
                 continue
@@ -116,14 +118,19 @@ def _keep(candidate: Path, file: PinnedFile, *, label: str, origin: str, cut: bo
 def _verify(path: Path, file: PinnedFile, *, label: str, origin: str, cut: bool = False) -> None:
     size, sha256 = path.stat().st_size, files.sha256(path)
     if (size, sha256) != (file.bytes, file.sha256):
-        raise ChecksumMismatch(
-            f"{label}: {origin} gave other bytes than the card pins.\n"
-            f"  pinned: sha256 {file.sha256}, {file.bytes:,} bytes\n"
-            f"  came:   sha256 {sha256}, {size:,} bytes{' or more: reading stopped there' if cut else ''}\n"
-            "Nothing was kept and no other source was asked. If this source is damaged, or a proxy on the way changes "
-            "what it sends, mend or replace it. If the authors changed the file, it is another checkpoint: write a new "
-            "card for it and leave this one as it is."
-        )
+        came = f"sha256 {sha256}, {size:,} bytes{' or more: reading stopped there' if cut else ''}"
+        raise _mismatch(file, label=label, origin=origin, came=came)
+
+
+def _mismatch(file: PinnedFile, *, label: str, origin: str, came: str) -> ChecksumMismatch:
+    return ChecksumMismatch(
+        f"{label}: {origin} gave other bytes than the card pins.\n"
+        f"  pinned: sha256 {file.sha256}, {file.bytes:,} bytes\n"
+        f"  came:   {came}\n"
+        "Nothing was kept and no other source was asked. If this source is damaged, or a proxy on the way changes "
+        "what it sends, mend or replace it. If the authors changed the file, it is another checkpoint: write a new "
+        "card for it and leave this one as it is."
+    )
 
 
 def _matches(path: Path, file: PinnedFile) -> bool:

@@ -35,6 +35,10 @@ class Unavailable(Exception):
     """This source does not have the file or cannot be reached; the text says why. The next source may."""
 
 
+class LargerFile(Unavailable):
+    """The source has a larger file than the pinned one; no more of it was read than showed that."""
+
+
 class TransientFailure(Exception):
     """An attempt failed in a way that a later one may not."""
 

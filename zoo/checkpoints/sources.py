@@ -20,6 +20,7 @@ from zoo import settings
 from zoo.cards.card import BundledSource, HubSource, PinnedFile, Source, UrlSource, WheelSource
 from zoo.checkpoints.download import (
     TRANSIENT_STATUSES,
+    LargerFile,
     TransientFailure,
     Unavailable,
     as_failure,
@@ -86,13 +87,16 @@ def bring(
     """Bring what `source` has for `file` into `folder`; the caller verifies it and moves it away.
 
     A download by URL that breaks off leaves its part in `folder`, and the next call goes on from there.
-    Raises Unavailable. Offline, only mirrors, this package and uv's own cache are asked.
+    Raises Unavailable, LargerFile. Offline, only mirrors, this package and uv's own cache are asked.
     """
     if offline and not isinstance(source, Mirror | WheelSource | BundledSource):
         raise Unavailable("not asked, the network is switched off")
     match source:
         case Mirror():
-            return Path(shutil.copyfile(source.find(file.sha256), folder / "mirror"))
+            found = source.find(file.sha256)
+            if (size := found.stat().st_size) > file.bytes:
+                raise LargerFile(f"{size:,} bytes")
+            return Path(shutil.copyfile(found, folder / "mirror"))
         case BundledSource():
             return _from_package(source, folder)
         case HubSource():
@@ -104,7 +108,7 @@ def bring(
 
 
 def from_hub(source: HubSource, folder: Path, *, size: int, progress: ByteProgress) -> Path:
-    """Download a file of a Hub repository. `size` is for the progress alone. Raises Unavailable."""
+    """Download a file of a Hub repository, of at most `size` bytes. Raises Unavailable, LargerFile."""
     with _scratch(folder) as scratch:
         return with_retries(lambda: _from_hub(source, size, scratch, progress))
 
@@ -190,7 +194,9 @@ def _from_hub(source: HubSource, size: int, scratch: Path, progress: ByteProgres
     endpoint = hub_endpoint()
     with hub_faults(source.hub, source.revision):
         url = hf_hub_url(source.hub, source.file, revision=source.revision, endpoint=endpoint)
-        get_hf_file_metadata(url, endpoint=endpoint, library_name="mlip-zoo")
+        announced = get_hf_file_metadata(url, endpoint=endpoint, library_name="mlip-zoo").size
+        if announced is not None and announced > size:
+            raise LargerFile(f"{announced:,} bytes")
         path = hf_hub_download(
             source.hub,
             source.file,
@@ -210,7 +216,12 @@ def _how_to_get_access(page: str) -> str:
 
 
 def _bar(progress: ByteProgress, size: int) -> type[Any]:
-    """What huggingface_hub takes for a progress bar: it draws nothing and passes the count on."""
+    """What huggingface_hub takes for a progress bar: it draws nothing, passes the count on, and ends what has no end.
+
+    A server may send more than it announces, which huggingface_hub notices when it has all of it. Xet's count may pass
+    a file's size by a little, so a chunk is left over.
+    """
+    from huggingface_hub import constants
     from huggingface_hub.utils.tqdm import tqdm
 
     reached = 0
@@ -222,6 +233,8 @@ def _bar(progress: ByteProgress, size: int) -> type[Any]:
         def update(self, n: float | None = 1) -> None:
             nonlocal reached
             self.n += n or 0
+            if self.n > size + constants.DOWNLOAD_CHUNK_SIZE:
+                raise LargerFile(f"{int(self.n):,} bytes or more")
             reached = max(reached, int(self.n))  # Xet keeps two bars, for bytes received and bytes put together
             progress(min(reached, size), size)
 

@@ -287,6 +287,13 @@ def test_several_mirrors_are_asked_in_their_order(tmp_path: Path, monkeypatch: p
     assert fetch(file) == DATA
 
 
+def test_a_larger_file_of_a_mirror_is_not_copied(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(mirror, pinned(DATA[:10]).sha256)
+    monkeypatch.setattr("shutil.copyfile", lambda *_: pytest.fail("it was copied"))
+    with pytest.raises(ChecksumMismatch, match="512,000 bytes"):
+        cache.fetch(pinned(DATA[:10]), label="a-model")
+
+
 def test_a_mirror_with_other_bytes_is_refused(site: Site, file: PinnedFile, mirror: Path, cache_folder: Path) -> None:
     plant(mirror, file.sha256, OTHER)
     assert cache.cached(file) is None

@@ -267,6 +267,24 @@ def test_another_file_than_the_pinned_one_is_refused(source: HubSource, cache_fo
     assert kept(cache_folder) == []
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_no_more_of_a_larger_file_is_fetched_than_shows_that_it_is(
+    hub: Hub, source: HubSource, cache_folder: Path, monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    """The pin says ten bytes, and the Hub has half a megabyte; it may say so, or that it has ten."""
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
+    file = pinned(DATA[:10], source)
+    if not announced:
+        small = hub.add(REPOSITORY, {WEIGHTS: DATA[:10]})
+        file = pinned(DATA[:10], source.model_copy(update={"revision": small}))
+        hub.cdn.fault("GET /lfs/", body=DATA, times=None)
+    came = "512,000 bytes" if announced else "20,000 bytes or more"
+    with pytest.raises(ChecksumMismatch, match=f"came:   {came}\n"):
+        fetch(file)
+    assert hub.cdn.count("GET /lfs/") == (0 if announced else 1)
+    assert kept(cache_folder) == []
+
+
 FETCH = """
 import sys
 from zoo.checkpoints import cache
