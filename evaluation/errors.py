@@ -10,7 +10,7 @@ EvaluationError
 ├── PredictionsError     a file of predictions or labels is not what was asked for; says what it has
 ├── ProtocolMismatch     a run folder holds records of another protocol, checkpoint or dataset
 ├── RunLocked            another process writes the same run
-├── StoreError           a stored record or manifest cannot be read
+├── StoreError           a stored record or manifest cannot be read, or not written; says what to do
 ├── SolverFault          a solver's process ended without an answer; its question is asked again next time
 └── EvaluationFault      samples could not run for reasons that are not the model's; they will run again
 """
@@ -73,7 +73,7 @@ class RunLocked(EvaluationError):
 
 
 class StoreError(EvaluationError):
-    """What is stored cannot be read."""
+    """What is stored cannot be read, or something cannot be stored."""
 
 
 class SolverFault(EvaluationError):

@@ -11,8 +11,11 @@ from pydantic import Field
 from evaluation.metric import Score
 from evaluation.record import Record
 from evaluation.subset import Subset
-from zoo.files import write_json
+from zoo.files import read_ordinary, write_json
 from zoo.strict import Strict
+
+_LARGEST = 10_000_000
+"""Bytes of a result; the largest of ours has 20,000."""
 
 
 class Counts(Strict):
@@ -115,5 +118,5 @@ class Result(Strict):
 
 
 def read_result(path: Path) -> Result:
-    """Read one result. Raises pydantic's ValidationError with field and reason."""
-    return Result.model_validate_json(path.read_text(encoding="utf-8"), strict=True)
+    """Read one result. Raises OSError, or ValueError (pydantic's, with field and reason)."""
+    return Result.model_validate_json(read_ordinary(path, limit=_LARGEST).decode("utf-8"), strict=True)

@@ -5,6 +5,7 @@ The packages are imported by name, because the zoo depends on neither of the oth
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 
@@ -21,9 +22,16 @@ GROUPS = (("leaderboard.cli", "site_app", "site"),)
 ERRORS = (("evaluation.errors", "EvaluationError"), ("leaderboard.errors", "LeaderboardError"))
 """Errors of the other packages that are raised on purpose: module, class."""
 
+_UNWRITABLE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+)
+
 
 def main() -> None:
-    """Run the command line; an error that is raised on purpose becomes one message and exit code 1."""
+    """Run the command line; an error that is raised on purpose becomes one message and exit code 1.
+
+    So does one of a disk or folder that cannot be written, wherever it comes from.
+    """
     known = (ZooError, *(getattr(import_module(module), name) for module, name in ERRORS))
     try:
         app()()
@@ -31,6 +39,15 @@ def main() -> None:
         if settings.debug():
             raise
         print_error(f"{type(error).__name__}: {error}")
+        sys.exit(1)
+    except OSError as error:
+        if settings.debug() or error.errno not in _UNWRITABLE:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        print_error(
+            f"{error.strerror}{place}. Make room on that disk or make that folder writable; or name another with "
+            "MLIP_ZOO_CACHE, --runs, --results or --out."
+        )
         sys.exit(1)
 
 

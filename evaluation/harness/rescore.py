@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from evaluation import task as tasks
 from evaluation.errors import ProtocolMismatch, StoreError
 from evaluation.harness.store import read_records
 from evaluation.metric import alike
 from evaluation.protocol import protocol_sha256
-from evaluation.result import Result, read_result
+from evaluation.result import Counts, Result, read_result
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ def rescore(path: Path) -> Rescored:
     """
     try:
         old = read_result(path)
-    except (OSError, ValidationError) as error:
-        raise StoreError(f"{path} cannot be read as a result: {error}") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read as a result: {error}; 'mlip-zoo evaluate' makes it anew") from error
     task = tasks.load(old.run.task)
     today = {"protocol": protocol_sha256(task.protocol), "dataset": task.dataset_sha256}
     then = {"protocol": old.run.protocol_sha256, "dataset": old.run.dataset_sha256}
@@ -72,9 +70,15 @@ def rescore(path: Path) -> Rescored:
             f"{path}: made with another {' and '.join(other)} than today's; 'mlip-zoo evaluate {old.run.entry} --task "
             f"{old.run.task} --subset {old.run.subset}' runs it again"
         )
-    records = read_records(path.with_name(old.records_name))
+    beside = path.with_name(old.records_name)
+    records = read_records(beside)
+    if Counts.of(records) != old.run.counts or len({record.sample for record in records}) != len(records):
+        raise StoreError(
+            f"{beside}: these are not the records that {path.name} counts; 'mlip-zoo evaluate {old.run.entry} --task "
+            f"{old.run.task} --subset {old.run.subset}' makes both anew"
+        )
     try:
         scores = task.score(task.table(records))
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path.with_name(old.records_name)}: outputs: {error!r}") from error
+        raise StoreError(f"{beside}: outputs: {error!r}") from error
     return Rescored(path=path, old=old, new=old.model_copy(update={"scores": scores}))

@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.harness import provenance
-from evaluation.harness.store import Chunk, Session, Store, chunks, write_records
+from evaluation.harness.store import Chunk, Session, Store, chunks, write_records, writing
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed
@@ -68,7 +68,8 @@ class Evaluation:
         """
         plan = chunks(self.task.samples(self.subset), self.task.protocol.samples_per_chunk)
         with Store(self.runs, task=self.task.name, entry=self.potential.name, conditions=self.conditions()) as store:
-            if not all(store.has(chunk) for chunk in plan):
+            store.set_damaged_aside(plan)
+            if not all(store.has(chunk) for chunk in plan) or not store.has_sessions():
                 store.begin_session(plan, started=provenance.now(), commit=provenance.commit())
             faults = self._run_missing(plan, store, show)
             if faults:
@@ -80,8 +81,9 @@ class Evaluation:
             manifest = self._manifest(records, store.sessions())
         result = Result(run=manifest, scores=self.task.score(self.task.table(records)))
         beside = self.results / self.task.name / result.records_name
-        write_records(beside, sorted(records, key=lambda record: record.sample))
-        result.write(self.results)
+        with writing(beside):
+            write_records(beside, sorted(records, key=lambda record: record.sample))
+            result.write(self.results)
         return result
 
     def conditions(self) -> dict[str, Any]:
@@ -155,7 +157,8 @@ class Evaluation:
 
     def _task_run(self, samples: Sequence[Sample], store: Store) -> list[Record]:
         if isinstance(self.task, KeepsWork):
-            return self.task.run_in(store.work, samples, self.potential)
+            with writing(store.work):
+                return self.task.run_in(store.work, samples, self.potential)
         return self.task.run(samples, self.potential)
 
     def _require_health(self) -> None:

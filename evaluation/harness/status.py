@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from evaluation.harness.store import find_runs, read_sessions, read_statuses
+from evaluation.errors import StoreError
+from evaluation.harness.store import find_runs, read_json, read_sessions, read_statuses
 from evaluation.subset import SUBSETS, Subset
+
+log = logging.getLogger(__name__)
 
 
 class RunStatus(BaseModel):
@@ -33,12 +36,21 @@ class RunStatus(BaseModel):
 
 
 def read_status(runs: Path) -> list[RunStatus]:
-    """Status of every run below `runs`. Raises StoreError when a shard cannot be read."""
-    return [_status(folder) for folder in find_runs(runs)]
+    """Status of every run below `runs`; of one whose files cannot be read, a warning is logged, one line."""
+    found = []
+    for folder in find_runs(runs):
+        try:
+            found.append(_status(folder))
+        except StoreError as error:
+            log.warning("%s; 'mlip-zoo evaluate' with the run's entry and task mends it", error)
+    return found
 
 
 def _status(folder: Path) -> RunStatus:
-    conditions = json.loads((folder / "conditions.json").read_text(encoding="utf-8"))
+    path = folder / "conditions.json"
+    conditions = read_json(path)
+    if not isinstance(conditions, dict) or not {"task", "entry"} <= conditions.keys():
+        raise StoreError(f"{path} cannot be read: it names no task and entry")
     shards = sorted((folder / "records").glob("*.parquet"))
     stored: Counter[str] = Counter()
     failed = 0

@@ -1,7 +1,7 @@
 """Store: the records of one run, in shards that are written whole, so that a killed run loses nothing that it had.
 
     <runs>/<task>/<entry>/protocol-<hash>/
-        conditions.json        what the records depend on; another set of conditions is another folder
+        conditions.json        what the records depend on; another set of conditions is another folder, and another hash
         sessions.json          when, by which commit: one entry per process that worked here
         records/fast-0003.parquet   one shard per chunk, named by the chunk
         work/                  what a task keeps of samples that are not finished; may be deleted
@@ -9,13 +9,18 @@
 A chunk is a fixed group of samples. Its shard is either there, with every record of the chunk, or it is not: a sample
 can be neither lost nor there twice, whenever the process is killed. Subsets share chunks, so a full run goes on where a
 fast one ended.
+
+A file that cannot be read, or a shard with other samples than its chunk's, is set aside (`.damaged-1` behind its name)
+with a warning, and made anew.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,7 +32,8 @@ from evaluation.errors import ProtocolMismatch, RunLocked, StoreError
 from evaluation.record import Record
 from evaluation.subset import Subset
 from evaluation.task import Sample
-from zoo.files import json_text, whole, write_text
+from zoo.files import json_text, read_ordinary, whole, write_text
+from zoo.runtime.text import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +41,12 @@ if TYPE_CHECKING:
 DEFAULT_RUNS = Path("mlip-zoo-runs")
 """Where `mlip-zoo evaluate` keeps its runs, in the working directory."""
 
+log = logging.getLogger(__name__)
+
 _SESSIONS = "sessions.json"
+_LARGEST_JSON = 10_000_000
+"""Bytes of a run's conditions or sessions; a session takes 150."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True)
@@ -73,25 +84,43 @@ class Store:
         digest = hashlib.sha256(json_text(conditions).encode()).hexdigest()
         self.folder = runs / task / entry / f"protocol-{digest[:12]}"
         self.conditions = conditions
+        self._sound: dict[str, list[Record]] = {}
+        """Records of shards that this process has read, so that none is read twice."""
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Store:
         from filelock import FileLock, Timeout
 
-        self._shards.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "lock", timeout=0)
+        with writing(self.folder):
+            self._shards.mkdir(parents=True, exist_ok=True)
+            try:
+                self._open.enter_context(FileLock(self.folder / "lock", timeout=0))
+            except Timeout:
+                raise RunLocked(
+                    f"another process is writing {self.folder}; wait for it, or give this run another folder with "
+                    "--runs"
+                ) from None
         try:
-            self._open.enter_context(lock)
-        except Timeout:
-            raise RunLocked(
-                f"another process is writing {self.folder}; wait for it, or give this run another folder with --runs"
-            ) from None
-        path = self.folder / "conditions.json"
-        if not path.exists():
-            write_text(path, json_text(self.conditions))
-        elif json.loads(path.read_text(encoding="utf-8")) != json.loads(json_text(self.conditions)):
-            raise ProtocolMismatch(f"{path} does not describe this run; move the folder away and run again")
+            self._require_conditions()
+        except BaseException:
+            self._open.close()
+            raise
         return self
+
+    def _require_conditions(self) -> None:
+        """Write the conditions where they are missing or damaged: the folder is named by their hash."""
+        path = self.folder / "conditions.json"
+        if path.exists():
+            try:
+                stored = read_json(path)
+            except StoreError as error:
+                _set_aside(path, str(error))
+            else:
+                if stored != json.loads(json_text(self.conditions)):
+                    raise ProtocolMismatch(f"{path} does not describe this run; move the folder away and run again")
+        if not path.exists():
+            with writing(path):
+                write_text(path, json_text(self.conditions))
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
@@ -99,12 +128,35 @@ class Store:
     def begin_session(self, plan: Sequence[Chunk], *, started: str, commit: str | None) -> None:
         """Note that a process works on this run."""
         planned = Counter(sample.subset for chunk in plan for sample in chunk.samples)
-        sessions = [*read_sessions(self.folder), Session(started, commit, dict(planned))]
-        write_text(self.folder / _SESSIONS, json_text([asdict(session) for session in sessions]))
+        path = self.folder / _SESSIONS
+        try:
+            before = read_sessions(self.folder)
+        except StoreError as error:
+            _set_aside(path, str(error))
+            before = []
+        sessions = [*before, Session(started, commit, dict(planned))]
+        with writing(path):
+            write_text(path, json_text([asdict(session) for session in sessions]))
 
     def sessions(self) -> list[Session]:
-        """All processes that worked on this run, oldest first."""
+        """All processes that worked on this run, oldest first. Raises StoreError."""
         return read_sessions(self.folder)
+
+    def has_sessions(self) -> bool:
+        """Whether it is known who worked on this run."""
+        try:
+            return bool(self.sessions())
+        except StoreError:
+            return False
+
+    def set_damaged_aside(self, plan: Sequence[Chunk]) -> None:
+        """Rename the shards that cannot be read or are of other samples than their chunk's, so that they run again."""
+        for chunk in plan:
+            if self._path(chunk).exists():
+                try:
+                    self._sound[chunk.name] = self._read(chunk)
+                except StoreError as error:
+                    _set_aside(self._path(chunk), str(error))
 
     @property
     def work(self) -> Path:
@@ -123,14 +175,67 @@ class Store:
         """Store a chunk's records, whole. Raises StoreError when they are not one for each sample, in order."""
         if [record.sample for record in records] != [sample.id for sample in chunk.samples]:
             raise StoreError(f"chunk {chunk.name}: the records are not one for each sample")
-        write_records(self._path(chunk), records)
+        with writing(self._path(chunk)):
+            write_records(self._path(chunk), records)
 
     def records(self, wanted: Sequence[Chunk]) -> list[Record]:
-        """The stored records of these chunks, in order."""
-        return [record for chunk in wanted if self.has(chunk) for record in read_records(self._path(chunk))]
+        """The stored records of these chunks, in order. Raises StoreError for a shard of other samples."""
+        stored = (chunk for chunk in wanted if self.has(chunk))
+        return [record for chunk in stored for record in self._sound.get(chunk.name) or self._read(chunk)]
+
+    def _read(self, chunk: Chunk) -> list[Record]:
+        path = self._path(chunk)
+        records = read_records(path)
+        asked, stored = [sample.id for sample in chunk.samples], [record.sample for record in records]
+        if stored != asked:
+            lacks, others = len(set(asked) - set(stored)), len(set(stored) - set(asked))
+            raise StoreError(
+                f"{path} has {len(stored)} records, and its chunk {len(asked)} samples: {lacks} of them are missing, "
+                f"{others} records are of other samples, {len(stored) - len(set(stored))} repeat one"
+            )
+        return records
 
     def _path(self, chunk: Chunk) -> Path:
         return self._shards / f"{chunk.name}.parquet"
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Around the writing of a run's file: an OSError becomes a StoreError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = (
+            "Make room on that disk"
+            if error.errno in _FULL
+            else "Make that folder writable, or name others with --runs and --results"
+        )
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}. {advice}, and run the same command again: what was "
+            "stored is whole, and the run continues there."
+        ) from error
+
+
+def _set_aside(path: Path, reason: str) -> None:
+    """Rename a damaged file, so that nothing of it is lost and another takes its place."""
+    aside = next(name for n in range(1, 10_000) if not (name := path.with_name(f"{path.name}.damaged-{n}")).exists())
+    with writing(path):
+        path.rename(aside)
+    log.warning("%s; it is kept as %s and made anew", reason, aside.name)
+
+
+def read_json(path: Path) -> object:
+    """The data of a run's JSON file. Raises StoreError when it is missing, no ordinary file, or not JSON."""
+    try:
+        return json.loads(read_ordinary(path, limit=_LARGEST_JSON))
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(f"{path} cannot be read: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error's text; an OSError's without the path, which stands before it."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return plain(text, limit=300)
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
@@ -147,13 +252,21 @@ def read_records(path: Path) -> list[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    _require_file(path)
     try:
         # not pq.read_table, which imports pandas: a second and a half
         with pq.ParquetFile(path) as file:
             rows = file.read().cast(_schema()).to_pylist()
         return [Record.model_validate({**row, "outputs": json.loads(row["outputs"])}) for row in rows]
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise StoreError(f"{path} cannot be read as records: {error}") from error
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{path} cannot be read as records: {_reason(error)}") from error
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():  # a pipe would be waited for
+        raise StoreError(
+            f"{path} cannot be read as records: {'it is no ordinary file' if path.exists() else 'it is missing'}"
+        )
 
 
 def _table(records: Sequence[Record]) -> pa.Table:
@@ -188,21 +301,28 @@ def read_statuses(path: Path) -> list[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    _require_file(path)
     try:
         with pq.ParquetFile(path) as file:
             return list(file.read(columns=["status"]).column("status").to_pylist())
     except (pa.ArrowException, OSError, KeyError) as error:
-        raise StoreError(f"{path} cannot be read as records: {error}") from error
+        raise StoreError(f"{path} cannot be read as records: {_reason(error)}") from error
 
 
 def read_sessions(folder: Path) -> list[Session]:
-    """All processes that worked on the run in this folder, oldest first."""
+    """All processes that worked on the run in this folder, oldest first. Raises StoreError when they cannot be read."""
     path = folder / _SESSIONS
     if not path.exists():
         return []
-    return [Session(**session) for session in json.loads(path.read_text(encoding="utf-8"))]
+    stored = read_json(path)
+    if not isinstance(stored, list):
+        raise StoreError(f"{path} cannot be read: it is no list of sessions")
+    try:
+        return [Session(**session) for session in stored]
+    except TypeError as error:
+        raise StoreError(f"{path} cannot be read: {_reason(error)}") from error
 
 
 def find_runs(runs: Path) -> Iterator[Path]:
     """Folders of all runs below `runs`."""
-    return (path.parent for path in sorted(runs.glob("*/*/protocol-*/conditions.json")))
+    return (path for path in sorted(runs.glob("*/*/protocol-*")) if path.is_dir())

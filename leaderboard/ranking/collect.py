@@ -2,8 +2,8 @@
 
 A result is shown when its file can be read, its card exists, its records lie beside it, and its scores follow from
 them; of published results, as long as no byte of them has changed, the tests have checked that
-(`leaderboard.ranking.scored`). What was made under another protocol, dataset or checkpoint than today's is *stale*:
-shown, never ranked.
+(`leaderboard.ranking.scored`). Its costs are those of the records, but for the memory. What was made under another
+protocol, dataset or checkpoint than today's is *stale*: shown, never ranked.
 
 Nothing is downloaded. Where a check needs reference data that are not on this machine the result stands as it was
 published, and the entry says which checks were not made (`Entry.unchecked`).
@@ -209,6 +209,10 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
         raise ResultFault(f"{path}: run.entry: {run.entry!r} is written {index.entry_name(card, mode)!r}")
     stale = tuple(_differences(result, card, task))
     records = _records(path.with_name(result.records_name), result, known)
+    cost = Cost.of(
+        scored.accounts(records), calls_per_answer=mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb
+    )
+    result = result.model_copy(update={"run": run.model_copy(update={"cost": cost})})
     rows, unchecked, lacks = _no_rows()
     if not {"protocol", "dataset"}.intersection(stale):
         with dataset.here_only():

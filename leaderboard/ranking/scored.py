@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,21 +113,24 @@ def read(result: Path, records: Path) -> Scored | None:
     path = path_of(result)
     if not path.is_file() or not records.is_file():
         return None
-    found = json.loads(gzip.decompress(path.read_bytes()))
-    if found["made_from"] != _made_from(result, records):
+    try:
+        found = json.loads(gzip.decompress(path.read_bytes()))
+        if found["made_from"] != _made_from(result, records):
+            return None
+        return Scored(
+            needs=found["needs"],
+            rows=tuple(dict(zip(found["columns"], row, strict=True)) for row in found["rows"]),
+            accounts=found["accounts"],
+        )
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):  # damaged: the records are scored
         return None
-    return Scored(
-        needs=found["needs"],
-        rows=tuple(dict(zip(found["columns"], row, strict=True)) for row in found["rows"]),
-        accounts=found["accounts"],
-    )
 
 
 def sample_names(task: Task, subset: Subset) -> frozenset[str] | Needs | None:
     """Names of a subset's samples, or the dataset that names them; None where the protocol is another one than then."""
     try:
         found = json.loads((FOLDER / "samples.json").read_bytes())[task.name]
-    except (FileNotFoundError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     if found["protocol_sha256"] != protocol_sha256(task.protocol):
         return None

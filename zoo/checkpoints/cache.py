@@ -37,7 +37,7 @@ def fetch(file: PinnedFile, *, label: str, progress: ByteProgress | None = None,
     report = progress or _silent
     blob = _blob(file)
     if not _matches(blob, file):
-        with _locked(file):
+        with _locked(file), _writing():
             if not _matches(blob, file):  # no other process fetched it while this one waited
                 if blob.exists():
                     log.warning("%s: %s in the cache is damaged; it is fetched again", label, _describe(file))
@@ -60,7 +60,7 @@ def store(path: Path, file: PinnedFile) -> Path:
     """Copy a file that was made here (a conversion) into the cache. Raises ChecksumMismatch when it is not `file`."""
     _verify(path, file, label=path.name, origin=str(path))
     blob = _blob(file)
-    with _locked(file):
+    with _locked(file), _writing():
         if not _matches(blob, file):
             with _partial(file) as partial:
                 _keep(Path(shutil.copyfile(path, partial / "made")), file, label=path.name, origin=f"a copy of {path}")
@@ -171,14 +171,27 @@ def _locked(file: PinnedFile) -> Iterator[None]:
             log.info("another process is fetching %s; waiting for it", _describe(file))
             lock.acquire()
     except OSError as error:
-        raise CheckpointError(
-            f"the cache {settings.cache_dir()} cannot be written ({error.strerror}). Set MLIP_ZOO_CACHE to a folder "
-            "that can."
-        ) from error
+        raise _unwritable(error) from error
     try:
         yield
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Around writing into the cache: an OSError becomes a CheckpointError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f"the cache {settings.cache_dir()} cannot be written ({error.strerror or error}). Make room there, or set "
+        "MLIP_ZOO_CACHE to a folder that can be written."
+    )
 
 
 def _mirrors() -> tuple[Mirror, ...]:

@@ -1,7 +1,7 @@
 """How each kind of source brings the bytes of a pinned file. Nothing here judges them: cache.py compares hashes.
 
 A source either brings a file or raises Unavailable with a reason in one line. Faults of this machine (disk full, no
-permission) are OSErrors and pass through. Nothing that is brought is opened.
+permission) are OSErrors and pass through to the cache. Nothing that is brought is opened.
 """
 
 from __future__ import annotations

@@ -68,16 +68,22 @@ class Environment:
     def ensure(self, *, say: Say | None = None) -> None:
         """Build the environment when it is not there. Safe to call from several processes at once.
 
-        Raises EnvironmentFault with uv's own words when it cannot be built.
+        Raises EnvironmentFault with uv's own words when it cannot be built, or when its folder cannot be written.
         """
         if self.ready:
             return
         from filelock import FileLock
 
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.folder}.lock"):
-            if not self.ready:
-                self._build(say or (lambda _: None))
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{self.folder}.lock"):
+                if not self.ready:
+                    self._build(say or (lambda _: None))
+        except OSError as error:
+            raise EnvironmentFault(
+                f"{self.folder} cannot be written ({error.strerror or error}). Make room there, or set MLIP_ZOO_CACHE "
+                "to a folder that can be written."
+            ) from error
 
     def remove(self) -> None:
         """Delete the environment; the packages stay in uv's cache."""

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from evaluation.cli import app
 from evaluation.errors import EvaluationError, ProtocolMismatch, StoreError, UnknownTask
 from evaluation.harness.rescore import find_results, rescore
+from evaluation.harness.store import read_records, write_records
 from evaluation.result import read_result
 from tests.leaderboard.specimens import MODELS, write_result
 
@@ -58,6 +59,28 @@ def test_records_of_another_protocol_are_not_scored(results: Path) -> None:
     path = results / "eos" / "chgnet-0.3.0@conservative.json"
     _spoil(path, protocol_sha256="0" * 64)
     with pytest.raises(ProtocolMismatch, match=r"another protocol than today's; 'mlip-zoo evaluate chgnet-0\.3\.0@"):
+        rescore(path)
+
+
+@pytest.mark.parametrize("other", ["twice", "foreign", "fewer"])
+def test_other_records_than_those_that_the_result_counts_are_not_scored(results: Path, other: str) -> None:
+    path = results / "eos" / "chgnet-0.3.0@conservative.json"
+    records = read_records(path.with_suffix(".parquet"))
+    changed = {
+        "twice": [*records[:-1], records[0]],
+        "foreign": [*records[:-1], records[-1].model_copy(update={"sample": "Xx"})],
+        "fewer": records[:-1],
+    }
+    write_records(path.with_suffix(".parquet"), changed[other])
+    with pytest.raises(StoreError, match=r"chgnet-0\.3\.0@conservative\.parquet: "):
+        rescore(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"{}"])
+def test_a_damaged_result_says_how_to_make_it_anew(results: Path, content: bytes) -> None:
+    path = results / "eos" / "chgnet-0.3.0@conservative.json"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"(?s)cannot be read as a result.*'mlip-zoo evaluate' makes it anew"):
         rescore(path)
 
 

@@ -263,15 +263,6 @@ def test_a_chunk_is_stored_whole_or_not_at_all(tmp_path: Path) -> None:
     assert not store.has(plan[0])
 
 
-def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
-    with toy.potential(tmp_path) as potential:
-        job(tmp_path, potential).run()
-        (shard,) = (tmp_path / "runs").rglob("canary-0000.parquet")
-        shard.write_bytes(b"PAR1 not really")
-        with pytest.raises(StoreError, match=r"canary-0000\.parquet cannot be read"):
-            job(tmp_path, potential).run()
-
-
 def test_results_are_written_with_sorted_keys_and_no_nan(tmp_path: Path) -> None:
     with toy.potential(tmp_path) as potential:
         job(tmp_path, potential).run()

@@ -68,6 +68,22 @@ def test_the_later_folder_counts(results: Path, tmp_path: Path) -> None:
     assert shown[NAME].is_relative_to(local)
 
 
+def test_costs_come_from_the_records_and_not_from_the_summary(results: Path) -> None:
+    path = results / "eos" / f"{NAME}.json"
+    before = read_entry(path).result.run.cost
+    edit(path, lambda data: data["run"]["cost"].update(seconds=0.001, microseconds_per_atom=0.001, force_calls=1))
+    assert read_entry(path).result.run.cost == before
+
+
+def test_a_bad_card_is_one_line_on_the_board(results: Path, cards: Path) -> None:
+    (cards / "chgnet-0.3.0.md").write_text("---\ntitle: No\n---\n")
+    found = collect([results])
+    assert len(found.entries) == len(MODELS) - 1
+    (fault,) = found.faults
+    assert "chgnet-0.3.0.md: title: No can be read as a boolean" in fault
+    assert len(fault.splitlines()) == 1
+
+
 def test_another_subset_hides_nothing(results: Path, tmp_path: Path) -> None:
     local = tmp_path / "local"
     write_result(local, "chgnet-0.3.0", MODELS["chgnet-0.3.0"], "canary")
