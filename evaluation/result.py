@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from evaluation.metric import Score
 from evaluation.record import Record
@@ -75,6 +76,8 @@ class Run(Strict):
     card: str
     checkpoint_sha256: str
     """Hash of the weights that were loaded."""
+    pinned_by: Literal["user"] | None = None
+    """`user`: not the card but the person who ran it vouches for that hash. Left out where the card does."""
     task: str
     protocol_version: int
     protocol_sha256: str
@@ -98,6 +101,14 @@ class Run(Strict):
     """UTC, ISO 8601."""
     counts: Counts
     cost: Cost
+
+    @model_serializer(mode="wrap")
+    def _without_absent_pinner(self, as_usual: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Results of pinned cards keep the bytes that they had before there were others."""
+        fields: dict[str, JsonValue] = as_usual(self)
+        if self.pinned_by is None:
+            fields.pop("pinned_by", None)
+        return fields
 
 
 class Result(Strict):

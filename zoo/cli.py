@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json as json_
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +15,7 @@ from zoo import options
 from zoo.adapters import families
 from zoo.cards import index
 from zoo.console import print_table
+from zoo.settings import pins_file
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,19 +32,19 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1")]
 @app.command("list")
 def list_(*, json: Json = False) -> None:
     """List all models."""
-    cards = index.cards()
+    cards, users = index.cards(), _user_pins()
     if json:
-        _print_json([_summary(card) for card in cards])
+        _print_json([_summary(card, users) for card in cards])
         return
-    print_table(_list_table(cards))
+    print_table(_list_table(cards, users))
 
 
 @app.command()
 def show(name: str, *, json: Json = False) -> None:
     """Show one model's card."""
-    card = index.card(name)
+    card, users = index.card(name), _user_pins()
     if json:
-        states = {"pinned": card.checkpoint.pinned, "verified": card.verified}
+        states = _states(card, users)
         known = card.model_dump(mode="json")
         _print_json({**known, **states, "theory": card.theory(), "entry": _default_entry(card)})
         return
@@ -50,7 +52,7 @@ def show(name: str, *, json: Json = False) -> None:
     from rich.markdown import Markdown
 
     console = Console()
-    console.print(_facts_table(card))
+    console.print(_facts_table(card, users))
     console.print(Markdown(card.prose))
 
 
@@ -108,15 +110,18 @@ def convert(
 
     from rich.console import Console
 
+    from zoo.checkpoints import first_use
     from zoo.checkpoints.convert import convert as run_conversion
     from zoo.progress import status
     from zoo.runtime.environment import find
 
     card = index.card(name)
-    card.require_pinned()
     with status(f"{card.name}:") as say:
-        find(card.family).ensure(say=say)
+        family = find(card.family)
+        card = first_use.pinned(card, say=say)
+        family.ensure(say=say)
         done = run_conversion(card, out / card.name, say=say)
+    kept = _kept(card, done)
     if json:
         _print_json({**asdict(done), "weights": str(done.weights), "config": str(done.config), "exact": done.exact})
     else:
@@ -127,7 +132,7 @@ def convert(
             f"{done.tensors - different} of {done.tensors} tensors equal bit by bit; on {', '.join(done.crystals)}: "
             f"largest difference {done.energy_difference:g} eV, {done.force_difference:g} eV/Å"
         )
-        console.print("The card pins these hashes." if _pins(card, done) else "The card does not pin these hashes.")
+        console.print(kept)
     if not done.exact:
         raise typer.Exit(1)
 
@@ -146,25 +151,29 @@ def fetch(
     options.use(sandbox, untrusted=untrusted)
     from rich.console import Console
 
-    from zoo.checkpoints import cache
+    from zoo.checkpoints import cache, first_use
     from zoo.checkpoints.model_files import prepare
     from zoo.progress import status
     from zoo.runtime.environment import find
 
     card = index.card(name)
-    card.require_pinned()
     with status(f"{card.name}:") as say:
-        find(card.family).ensure(say=say)
+        family = find(card.family)
+        card = first_use.pinned(card, say=say)
+        family.ensure(say=say)
         files = prepare(card, say=say)
         pinned = card.checkpoint.safetensors
         copies = []
         if mirror is not None:
-            upstream = (card.checkpoint.upstream, _pinned(card.checkpoint.upstream_config))
+            upstream = (card.checkpoint.upstream, _as_file(card.checkpoint.upstream_config))
             wanted = (pinned.weights, pinned.config) if pinned else upstream
             copies = [cache.export(file, mirror, label=card.name) for file in wanted if file is not None]
     console = Console(highlight=False, soft_wrap=True)
     for path in [*files.values(), *copies]:
         console.print(str(path))
+    if copies and card.checkpoint.pinned_by == "user":
+        told = f"Bring {pins_file()} along: it says which bytes these are. MLIP_ZOO_PINS names it there."
+        Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(told)
 
 
 @app.command()
@@ -257,26 +266,28 @@ def _print_sandbox() -> None:
     Console(highlight=False, markup=False, soft_wrap=True).print(told)
 
 
-def _list_table(cards: list[Card]) -> Table:
+def _list_table(cards: list[Card], users: Container[str]) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     without = sorted({card.family for card in cards} - {*families()})
+    pinned = Counter(_pinned_by(card, users) for card in cards)
     table = Table(
-        title=f"{len(cards)} models, {sum(card.checkpoint.pinned for card in cards)} of them pinned, "
+        title=f"{len(cards)} models, {pinned['card']} of them pinned by their cards, {pinned['user']} by you, "
         f"{sum(card.verified for card in cards)} verified against their authors' own calculator",
-        caption="'mlip-zoo show NAME' for more; zoo.load(\"NAME\") uses a pinned one, 'mlip-zoo pin NAME' pins one"
+        caption="'mlip-zoo show NAME' for more; zoo.load(\"NAME\") pins what its card does not ('mlip-zoo pins')"
         + (f". The zoo has no adapter yet for: {', '.join(without)}" if without else ""),
         box=box.SIMPLE_HEAD,
     )
-    for heading in ("name", "status", "parameters", "trained on", "theory", "forces", "rotation"):
+    for heading in ("name", "status", "pinned by", "parameters", "trained on", "theory", "forces", "rotation"):
         table.add_column(heading, justify="right" if heading == "parameters" else "left")
     for card in cards:
         told = ((card.training_sets, "sets"), (card.theory().split(" + "), "levels"))
         table.add_row(
             Text(card.name, style="dim" if card.superseded_by else ""),
             "verified" if card.verified else "unverified",
+            _or_dash(_pinned_by(card, users)),
             _grouped(card.parameters),
             *(Text(_few(names, what)) for names, what in told),
             ", ".join(card.forces),
@@ -285,13 +296,13 @@ def _list_table(cards: list[Card]) -> Table:
     return table
 
 
-def _facts_table(card: Card) -> Table:
+def _facts_table(card: Card, users: Container[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=Text(card.title), show_header=False)
     facts = {
-        "load with": f'zoo.load("{card.name}")' if card.checkpoint.pinned else f"first 'mlip-zoo pin {card.name}'",
+        "load with": f'zoo.load("{card.name}")',
         "entry": _default_entry(card),
         "family": card.family,
         "released": card.released or "-",
@@ -313,6 +324,7 @@ def _facts_table(card: Card) -> Table:
         "code": card.code,
         "superseded by": card.superseded_by or "",
         "weights": _weights(card),
+        "pinned by": _pinned(card, users),
         "checkpoint": str(card.checkpoint.unpinned or ""),
     }
     for fact, value in facts.items():
@@ -327,20 +339,16 @@ def _facts_table(card: Card) -> Table:
 def _files(card: Card) -> dict[str, Any]:
     files: dict[str, Any] = {
         "upstream checkpoint": card.checkpoint.upstream,
-        "its description": _pinned(card.checkpoint.upstream_config),
+        "its description": _as_file(card.checkpoint.upstream_config),
     }
     if card.checkpoint.safetensors:
         files |= {"safetensors": card.checkpoint.safetensors.weights, "its config": card.checkpoint.safetensors.config}
     return {role: file for role, file in files.items() if file}
 
 
-def _summary(card: Card) -> dict[str, Any]:
+def _summary(card: Card, users: Container[str]) -> dict[str, Any]:
     keep = ("name", "title", "family", "parameters", "training_sets", "forces", "rotation", "fidelities")
-    states = {
-        "pinned": card.checkpoint.pinned,
-        "verified": card.verified,
-        "adapter": card.family in families(),
-    }
+    states = {**_states(card, users), "adapter": card.family in families()}
     known = card.model_dump(mode="json", include=set(keep))
     return {**known, **states, "theory": card.theory(), "entry": _default_entry(card)}
 
@@ -356,18 +364,60 @@ def _weights(card: Card) -> str:
         return "verified"
     if card.family not in families():
         return "unverified, no adapter"
-    return "unverified" if card.checkpoint.pinned else "unverified, not pinned"
+    return "unverified"
+
+
+def _states(card: Card, users: Container[str]) -> dict[str, Any]:
+    """`pinned`: by the card."""
+    return {"pinned": card.checkpoint.pinned, "pinned_by": _pinned_by(card, users), "verified": card.verified}
+
+
+def _pinned_by(card: Card, users: Container[str]) -> Literal["card", "user"] | None:
+    return card.checkpoint.pinned_by or ("user" if card.name in users else None)
+
+
+def _pinned(card: Card, users: Container[str]) -> str:
+    from zoo.cards.card import WebPage
+
+    if isinstance(card.checkpoint.unpinned, WebPage):
+        return "nobody; the card names a page and no file"
+    by = {"card": "the card", "user": f"you, in {pins_file()}", None: "nobody yet; loading it pins it"}
+    return by[_pinned_by(card, users)]
+
+
+def _user_pins() -> Container[str]:
+    """Names in the person's pins; a file that cannot be read is told, and stops no list."""
+    from zoo.checkpoints import user_pins
+    from zoo.console import print_error
+    from zoo.errors import PinsError
+
+    try:
+        return user_pins.read(pins_file())
+    except PinsError as error:
+        print_error(str(error))
+        return ()
 
 
 def _default_entry(card: Card) -> str:
     return index.entry_name(card, card.default_mode)
 
 
-def _pinned(described: object) -> PinnedFile | None:
+def _as_file(described: object) -> PinnedFile | None:
     """A description of the architecture that is a file; one that the card spells out needs none."""
     from zoo.cards.card import PinnedFile
 
     return described if isinstance(described, PinnedFile) else None
+
+
+def _kept(card: Card, done: Conversion) -> str:
+    """Who pins what came out of a conversion; the person's pins get it beside its source."""
+    if card.checkpoint.pinned_by == "card":
+        return "The card pins these hashes." if _pins(card, done) else "The card does not pin these hashes."
+    from zoo.checkpoints.first_use import keep_conversion
+
+    if done.exact and keep_conversion(card, done.weights, done.config):
+        return f"{pins_file()} pins these hashes; loading uses them from now on."
+    return f"{pins_file()} does not pin these hashes."
 
 
 def _pins(card: Card, done: Conversion) -> bool:

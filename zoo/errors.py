@@ -8,6 +8,7 @@ ZooError
 │   ├── ChecksumMismatch     the bytes are not the pinned ones; nothing was kept
 │   ├── CheckpointNotFound   no source has the file
 │   ├── UnpinnedCheckpoint   its bytes are not pinned yet; says how to
+│   ├── PinsError            the person's file of pins: not valid, not writable, or about another place
 │   └── OfflineError         the network is switched off and the file is not here
 ├── ConversionError          upstream checkpoint → safetensors did not come out as pinned
 ├── EnvironmentFault        a family's environment could not be built
@@ -61,6 +62,10 @@ class CheckpointNotFound(CheckpointError):
 
 class UnpinnedCheckpoint(CheckpointError):
     """The card says where the checkpoint is, and not which bytes it is."""
+
+
+class PinsError(CheckpointError):
+    """The person's file of pins is not valid, cannot be written, or does not fit the card."""
 
 
 class OfflineError(CheckpointError):

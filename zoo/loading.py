@@ -9,6 +9,7 @@ from typing import Any
 
 from zoo.cards import index
 from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
+from zoo.checkpoints import first_use
 from zoo.checkpoints.model_files import prepare
 from zoo.model import Backend
 from zoo.potential import Potential
@@ -35,8 +36,9 @@ def load(
     """A potential by name: `load("chgnet-0.3.0")`, `load("sevennet-mf-0@r2scan+float64")`, `load("sevennet-0@o3-3")`.
 
     On first use this fetches the checkpoint (verified by hash), converts it to safetensors and builds the family's
-    environment, with a progress line; afterwards it takes milliseconds, and the model itself loads with the first
-    call.
+    environment, with a progress line. A checkpoint that its card does not pin is pinned in `zoo.settings.pins_file()`,
+    with a warning, and verified from then on. Afterwards loading takes milliseconds, and the model itself starts with
+    the first call.
 
     Args:
         entry: a card's name, or `card@mode`.
@@ -52,17 +54,17 @@ def load(
 
     Raises:
         UnknownModel, ModeError, CardError: the name or the mode is not one we have.
-        CheckpointError, ConversionError: the bytes cannot be had, are not the pinned ones, or were never pinned.
+        CheckpointError, ConversionError: the bytes cannot be had, are not the pinned ones, or may not be pinned here.
         EnvironmentFault: the family has no adapter, or its environment cannot be built.
     """
     card, mode = index.resolve(
         entry, dtype=dtype, forces=forces, fidelity=fidelity, averaging=averaging, runtime=runtime
     )
-    card.require_pinned()
     family = environment.find(card.family)
     inside = sys.prefix == str(family.folder)
     isolated = not inside if isolated is None else isolated
     with status(f"{card.name}:") if say is None else contextlib.nullcontext(say) as tell:
+        card = first_use.pinned(card, say=tell)
         if isolated and not inside:
             family.ensure(say=tell)
         files = prepare(card, say=tell)

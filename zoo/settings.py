@@ -54,6 +54,17 @@ CARDS = Variable(
     "Folder of model cards to use instead of those that ship, for cards of your own.",
     "the cards of this installation",
 )
+PINS = Variable(
+    "MLIP_ZOO_PINS",
+    "File of your pins: revision and hash of the checkpoints whose cards pin none, written when each is first loaded. "
+    "A project that keeps its own beside its code names it here.",
+    "`mlip-zoo/pins.yaml` in the user's configuration folder (`$XDG_CONFIG_HOME` or `~/.config` on Linux)",
+)
+PINNED_ONLY = Variable(
+    "MLIP_ZOO_PINNED_ONLY",
+    "`1` (or `true`, `yes`, `on`) pins nothing on first use: what neither its card nor your pins know is refused.",
+    "off",
+)
 DEBUG = Variable(
     "MLIP_ZOO_DEBUG",
     "`1` (or `true`, `yes`, `on`) makes the command show the whole traceback of an error instead of its message.",
@@ -74,7 +85,7 @@ HUB_ENDPOINT = Variable(
     "HF_ENDPOINT", "Address of the Hugging Face Hub; huggingface_hub reads it too.", "the public Hub"
 )
 
-VARIABLES = (CACHE, MIRROR, OFFLINE, CARDS, DEBUG, SANDBOX, UNTRUSTED, HUB_OFFLINE, HUB_ENDPOINT)
+VARIABLES = (CACHE, MIRROR, OFFLINE, CARDS, PINS, PINNED_ONLY, DEBUG, SANDBOX, UNTRUSTED, HUB_OFFLINE, HUB_ENDPOINT)
 
 
 def cache_dir() -> Path:
@@ -107,6 +118,19 @@ def cards_dir() -> Path:
     package = Path(__file__).parent
     shipped = package / "_cards"
     return shipped if shipped.is_dir() else package.parent / "model_cards"
+
+
+def pins_file() -> Path:
+    """The file of `MLIP_ZOO_PINS`, or `mlip-zoo/pins.yaml` in the user's configuration folder; it need not exist."""
+    import platformdirs
+
+    given = PINS.text()
+    return _folder(given) if given else platformdirs.user_config_path("mlip-zoo", appauthor=False) / "pins.yaml"
+
+
+def pinned_only() -> bool:
+    """Whether `MLIP_ZOO_PINNED_ONLY` keeps checkpoints from being pinned when they are first loaded."""
+    return PINNED_ONLY.on()
 
 
 def debug() -> bool:

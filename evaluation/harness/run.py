@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.harness import provenance
@@ -93,6 +93,7 @@ class Evaluation:
         return {
             # only where there are some: the folders of all other runs keep their names
             **({"trained_datasets": trained} if trained else {}),
+            **({"pinned_by": "user"} if self._pinned_by else {}),
             "entry": self.potential.name,
             "checkpoint_sha256": loaded_sha256(self.potential.card.checkpoint),
             "task": self.task.name,
@@ -103,6 +104,10 @@ class Evaluation:
             "threads": self.threads,
             "model_packages": info["packages"],
         }
+
+    @property
+    def _pinned_by(self) -> Literal["user"] | None:
+        return "user" if self.potential.card.checkpoint.pinned_by == "user" else None
 
     def _run_missing(self, plan: Sequence[Chunk], store: Store, show: Callable[[RunProgress], None]) -> list[str]:
         clock = time.monotonic()
@@ -181,6 +186,7 @@ class Evaluation:
             entry=self.potential.name,
             card=self.potential.card.name,
             checkpoint_sha256=loaded_sha256(self.potential.card.checkpoint),
+            pinned_by=self._pinned_by,
             task=self.task.name,
             protocol_version=self.task.protocol.version,
             protocol_sha256=protocol_sha256(self.task.protocol),

@@ -257,7 +257,8 @@ def _differences(result: Result, card: Card, task: Task) -> Iterator[str]:
         yield "dataset"
     upstream, safetensors = card.checkpoint.upstream, card.checkpoint.safetensors
     known = {file.sha256 for file in (upstream, safetensors.weights if safetensors else None) if file}
-    if run.checkpoint_sha256 not in known:
+    nobody_says = run.pinned_by == "user" and not card.checkpoint.pinned
+    if run.checkpoint_sha256 not in known and not nobody_says:
         yield "checkpoint"
 
 

@@ -88,6 +88,7 @@ def _row(board: Board, place: Place) -> dict[str, Cell]:
         "unchecked": " ".join(entry.unchecked),
         "protocol_version": run.protocol_version,
         "checkpoint_sha256": run.checkpoint_sha256,
+        "pinned_by": run.pinned_by or "card",
         "version": run.version,
         "commits": " ".join(commit for commit in run.commits if commit),
         "finished": run.finished,

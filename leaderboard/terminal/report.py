@@ -74,6 +74,8 @@ def _scores(section: Section) -> Table:
     title = f"{section.board.task.title}, {section.board.subset} subset, {run.counts.ok} of {run.counts.total} samples"
     if section.place.entry.stale:
         title += f", made with another {' and '.join(section.place.entry.stale)} than today's"
+    if section.place.entry.result.run.pinned_by == "user":
+        title += "; its checkpoint is pinned by the user"
     table = _table(title, "metric", "value", "95 % interval", "unit", "missing")
     for metric in section.board.task.metrics[:MOST_SCORES]:
         score = section.place.score(metric)

@@ -107,6 +107,8 @@ class HubFile(_Frozen):
     hub: RepositoryId
     revision: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "main"
     file: FilePath
+    config: FilePath | None = None
+    """Given where `file` is weights without code, as `mlip-zoo push` publishes them: the other half, their config."""
 
     def __str__(self) -> str:
         at = "" if self.revision == "main" else f"@{self.revision}"
@@ -134,6 +136,8 @@ Arguments = Annotated[
     Field(max_length=200),
 ]
 """What the authors' code builds the architecture with, by name."""
+UpstreamFormat = Literal["torch-pickle", "torch-package", "torchscript", "tensorflow-archive", "nqx"]
+"""All but `nqx`, a line of JSON and plain arrays, run code when they are opened."""
 
 
 class Checkpoint(_Frozen):
@@ -141,15 +145,14 @@ class Checkpoint(_Frozen):
 
     upstream: PinnedFile | None = None
     """The file that the authors published; opened only inside a worker."""
-    upstream_format: Literal["torch-pickle", "torch-package", "torchscript", "tensorflow-archive", "nqx"] | None = None
-    """All but `nqx`, a line of JSON and plain arrays, run code when they are opened."""
+    upstream_format: UpstreamFormat | None = None
     upstream_config: PinnedFile | Arguments | None = None
     """The description of the architecture, where the authors' file holds tensors alone: another file of theirs, or,
     where it stands in their code and nowhere else, the arguments themselves."""
     safetensors: Safetensors | None = None
     """What loading uses. Made from `upstream` on first use where no source has it."""
     unpinned: Place | None = None
-    """Instead of the others: where the file is, until `mlip-zoo pin` brings revision and hash."""
+    """Instead of the others: where the file is, until `mlip-zoo pin` brings revision and hash into the card."""
 
     @model_validator(mode="after")
     def _some_form(self) -> Self:
@@ -166,6 +169,11 @@ class Checkpoint(_Frozen):
     def pinned(self) -> bool:
         """Whether the bytes are known by their hash."""
         return self.unpinned is None
+
+    @property
+    def pinned_by(self) -> Literal["card", "user"] | None:
+        """Who says which bytes it is; a person's own pins make a `zoo.checkpoints.user_pins.UserCheckpoint`."""
+        return "card" if self.pinned else None
 
 
 class Canary(_Frozen):
@@ -211,9 +219,9 @@ class TrainingSet(_Frozen):
 class Card(_Frozen):
     """One checkpoint. The file's name is the card's name; everything measured lives in results, never here.
 
-    A card grows in three steps: *unpinned* (where the checkpoint is), *pinned* (its hash; it can be loaded), *verified*
-    (its canary: somebody has compared it with the authors' own calculator). Until it is verified, a fact that could
-    not be checked is None, never a guess; a verified card has them all.
+    A card grows in three steps: *unpinned* (where the checkpoint is; who loads it pins it), *pinned* (its hash),
+    *verified* (its canary: somebody has compared it with the authors' own calculator). Until it is verified, a fact
+    that could not be checked is None, never a guess; a verified card has them all.
     """
 
     name: Name
@@ -305,8 +313,8 @@ class Card(_Frozen):
         """Raise UnpinnedCheckpoint, with the way out, when the checkpoint has no hash yet."""
         if place := self.checkpoint.unpinned:
             raise UnpinnedCheckpoint(
-                f"{self.name} has no pinned checkpoint yet, and only bytes that are known by their hash are loaded. It "
-                f"is {place}; 'mlip-zoo pin {self.name}' brings revision and hash."
+                f"{self.name}: its card pins no bytes of the checkpoint, which is {place}; "
+                f"'mlip-zoo pin {self.name} --write' puts revision and hash into the card."
             )
 
     @property

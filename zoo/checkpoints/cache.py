@@ -15,6 +15,7 @@ import contextlib
 import logging
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import files, settings
@@ -27,11 +28,32 @@ from zoo.progress import ByteProgress
 log = logging.getLogger(__name__)
 
 
-def fetch(file: PinnedFile, *, label: str, progress: ByteProgress | None = None, command: str = "fetch") -> Path:
+@dataclass(frozen=True)
+class Claim:
+    """Who says which bytes a file has, and what to do when they are others; for messages."""
+
+    by: str = "the card pins"
+    then: str = (
+        "If this source is damaged, or a proxy on the way changes what it sends, mend or replace it. If the authors "
+        "changed the file, it is another checkpoint: write a new card for it and leave this one as it is."
+    )
+
+
+BY_CARD = Claim()
+
+
+def fetch(
+    file: PinnedFile,
+    *,
+    label: str,
+    progress: ByteProgress | None = None,
+    command: str = "fetch",
+    claim: Claim = BY_CARD,
+) -> Path:
     """The file's verified bytes, in the cache, read-only.
 
-    `label` is the card's name, and `command` the one that brings its files, for messages. Safe to call from many
-    threads and processes: one of them downloads.
+    `label` is the card's name, `command` the one that brings its files, and `claim` who vouches for it, for messages.
+    Safe to call from many threads and processes: one of them downloads.
     Raises ChecksumMismatch, CheckpointNotFound or OfflineError; CheckpointError when the cache cannot be written.
     """
     report = progress or _silent
@@ -42,7 +64,7 @@ def fetch(file: PinnedFile, *, label: str, progress: ByteProgress | None = None,
                 if blob.exists():
                     log.warning("%s: %s in the cache is damaged; it is fetched again", label, _describe(file))
                     blob.unlink()
-                _bring(file, label, report, command)
+                _bring(file, label, report, command, claim)
     report(file.bytes, file.bytes)
     return blob
 
@@ -80,7 +102,7 @@ def export(
     return target
 
 
-def _bring(file: PinnedFile, label: str, progress: ByteProgress, command: str) -> None:
+def _bring(file: PinnedFile, label: str, progress: ByteProgress, command: str, claim: Claim) -> None:
     """Ask the sources in their order, and keep what the first one that has the file brings."""
     tried: list[str] = []
     with _partial(file) as partial:
@@ -88,13 +110,13 @@ def _bring(file: PinnedFile, label: str, progress: ByteProgress, command: str) -
             try:
                 candidate = bring(source, file, partial, progress, offline=settings.offline())
             except LargerFile as larger:
-                raise _mismatch(file, label=label, origin=str(source), came=str(larger)) from larger
+                raise _mismatch(file, label=label, origin=str(source), came=str(larger), claim=claim) from larger
             except Unavailable as reason:
                 tried.append(f"  - {source}: {reason}")
                 continue
             # A download by URL stops one byte past the pinned size.
             cut = isinstance(source, UrlSource) and candidate.stat().st_size > file.bytes
-            _keep(candidate, file, label=label, origin=str(source), cut=cut)
+            _keep(candidate, file, label=label, origin=str(source), cut=cut, claim=claim)
             return
     asked = "\n".join(tried) or "  (the card names no source, and MLIP_ZOO_MIRROR no mirror)"
     if switch := settings.offline_switch():
@@ -106,30 +128,32 @@ def _bring(file: PinnedFile, label: str, progress: ByteProgress, command: str) -
     raise CheckpointNotFound(f"{label}: no source has {_describe(file)}:\n{asked}")
 
 
-def _keep(candidate: Path, file: PinnedFile, *, label: str, origin: str, cut: bool = False) -> None:
+def _keep(
+    candidate: Path, file: PinnedFile, *, label: str, origin: str, cut: bool = False, claim: Claim = BY_CARD
+) -> None:
     """Verify a file that lies in the cache's partial folder, and make it the blob."""
-    _verify(candidate, file, label=label, origin=origin, cut=cut)
+    _verify(candidate, file, label=label, origin=origin, cut=cut, claim=claim)
     blob = _blob(file)
     with files.whole(blob) as temporary:
         candidate.replace(temporary)
     blob.chmod(0o444)
 
 
-def _verify(path: Path, file: PinnedFile, *, label: str, origin: str, cut: bool = False) -> None:
+def _verify(
+    path: Path, file: PinnedFile, *, label: str, origin: str, cut: bool = False, claim: Claim = BY_CARD
+) -> None:
     size, sha256 = path.stat().st_size, files.sha256(path)
     if (size, sha256) != (file.bytes, file.sha256):
         came = f"sha256 {sha256}, {size:,} bytes{' or more: reading stopped there' if cut else ''}"
-        raise _mismatch(file, label=label, origin=origin, came=came)
+        raise _mismatch(file, label=label, origin=origin, came=came, claim=claim)
 
 
-def _mismatch(file: PinnedFile, *, label: str, origin: str, came: str) -> ChecksumMismatch:
+def _mismatch(file: PinnedFile, *, label: str, origin: str, came: str, claim: Claim) -> ChecksumMismatch:
     return ChecksumMismatch(
-        f"{label}: {origin} gave other bytes than the card pins.\n"
+        f"{label}: {origin} gave other bytes than {claim.by}.\n"
         f"  pinned: sha256 {file.sha256}, {file.bytes:,} bytes\n"
         f"  came:   {came}\n"
-        "Nothing was kept and no other source was asked. If this source is damaged, or a proxy on the way changes "
-        "what it sends, mend or replace it. If the authors changed the file, it is another checkpoint: write a new "
-        "card for it and leave this one as it is."
+        f"Nothing was kept and no other source was asked. {claim.then}"
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import example_crystals
+from zoo import example_crystals, settings
 from zoo.cards.card import Card, PinnedFile
 from zoo.checkpoints import cache
 from zoo.checkpoints.upstream import upstream_files
@@ -101,8 +101,9 @@ def convert_as_pinned(card: Card, wanted: Mapping[str, PinnedFile], *, say: Say 
             got = sha256(made[role])
             if got != file.sha256:
                 raise ConversionError(
-                    f"{card.name}: the conversion's {role} came out as sha256 {got}, the card pins {file.sha256}. "
-                    f"Nothing was kept. 'mlip-zoo convert {card.name}' shows whether tensors or energies differ."
+                    f"{card.name}: the conversion's {role} came out as sha256 {got}, {_pinner(card)} pins "
+                    f"{file.sha256}. Nothing was kept. 'mlip-zoo convert {card.name}' shows whether tensors or "
+                    "energies differ."
                 )
         return {role: cache.store(made[role], file) for role, file in wanted.items()}
 
@@ -141,6 +142,10 @@ def _write(weights: Path, config: Path, tensors: Mapping[str, np.ndarray], confi
     ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     write_bytes(weights, save(ordered, metadata={"format": "pt"}))
     write_text(config, json_text(configuration))
+
+
+def _pinner(card: Card) -> str:
+    return "the card" if card.checkpoint.pinned_by == "card" else str(settings.pins_file())
 
 
 def _five(card: Card) -> tuple[str, ...]:

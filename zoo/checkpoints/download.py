@@ -108,6 +108,8 @@ def _continue(url: str, part: Path, size: int, progress: ByteProgress) -> bool:
     limit = httpx2.Timeout(READ_LIMIT, connect=CONNECT_LIMIT)
     try:
         with httpx2.stream("GET", url, headers=headers, follow_redirects=True, timeout=limit) as answer:
+            if not _secure_throughout(answer):
+                raise Unavailable("it leads to an address without https; nothing was read from there")
             kept = _continues(answer, part) and have > 0
             have = have if kept else 0
             with part.open("ab" if kept else "wb") as sink:
@@ -136,6 +138,12 @@ def _continues(answer: httpx2.Response, part: Path) -> bool:
     if status in TRANSIENT_STATUSES:
         raise TransientFailure(status_text(status), wait=retry_after(answer.headers))
     raise Unavailable(status_text(status))
+
+
+def _secure_throughout(answer: httpx2.Response) -> bool:
+    """Whether no redirect led from https to http: whoever is on the way there could send another file."""
+    schemes = [each.url.scheme for each in (*answer.history, answer)]
+    return schemes[0] != "https" or set(schemes) == {"https"}
 
 
 def as_failure(error: Exception) -> TransientFailure | Unavailable:

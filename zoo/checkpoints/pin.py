@@ -9,12 +9,24 @@ from __future__ import annotations
 import difflib
 import re
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo import files
-from zoo.cards.card import Card, Checkpoint, HubFile, HubSource, PinnedFile, UrlSource, WebPage, WheelSource, parse_card
+from zoo.cards.card import (
+    Card,
+    Checkpoint,
+    HubFile,
+    HubSource,
+    PinnedFile,
+    Safetensors,
+    UrlSource,
+    WebPage,
+    WheelSource,
+    parse_card,
+)
 from zoo.checkpoints.download import Unavailable, download, with_retries
 from zoo.checkpoints.sources import from_hub, from_wheel, hub_endpoint, hub_faults
 from zoo.errors import CardError, CheckpointError, CheckpointNotFound, OfflineError
@@ -40,12 +52,17 @@ class Pin:
     """What a person should know before they rely on it."""
 
 
-def pin(card: Card, *, revision: str | None = None, say: Say = lambda _: None) -> Pin:
+Keep = Callable[[Path, PinnedFile], object]
+"""Takes a file that had to be downloaded to be hashed, before it goes."""
+
+
+def pin(card: Card, *, revision: str | None = None, say: Say = lambda _: None, keep: Keep = lambda *_: None) -> Pin:
     """Find out which bytes an unpinned card's checkpoint is: hash, size and, on a Hub, commit.
 
-    `revision`: a branch, tag or commit of the Hub repository, the card's when None; only a Hub has revisions. Raises
-    CheckpointNotFound when the file cannot be had, OfflineError when the network is switched off, CheckpointError for
-    a card that is pinned already or a revision of something that has none, CardError for a format that is not told.
+    `revision`: a branch, tag or commit of the Hub repository, the card's when None; only a Hub has revisions. `keep`
+    is called with what had to be downloaded for it. Raises CheckpointNotFound when the file cannot be had, OfflineError
+    when the network is switched off, CheckpointError for a card that is pinned already or a revision of something that
+    has none, CardError for a format that is not told.
     """
     place = card.checkpoint.unpinned
     if place is None:
@@ -62,29 +79,31 @@ def pin(card: Card, *, revision: str | None = None, say: Say = lambda _: None) -
         raise CheckpointError(f"{card.name}: --revision is of a Hub repository, and the checkpoint is {place}")
     if offline():
         raise OfflineError(f"{card.name}: pinning asks {place}, and the network is switched off")
-    form = card.checkpoint.upstream_format or _format(card, place)
+    published = isinstance(place, HubFile) and place.config is not None
+    form = None if published else card.checkpoint.upstream_format or _format(card, place)
     note = None
     with tempfile.TemporaryDirectory() as scratch:
         try:
             if isinstance(place, HubFile):
-                upstream, note = _from_hub(place, revision or place.revision, Path(scratch), say)
+                found, note = _from_hub(place, revision or place.revision, Path(scratch), say, keep)
             else:
                 say(f"downloading {place}")
-                upstream = _hashed(_fetched(place, Path(scratch), say), place)
+                found = [_hashed(_fetched(place, Path(scratch), say), place, keep)]
         except Unavailable as reason:
             raise CheckpointNotFound(f"{card.name}: {place}: {reason}") from reason
-    return Pin(Checkpoint.model_validate({"upstream_format": form, "upstream": upstream}), note)
+    if published:
+        return Pin(Checkpoint(safetensors=Safetensors(weights=found[0], config=found[1])), note)
+    return Pin(Checkpoint.model_validate({"upstream_format": form, "upstream": found[0]}), note)
 
 
 def block(checkpoint: Checkpoint) -> str:
-    """The `checkpoint:` block of a card's front matter for a pinned upstream file; ends with a newline."""
-    upstream = checkpoint.upstream
-    assert upstream is not None  # `pin` makes no other
-    lines = ["checkpoint:", f"  upstream_format: {checkpoint.upstream_format}", "  upstream:"]
-    lines += [f"    sha256: {upstream.sha256}", f"    bytes: {upstream.bytes}", "    sources:"]
-    for source in upstream.sources:
-        fields = [f"{key}: {_scalar(value)}" for key, value in source.model_dump().items()]
-        lines += [("      - " if not n else "        ") + field for n, field in enumerate(fields)]
+    """The `checkpoint:` block of a card's front matter for what `pin` finds; ends with a newline."""
+    lines = ["checkpoint:"]
+    if checkpoint.upstream:
+        lines += [f"  upstream_format: {checkpoint.upstream_format}", *_file("upstream", checkpoint.upstream, "  ")]
+    if checkpoint.safetensors:
+        lines += ["  safetensors:", *_file("weights", checkpoint.safetensors.weights, "    ")]
+        lines += _file("config", checkpoint.safetensors.config, "    ")
     return "\n".join(lines) + "\n"
 
 
@@ -114,34 +133,51 @@ def write(path: Path, checkpoint: Checkpoint, *, out: Path | None = None) -> Pat
     return target
 
 
-def _from_hub(place: HubFile, revision: str, scratch: Path, say: Say) -> tuple[PinnedFile, str | None]:
+def _file(role: str, file: PinnedFile, indent: str) -> list[str]:
+    lines = [f"{indent}{role}:", f"{indent}  sha256: {file.sha256}", f"{indent}  bytes: {file.bytes}"]
+    lines.append(f"{indent}  sources:")
+    for source in file.sources:
+        fields = [f"{key}: {_scalar(value)}" for key, value in source.model_dump().items()]
+        lines += [indent + ("    - " if not n else "      ") + field for n, field in enumerate(fields)]
+    return lines
+
+
+def _from_hub(
+    place: HubFile, revision: str, scratch: Path, say: Say, keep: Keep
+) -> tuple[list[PinnedFile], str | None]:
+    """The place's file, and its config where it has one."""
     say(f"asking {place}")
-    info, found = with_retries(lambda: _asked(place, revision))
+    paths = [path for path in (place.file, place.config) if path is not None]
+    info, found = with_retries(lambda: _asked(place.hub, paths, revision))
     assert info.sha is not None  # a Hub that knows the repository knows its commit
-    if found is None:
-        there = [sibling.rfilename for sibling in info.siblings or []]
-        close = difflib.get_close_matches(place.file, there, n=3, cutoff=0.5)
-        meant = f"; did you mean {' or '.join(close)}?" if close else f"; it holds {len(there)} others"
-        raise Unavailable(f"no such file at commit {info.sha}{meant}")
-    source = HubSource(hub=place.hub, revision=info.sha, file=place.file)
-    if found.lfs is not None:
-        pinned = PinnedFile(sha256=found.lfs.sha256, bytes=found.lfs.size, sources=(source,))
-    else:
-        say(f"downloading {place}: the Hub has no SHA-256 of a small file")
-        pinned = _hashed(from_hub(source, scratch, size=found.size, progress=lambda *_: None), source)
+    pinned = []
+    for path in paths:
+        entry = found.get(path)
+        if entry is None:
+            there = [sibling.rfilename for sibling in info.siblings or []]
+            close = difflib.get_close_matches(path, there, n=3, cutoff=0.5)
+            meant = f"; did you mean {' or '.join(close)}?" if close else f"; it holds {len(there)} others"
+            raise Unavailable(f"no such file at commit {info.sha}{meant}")
+        source = HubSource(hub=place.hub, revision=info.sha, file=path)
+        if entry.lfs is not None:
+            pinned.append(PinnedFile(sha256=entry.lfs.sha256, bytes=entry.lfs.size, sources=(source,)))
+        else:
+            say(f"downloading {path} of {place.hub}: the Hub has no SHA-256 of a small file")
+            brought = from_hub(source, scratch, size=entry.size, progress=lambda *_: None)
+            pinned.append(_hashed(brought, source, keep))
     page = f"{hub_endpoint()}/{place.hub}"
     return pinned, f"the repository is gated: who loads it must accept the licence on {page}" if info.gated else None
 
 
-def _asked(place: HubFile, revision: str) -> tuple[ModelInfo, RepoFile | None]:
+def _asked(repository: str, paths: Sequence[str], revision: str) -> tuple[ModelInfo, dict[str, RepoFile]]:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
     api = HfApi(endpoint=hub_endpoint(), library_name="mlip-zoo")
-    with hub_faults(place.hub, revision):
-        info = api.model_info(place.hub, revision=revision)
-        found = api.get_paths_info(place.hub, [place.file], revision=info.sha)
-    return info, next((entry for entry in found if isinstance(entry, RepoFile)), None)
+    with hub_faults(repository, revision):
+        info = api.model_info(repository, revision=revision)
+        found = api.get_paths_info(repository, list(paths), revision=info.sha)
+    return info, {entry.path: entry for entry in found if isinstance(entry, RepoFile)}
 
 
 def _fetched(place: WheelSource | UrlSource, scratch: Path, say: Say) -> Path:
@@ -159,11 +195,13 @@ def _fetched(place: WheelSource | UrlSource, scratch: Path, say: Say) -> Path:
     return path
 
 
-def _hashed(path: Path, source: HubSource | WheelSource | UrlSource) -> PinnedFile:
+def _hashed(path: Path, source: HubSource | WheelSource | UrlSource, keep: Keep) -> PinnedFile:
     size = path.stat().st_size
     if not size:
         raise Unavailable("the file is empty")
-    return PinnedFile(sha256=files.sha256(path), bytes=size, sources=(source,))
+    pinned = PinnedFile(sha256=files.sha256(path), bytes=size, sources=(source,))
+    keep(path, pinned)
+    return pinned
 
 
 def _format(card: Card, place: HubFile | WheelSource | UrlSource) -> str:

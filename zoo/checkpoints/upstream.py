@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from zoo.cards.card import Card, PinnedFile
-from zoo.checkpoints import cache
-from zoo.errors import ConversionError
+from zoo.checkpoints import cache, first_use
+from zoo.checkpoints.user_pins import UserCheckpoint
+from zoo.errors import CheckpointNotFound, ConversionError
 from zoo.files import json_text, write_bytes
 from zoo.progress import Say, download
 
@@ -34,7 +35,14 @@ def upstream_files(card: Card, *, say: Say = lambda _: None) -> dict[str, Path]:
 
 def fetched(card: Card, file: PinnedFile, *, say: Say) -> Path:
     """One of a card's files, verified, in the cache. Raises CheckpointError."""
-    return cache.fetch(file, label=card.name, progress=download(say))
+    checkpoint, show = card.checkpoint, download(say)
+    if not isinstance(checkpoint, UserCheckpoint):
+        return cache.fetch(file, label=card.name, progress=show)
+    try:
+        return cache.fetch(file, label=card.name, progress=show, claim=first_use.claim(card.name))
+    except CheckpointNotFound:
+        first_use.require_unmoved(card, checkpoint, file)
+        raise
 
 
 def _written(configuration: Mapping[str, object]) -> Path:
