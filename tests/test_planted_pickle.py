@@ -25,7 +25,7 @@ from tests.faulty_server import Site, serve
 from tests.hub_server import serve_hub
 from tests.pinned import pinned
 from zoo.cards import index
-from zoo.checkpoints import cache
+from zoo.checkpoints import cache, user_pins
 from zoo.command import app
 from zoo.errors import WorkerStartError
 from zoo.files import json_text, sha256, write_bytes, write_text
@@ -186,6 +186,37 @@ def test_pinning_does_not_open_it(planted: Planted, tmp_path: Path) -> None:
     assert upstream is not None
     assert upstream.sha256 == pinned(planted.data).sha256
     assert planted.traces() == []
+
+
+@pytest.fixture
+def unpinned(planted: Planted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Planted]:
+    """The card pins nothing, and a Hub has the checkpoint."""
+    monkeypatch.setenv("MLIP_ZOO_PINS", str(tmp_path / "pins.yaml"))
+    (tmp_path / "mirror" / pinned(planted.data).sha256).unlink()
+    path = tmp_path / "cards" / "toy.md"
+    start, end = CARD.index("  upstream_format"), CARD.index("---\nFor")
+    path.write_text(CARD[:start] + "  unpinned: {hub: lab/toy, file: model.pt}\n" + CARD[end:])
+    with serve_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.origin)
+        hub.add("lab/toy", {"model.pt": planted.data})
+        yield planted
+
+
+def test_loading_on_first_use_opens_it_in_a_worker_alone(unpinned: Planted) -> None:
+    with zoo.load("toy", device="cpu", threads=1) as potential:
+        assert unpinned.traces() == []  # pinned, fetched and verified unopened
+        assert potential.info["facts"]["cutoff"] == 6.0
+    assert len(list(only_workers(unpinned))) == 1
+
+
+@pytest.mark.slow
+def test_after_a_conversion_it_is_not_opened_again(unpinned: Planted, tmp_path: Path) -> None:
+    run("convert", "toy", "--out", "out")
+    assert user_pins.read(tmp_path / "pins.yaml")["toy"].files.keys() == {"upstream", "weights", "config"}
+    before = len(list(only_workers(unpinned)))
+    with zoo.load("toy", device="cpu", threads=1) as potential:
+        assert potential.info["facts"]["cutoff"] == 6.0
+    assert len(list(only_workers(unpinned))) == before
 
 
 @pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")

@@ -39,7 +39,7 @@ def commands() -> list[list[str]]:
 
 
 # Those that need no model run as they stand; of the others the help must know every option that is given.
-CHEAP = {"list", "show", "status", "board", "environments"}
+CHEAP = {"list", "show", "status", "board", "environments", "pins"}
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)

@@ -26,13 +26,16 @@ from evaluation.record import Record
 from evaluation.result import Cost, read_result
 from evaluation.task import Sample, Task, load
 from tests import toy
+from zoo.cards.card import UrlSource
+from zoo.checkpoints.user_pins import FileHash, UserPin
 from zoo.errors import WorkerDied
-from zoo.files import write_text
+from zoo.files import json_text, write_text
 from zoo.potential import Potential
 
 TASK = load("eos")
 SCRIPT = Path(__file__).with_name("toy_run.py")
 ENTRY = "toy@conservative"
+PUBLISHED = Path(__file__).parents[3] / "leaderboard" / "results"
 
 
 def start(folder: Path, subset: str, *, delay: str = "0") -> subprocess.Popen[str]:
@@ -204,6 +207,32 @@ def test_other_conditions_are_another_run(tmp_path: Path) -> None:
         two = Evaluation(potential, TASK, subset="canary", threads=2, runs=tmp_path / "runs", results=tmp_path / "r2")
         two.run()
     assert len(list((tmp_path / "runs" / "eos" / ENTRY).iterdir())) == 2
+
+
+def test_a_run_of_what_the_user_pinned_says_so(tmp_path: Path) -> None:
+    place = UrlSource(url="https://example.org/model.pt")
+    pin = UserPin(
+        place=place,
+        upstream_format="torch-pickle",
+        files={"upstream": FileHash(sha256="0" * 64, bytes=1)},
+        day="2026-11-27",
+    )
+    with toy.potential(tmp_path) as potential:
+        by_card = job(tmp_path, potential).conditions()
+        assert "pinned_by" not in by_card
+        potential.card = potential.card.model_copy(update={"checkpoint": pin.checkpoint(), "canary": None})
+        evaluation = job(tmp_path, potential)
+        assert evaluation.conditions() == {**by_card, "pinned_by": "user"}  # its records are apart from the card's
+        assert evaluation.run().run.pinned_by == "user"
+    written = json.loads((tmp_path / "results" / "eos" / f"{ENTRY}.json").read_text())
+    assert written["run"]["pinned_by"] == "user"
+
+
+def test_results_of_pinned_cards_keep_their_bytes() -> None:
+    for path in sorted(PUBLISHED.glob("eos/*.json"))[:3]:
+        text = path.read_text(encoding="utf-8")
+        assert "pinned_by" not in text
+        assert json_text(read_result(path).model_dump(mode="json")) == text
 
 
 def test_two_processes_do_not_write_one_run(tmp_path: Path) -> None:

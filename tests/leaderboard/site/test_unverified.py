@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from leaderboard.ranking.board import boards
 from leaderboard.ranking.collect import Collection, collect
 from leaderboard.site.build import pages
 from leaderboard.terminal.board import show
+from zoo.files import json_text
 
 UNPINNED = """---
 title: Somebody's model
@@ -88,6 +90,41 @@ def test_the_site_shows_dashes_and_claims_nothing(bare: Collection) -> None:
     assert ">paper</a>" not in page
     assert "undocumented rotation" in html["index.html"]
     assert ">unverified</span>" in html["index.html"]
+
+
+@pytest.fixture
+def by_user(results: Path, cards: Path) -> Collection:
+    """The specimens; the card of one pins nothing, and its result is of what the user pinned."""
+    path = results / "eos" / "chgnet-0.3.0@conservative.json"
+    written = json.loads(path.read_text(encoding="utf-8"))
+    written["run"] |= {"pinned_by": "user", "checkpoint_sha256": "f" * 64}
+    path.write_text(json_text(written), encoding="utf-8")
+    (cards / "chgnet-0.3.0.md").write_text(UNPINNED.replace("Somebody's model", "CHGNet 0.3.0"), encoding="utf-8")
+    return collect([results])
+
+
+def test_a_result_of_what_the_user_pinned_says_so_everywhere(by_user: Collection) -> None:
+    assert by_user.faults == ()
+    assert [entry.stale for entry in by_user.entries] == [()] * 3
+    found = boards(by_user.entries)
+    console = Console(width=400, record=True)
+    show(found, by_user.folders, console)
+    (row,) = [line for line in console.export_text().splitlines() if "pinned by the user" in line]
+    assert "CHGNet 0.3.0" in row
+    told = {row["card"]: row["pinned_by"] for row in export.flat(found)}
+    assert told == {"chgnet-0.3.0": "user", "chgnet-r2scan": "card", "sevennet-0": "card"}
+    files, _ = pages(by_user)
+    for name, times in (("index.html", 1), ("models/chgnet-0.3.0.html", 1), ("models/sevennet-0.html", 0)):
+        assert files[name].decode().count(">pinned by the user</span>") == times, name
+    assert f"<code>{'f' * 64}</code>, pinned by the user" in files["models/chgnet-0.3.0.html"].decode()
+
+
+def test_it_is_stale_when_the_card_pins_other_bytes(by_user: Collection, results: Path, cards: Path) -> None:
+    own = f'upstream_format: torch-pickle\n  upstream: {{sha256: "{"0" * 64}", bytes: 1}}'
+    path = cards / "chgnet-0.3.0.md"
+    path.write_text(path.read_text().replace("unpinned: {hub: lab/model, file: weights.pt}", own), encoding="utf-8")
+    stale = {entry.card.name: entry.stale for entry in collect([results]).entries}
+    assert stale == {"chgnet-0.3.0": ("checkpoint",), "chgnet-r2scan": (), "sevennet-0": ()}
 
 
 def test_an_unpinned_card_says_how_to_pin_it(bare: Collection) -> None:

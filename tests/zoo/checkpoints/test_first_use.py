@@ -127,6 +127,7 @@ def test_with_a_warm_cache_nothing_connects(hub: Hub, switch: str | None, monkey
     assert len(hub.requests) == asked
 
 
+@pytest.mark.slow
 def test_a_real_checkpoint_from_the_hub_loads_and_computes(
     hub: Hub, cards: Path, pins: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -112,14 +112,18 @@ def test_what_is_not_documented_is_not_a_claim(
 
 
 @pytest.mark.parametrize("command", [["check"], ["convert"], ["fetch"], ["evaluate", "--task", "eos"]])
-def test_an_unpinned_checkpoint_is_refused_and_the_way_out_is_told(command: list[str]) -> None:
+def test_where_nothing_may_be_pinned_on_first_use_the_way_out_is_told(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.adapters.FOLDER", toy.ADAPTER.parent)
+    monkeypatch.setenv("MLIP_ZOO_PINNED_ONLY", "1")
     with pytest.raises(UnpinnedCheckpoint) as caught:
         load("toy")
-    assert "'mlip-zoo pin toy' brings revision and hash" in str(caught.value)
+    assert "'mlip-zoo pin toy --write' in the card" in str(caught.value)
     assert f"Hugging Face Hub {REPOSITORY}:{WEIGHTS}" in str(caught.value)
     result = CliRunner().invoke(app(), [*command, "toy"])
     assert isinstance(result.exception, UnpinnedCheckpoint | EvaluationError)  # evaluate tells all its entries' faults
-    assert "'mlip-zoo pin toy' brings revision and hash" in str(result.exception)
+    assert "'mlip-zoo pin toy --write' in the card" in str(result.exception)
 
 
 def test_an_unpinned_checkpoint_is_not_prepared_either() -> None:
@@ -135,13 +139,13 @@ def test_list_and_show_tell_pinned_from_unpinned(cards: Path) -> None:
         ("verified", True, True),
     ]
     text = CliRunner().invoke(app(), ["list"]).stdout
-    assert "2 models, 1 of them pinned, 1 verified" in text
+    assert "2 models, 1 of them pinned by their cards, 0 by you, 1 verified" in text
     assert [line.split()[1] for line in text.splitlines() if "verified " in line and "models" not in line] == [
         "unverified",
         "verified",
     ]
     shown = CliRunner().invoke(app(), ["show", "toy"]).stdout
-    assert "mlip-zoo pin toy" in shown
+    assert "loading it pins it" in shown
     assert WEIGHTS in shown
     assert json.loads(CliRunner().invoke(app(), ["show", "toy", "--json"]).stdout)["pinned"] is False
 
@@ -328,3 +332,29 @@ def test_out_leaves_the_card_alone(cards: Path, tmp_path: Path) -> None:
     assert write(cards / "toy.md", FOUND, out=tmp_path / "new") == tmp_path / "new" / "toy.md"
     assert (cards / "toy.md").read_text(encoding="utf-8") == UNPINNED
     assert "sha256: " + pinned(DATA).sha256 in (tmp_path / "new" / "toy.md").read_text(encoding="utf-8")
+
+
+def test_published_safetensors_are_pinned_with_their_config(hub: Hub, cards: Path) -> None:
+    commit = hub.add("lab/model", {"model.safetensors": DATA, "config.json": b"{}"})
+    card = change(cards, "file: models/weights-v1.pt", "file: model.safetensors, config: config.json")
+    found = pin(card).checkpoint
+    write(cards / "toy.md", found)
+    written = index.card("toy").checkpoint
+    assert written == found
+    assert written.safetensors is not None
+    for file, data, name in (
+        (written.safetensors.weights, DATA, "model.safetensors"),
+        (written.safetensors.config, b"{}", "config.json"),
+    ):
+        assert file == pinned(data, HubSource(hub="lab/model", revision=commit, file=name))
+    assert {role: path.read_bytes() for role, path in prepare(index.card("toy")).items()} == {
+        "weights": DATA,
+        "config": b"{}",
+    }
+
+
+def test_a_config_that_is_not_there_is_named(hub: Hub, cards: Path) -> None:
+    hub.add("lab/model", {"model.safetensors": DATA, "conf.json": b"{}"})
+    card = change(cards, "file: models/weights-v1.pt", "file: model.safetensors, config: config.json")
+    with pytest.raises(CheckpointNotFound, match="did you mean conf.json"):
+        pin(card)
