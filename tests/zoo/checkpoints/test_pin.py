@@ -356,5 +356,5 @@ def test_published_safetensors_are_pinned_with_their_config(hub: Hub, cards: Pat
 def test_a_config_that_is_not_there_is_named(hub: Hub, cards: Path) -> None:
     hub.add("lab/model", {"model.safetensors": DATA, "conf.json": b"{}"})
     card = change(cards, "file: models/weights-v1.pt", "file: model.safetensors, config: config.json")
-    with pytest.raises(CheckpointNotFound, match="did you mean conf.json"):
+    with pytest.raises(CheckpointNotFound, match=r"did you mean conf\.json"):
         pin(card)
