@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from evaluation.record import Record
 from zoo.batch import StructureFailure
-from zoo.runtime.text import plain
+from zoo.text import plain
 
 if TYPE_CHECKING:
     from ase import Atoms

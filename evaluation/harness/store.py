@@ -33,7 +33,7 @@ from evaluation.record import Record
 from evaluation.subset import Subset
 from evaluation.task import Sample
 from zoo.files import json_text, read_ordinary, whole, write_text
-from zoo.runtime.text import plain
+from zoo.text import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa

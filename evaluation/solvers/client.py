@@ -23,7 +23,7 @@ from zoo.progress import Say
 from zoo.runtime import environment
 from zoo.runtime.environment import Environment
 from zoo.runtime.sandbox import THREADS
-from zoo.runtime.text import last_lines
+from zoo.text import last_lines
 
 SCRIPTS = Path(__file__).parent
 _LAST_LINES = 15

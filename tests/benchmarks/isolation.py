@@ -97,7 +97,9 @@ def measure(name: str) -> dict[str, tuple[float, float, float, float]]:
     }
     modes: tuple[sandbox.Confinement, ...] = ("bwrap", "landlock")
     with contextlib.ExitStack() as stack:
-        potentials = {IN_PROCESS: stack.enter_context(zoo.load(name, device="cpu", isolated=False))}
+        potentials: dict[str, Potential] = {
+            IN_PROCESS: stack.enter_context(zoo.load(name, device="cpu", isolated=False))
+        }
         for mode in modes:
             if sandbox.unavailable(mode) is None:
                 potentials[mode] = stack.enter_context(zoo.load(name, device="cpu", threads=1, isolated=True))
@@ -107,10 +109,10 @@ def measure(name: str) -> dict[str, tuple[float, float, float, float]]:
         for case, atoms in cells.items():
             times = _timed(potentials, atoms, rounds=ROUNDS[case])
             inside = times.pop(IN_PROCESS)
-            for mode, isolated in times.items():
+            for where, isolated in times.items():
                 overhead = [mine / plain - 1 for mine, plain in zip(isolated, inside, strict=True)]
                 low, median, high = statistics.quantiles(overhead, n=4)
-                found[f"{mode}, {case}"] = (low, median, high, statistics.median(inside) * 1000)
+                found[f"{where}, {case}"] = (low, median, high, statistics.median(inside) * 1000)
     return found
 
 

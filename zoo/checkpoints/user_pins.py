@@ -20,18 +20,16 @@ from zoo import files
 from zoo.cards import front_matter
 from zoo.cards.card import (
     Checkpoint,
-    Date,
     HubFile,
     HubSource,
-    Name,
     PinnedFile,
     Safetensors,
-    Sha256,
     Source,
     UpstreamFormat,
     UrlSource,
     WheelSource,
 )
+from zoo.cards.fields import Date, Name, Sha256
 from zoo.errors import CardError, PinsError
 from zoo.strict import Strict
 

@@ -15,7 +15,7 @@ import numpy as np
 from zoo.errors import MalformedAnswer
 from zoo.runtime.request import Raw, Request
 from zoo.runtime.serving import ERROR_CHARACTERS
-from zoo.runtime.text import last_lines, one_line, plain
+from zoo.text import last_lines, one_line, plain
 
 NOT_FINITE = "the model returned numbers that are not finite"
 _ERROR_LINES, _TRACE_LINES = 12, 24

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO
 
 from zoo.runtime import frames
-from zoo.runtime.text import plain
+from zoo.text import plain
 
 STDERR_LINES = 25
 """Lines of stderr that an error message shows."""

@@ -27,7 +27,7 @@ from zoo.errors import (
 from zoo.runtime import answer, bytecode, environment, frames, sandbox
 from zoo.runtime.process import Process
 from zoo.runtime.request import Raw, Request
-from zoo.runtime.text import one_line
+from zoo.text import one_line
 
 log = logging.getLogger(__name__)
 

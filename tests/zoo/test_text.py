@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zoo.runtime.text import last_lines, one_line, plain
+from zoo.text import last_lines, one_line, plain
 
 
 @pytest.mark.parametrize(
