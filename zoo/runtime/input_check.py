@@ -20,6 +20,9 @@ FARTHEST = 1e6
 MOST_NEIGHBOURS = 5000
 """Per atom, on average. Diamond at a third of its volume has 3800 within 12 Å; rock salt scaled by 0.2 exhausted 15 GB
 with its 12 000 within 6 Å."""
+DENSEST = 1.5
+"""Atoms per Å³, averaged over the sphere of the cutoff: 2.5 g/cm³ of hydrogen, which takes more than 1 TPa; diamond has
+0.18. A slab of copper scaled by 0.2 has 1.7, and its 1500 neighbours exhausted memory with their angles."""
 _FLAT = 1e-6
 """Volume over the product of the cell vectors' lengths (area, length), below which they do not span a cell."""
 HEAVIEST = 118
@@ -74,10 +77,11 @@ def _impossible(request: Request, cutoff: float) -> list[str | None]:
         (thin, f"the cell is thinner than {2 * CLOSEST:g} Å along a periodic direction"),
         (~thin & _crowded(request, cells, pbc), f"two atoms are closer than {CLOSEST:g} Å"),
     )
-    for index in np.flatnonzero(neighbours > MOST_NEIGHBOURS):
+    most = min(MOST_NEIGHBOURS, int(DENSEST * 4 / 3 * np.pi * cutoff**3))
+    for index in np.flatnonzero(neighbours > most):
         found[index] = found[index] or (
             f"too dense: about {neighbours[index]:.0f} neighbours per atom within the model's cutoff of {cutoff:g} Å, "
-            f"where at most {MOST_NEIGHBOURS} are computed"
+            f"where at most {most} are computed"
         )
     return found
 
@@ -148,10 +152,16 @@ def _near_another(points: np.ndarray, owner: np.ndarray) -> np.ndarray:
 def _neighbours(request: Request, volumes: np.ndarray, pbc: np.ndarray, cutoff: float) -> np.ndarray:
     """(n,): estimated neighbours per atom, from the density and the sphere of the cutoff.
 
-    Along an open direction the atoms' own extent stands for the cell, at least a sphere's diameter.
+    Along open directions the atoms' own extent stands for the cell. It counts as so long at least that the estimate is
+    right where the atoms of the periodic cell lie in a plane, on a line, or at one point.
     """
     starts = np.cumsum(request.n_atoms) - request.n_atoms
     extents = np.maximum.reduceat(request.positions, starts) - np.minimum.reduceat(request.positions, starts)
-    opened = np.where(pbc, 1.0, np.maximum(extents, 2 * cutoff)).prod(axis=1)
-    estimate: np.ndarray = request.n_atoms / (volumes * opened) * (4 / 3 * np.pi * cutoff**3)
+    sphere = 4 / 3 * np.pi * cutoff**3
+    # of a sphere, its largest cross section and its diameter: what is left to share among the open directions
+    left = np.array([sphere, np.pi * cutoff**2, 2 * cutoff, 1.0])
+    n_open = (~pbc).sum(axis=1)
+    least = (sphere / left[n_open]) ** (1 / np.maximum(n_open, 1))
+    opened = np.where(pbc, 1.0, np.maximum(extents, least[:, None])).prod(axis=1)
+    estimate: np.ndarray = request.n_atoms / (volumes * opened) * sphere
     return estimate
