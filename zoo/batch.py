@@ -67,8 +67,9 @@ class Batch:
     forces: list[Array]
     """n arrays (n_i, 3), eV/Å."""
     stresses: Array | None
-    """(n, 3, 3), eV/Å³, tensile positive (ASE's sign); NaN for a structure that is not periodic in three directions,
-    None when the model has no stress."""
+    """(n, 3, 3), eV/Å³, tensile positive (ASE's sign), per volume of the structure's own cell. Of a structure with open
+    directions only the components along periodic ones, the others zero; NaN for one that is periodic in none or whose
+    cell has no volume, and where the stress is a head's and no derivative. None when the model has no stress."""
     errors: list[StructureFailure | None]
     seconds: float
     """Time inside the model, without the pipe."""
@@ -76,6 +77,8 @@ class Batch:
     """(n,), model evaluations behind each answer: one, unless a wrapper needed more."""
     spread: Spread | None = None
     """Of the answers that a wrapper averaged; None where there was one answer."""
+    magmoms: list[Array] | None = None
+    """n arrays (n_i,), μB; None where they were not asked for."""
 
     def __post_init__(self) -> None:
         if self.calls is None:

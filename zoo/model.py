@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import ase
 import numpy as np
 
 from zoo.batch import Batch, StructureFailure
 from zoo.cards.card import Card
 from zoo.errors import MalformedAnswer, WorkerOutOfMemory
+from zoo.runtime import boundaries, electrons
+from zoo.runtime.facts import Told
 from zoo.runtime.input_check import problems
 from zoo.runtime.request import Raw, Request
 
@@ -22,6 +27,8 @@ ATOMS_PER_BATCH_CPU = 128
 ATOMS_PER_BATCH_ACCELERATOR = 32_768
 USUAL_CUTOFF = 6.0
 """Å, of a model whose card names none."""
+# A warning stands at the line that asked
+_NOT_THE_CALLER = (str(Path(__file__).parent), str(Path(ase.__file__).parent))
 
 
 class Backend(Protocol):
@@ -38,19 +45,30 @@ class Backend(Protocol):
 
 
 class Model:
-    """A checkpoint's own answers, as they are."""
+    """A checkpoint's own answers, as they are.
 
-    def __init__(self, backend: Backend, card: Card) -> None:
+    `direct`: its stress is a head's, not a derivative. Such a stress belongs to no volume, so a structure with open
+    directions has none.
+    """
+
+    def __init__(self, backend: Backend, card: Card, *, direct: bool = False) -> None:
         self.backend = backend
         self._card = card
+        self._direct = direct
         self._known = None if card.elements is None else frozenset(card.elements)
         self._atoms_per_batch: int | None = None
+        self._warned: set[str] = set()
 
     @property
     def info(self) -> dict[str, Any]:
         """What the model runs in: facts, device, accelerator, python, packages. Starts it."""
         self.backend.start()
         return self.backend.info
+
+    @property
+    def predicts_magmoms(self) -> bool:
+        """Whether `compute` has magnetic moments when they are asked for. Starts the model."""
+        return self._told.magmoms
 
     @property
     def atoms_per_batch(self) -> int:
@@ -69,18 +87,20 @@ class Model:
         """The same without starting the model; None when nothing has decided it."""
         return self._atoms_per_batch
 
-    def compute(self, atoms: Sequence[Atoms]) -> Batch:
-        """Energies (eV), forces (eV/Å) and stresses (eV/Å³, 3×3) of a list of structures.
+    def compute(self, atoms: Sequence[Atoms], *, magmoms: bool = False) -> Batch:
+        """Energies (eV), forces (eV/Å), stresses (eV/Å³, 3×3) and magnetic moments (μB) of a list of structures.
 
         A structure that the model cannot do has a StructureFailure in `errors` and NaN for numbers. Raises
         zoo.errors.WorkerError for what is not the structure's fault.
         """
-        errors, runnable, request = self._examined(atoms)
+        errors, runnable, request = self._examined(atoms, magmoms=magmoms)
         energies = np.full(len(atoms), np.nan)
         forces = [np.full((len(a), 3), np.nan) for a in atoms]
         stresses: np.ndarray | None = np.full((len(atoms), 3, 3), np.nan)
+        moments = [np.full(len(a), np.nan) for a in atoms] if magmoms else None
         seconds = 0.0
-        for part, raw in self._answers(request) if runnable else ():
+        asked = self._boxed(request)
+        for part, raw in self._answers(asked) if runnable else ():
             rows = [runnable[i] for i in part]
             ends = np.cumsum([len(atoms[i]) for i in rows])[:-1]
             energies[rows] = raw.energies
@@ -89,10 +109,13 @@ class Model:
             if raw.stresses is None:
                 stresses = None
             elif stresses is not None:
-                periodic = np.array([atoms[i].pbc.all() for i in rows])
-                stresses[rows] = np.where(periodic[:, None, None], raw.stresses, np.nan)
+                given, sent = (each.part(part.start, part.stop) for each in (request, asked))
+                stresses[rows] = boundaries.own_stresses(given, sent, raw.stresses, direct=self._direct)
+            if moments is not None and raw.magmoms is not None:
+                for i, own in zip(rows, np.split(raw.magmoms, ends), strict=True):
+                    moments[i] = own
             seconds += raw.seconds
-        return Batch(energies, forces, stresses, errors, seconds)
+        return Batch(energies, forces, stresses, errors, seconds, magmoms=moments)
 
     def _answers(self, request: Request) -> Iterator[tuple[range, Raw]]:
         """The whole request in batches that fit into memory: the structures' numbers and their answer."""
@@ -116,15 +139,58 @@ class Model:
             yield range(done, stop), raw
             done = stop
 
-    def _examined(self, atoms: Sequence[Atoms]) -> tuple[list[StructureFailure | None], list[int], Request]:
+    @property
+    def _told(self) -> Told:
+        return Told.of(self.info.get("facts", {}))
+
+    def _boxed(self, request: Request) -> Request:
+        """The request as the model is asked; see zoo.runtime.boundaries."""
+        if request.pbc.all():
+            return request
+        told = self._told
+        reach = max(told.cutoff or 0.0, self._card.cutoff or 0.0) or USUAL_CUTOFF
+        which = boundaries.to_box(request, told.pbc)
+        if which.any() and told.pbc != "any":
+            self._warn(
+                f"{self._card.name} knows {'crystals and molecules' if told.pbc == 'uniform' else 'crystals'} only: a "
+                f"structure with open boundaries is put into a box in which no image is within its cutoff of {reach:g} "
+                "Å, which changes neither energy nor forces"
+            )
+        return boundaries.boxed(request, which, reach=reach)
+
+    def _warn_of_unread(self, atoms: Sequence[Atoms], told: Told) -> None:
+        """Tell a person what of charge and spin does not reach the model: each thing once."""
+        new = [what for what in electrons.unread(atoms, told.reads) if what not in self._warned]
+        if new:
+            self._warned.update(new)
+            read = " and ".join(f"atoms.info[{key!r}]" for key in told.reads)
+            self._warn(
+                f"{self._card.name} ignores {', '.join(new)}: "
+                + (f"it reads {read}" if read else "its answers depend on neither charge nor spin")
+            )
+
+    def _warn(self, text: str) -> None:
+        """Once."""
+        if text not in self._warned:
+            self._warned.add(text)
+            warnings.warn(text, skip_file_prefixes=_NOT_THE_CALLER, stacklevel=2)
+
+    def _examined(
+        self, atoms: Sequence[Atoms], *, magmoms: bool
+    ) -> tuple[list[StructureFailure | None], list[int], Request]:
         """Why a structure need not be sent at all, None where it must; which ones those are, and packed."""
         errors = [_failed(None if len(a) else "there are no atoms") for a in atoms]
         filled = [i for i, error in enumerate(errors) if error is None]
-        request = Request.of([atoms[i] for i in filled])
+        request = Request.of([atoms[i] for i in filled], magmoms=magmoms)
+        if any(electrons.unread([atoms[i]], ()) for i in filled):  # rare: only then is the model asked what it reads
+            told = self._told
+            self._warn_of_unread([atoms[i] for i in filled], told)
+            for i in filled:
+                errors[i] = _failed(electrons.problem(atoms[i], told.reads))
         if filled:
             found = problems(request, cutoff=self._card.cutoff or USUAL_CUTOFF)
             for i, problem in zip(filled, found, strict=True):
-                errors[i] = _failed(problem) or self._unknown(atoms[i])
+                errors[i] = errors[i] or _failed(problem) or self._unknown(atoms[i])
         left = [k for k, i in enumerate(filled) if errors[i] is None]
         return errors, [filled[k] for k in left], request.take(left)
 

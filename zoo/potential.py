@@ -19,10 +19,15 @@ from zoo.cards.index import entry_name
 from zoo.cards.mode import Dtype, Mode
 from zoo.errors import StructureError
 from zoo.model import Backend, Model
+from zoo.runtime import electrons
+from zoo.runtime.boundaries import no_stress
 from zoo.wrappers import averaged
 
 if TYPE_CHECKING:
     from zoo.torch_sim import TorchSimModel
+
+
+_PROPERTIES = ("energy", "free_energy", "forces", "stress")
 
 
 class Reload(Hashable, Protocol):
@@ -40,8 +45,7 @@ class Potential(Calculator):
     there, and a forked process has one of its own.
     """
 
-    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # ASE's declarations
-    # What changes an answer; ASE would otherwise compute again when only magnetic moments changed
+    # What changes no answer; ASE would otherwise compute again when only initial magnetic moments changed
     ignored_changes = {"initial_charges", "initial_magmoms"}  # noqa: RUF012
 
     def __init__(self, backend: Backend, *, card: Card, mode: Mode, reload: Reload | None = None) -> None:
@@ -51,8 +55,16 @@ class Potential(Calculator):
         self.card = card
         self.mode = mode
         self._backend = backend
-        self._model = Model(backend, card)
+        self._direct = mode.forces == "direct"
+        self._model = Model(backend, card, direct=self._direct)
         self._answers: Computes = averaged(self._model, mode.averaging)
+        self._with_magmoms = False
+
+    @property
+    def implemented_properties(self) -> list[str]:  # type: ignore[override]  # ASE's is a list of the class
+        """ASE's names of what this model computes; magnetic moments once a started model has said so."""
+        known = bool(self._backend.info) and self._has_magmoms()
+        return [*_PROPERTIES, "magmoms"] if known else list(_PROPERTIES)
 
     @property
     def atoms(self) -> Atoms | None:
@@ -96,15 +108,27 @@ class Potential(Calculator):
     def atoms_per_batch(self, value: int | None) -> None:
         self._model.atoms_per_batch = value
 
-    def compute(self, atoms: Sequence[Atoms] | Atoms) -> Batch:
+    def compute(self, atoms: Sequence[Atoms] | Atoms, *, magmoms: bool = False) -> Batch:
         """Energies (eV), forces (eV/Å) and stresses (eV/Å³, 3×3) of a list of structures, averaged as the mode says.
 
-        One Atoms is a list of one, and has a batch of one.
+        One Atoms is a list of one, and has a batch of one. `magmoms` adds the atoms' magnetic moments (μB), and raises
+        ASE's PropertyNotImplementedError where the model predicts none.
+
+        A structure may be a molecule without a cell, or periodic in one or two directions: where the model knows
+        crystals only, it is put into a box, and a warning says so once. Its stress has components along periodic
+        directions only; see zoo.batch. `atoms.info["charge"]` (e) and `atoms.info["spin"]` (multiplicity 2S + 1) reach
+        the models that read them; a warning names what a model ignores.
 
         A structure that the model cannot do has a StructureFailure in `errors` and NaN for numbers. Raises
         zoo.errors.WorkerError for what is not the structure's fault.
         """
-        return self._answers.compute([atoms] if isinstance(atoms, Atoms) else atoms)
+        structures = [atoms] if isinstance(atoms, Atoms) else atoms
+        if not magmoms:
+            return self._answers.compute(structures)
+        if not self._has_magmoms():
+            averaged = "averaging leaves" if self._model.predicts_magmoms else "the model predicts"
+            raise PropertyNotImplementedError(f"{self.name}: {averaged} no magnetic moments")
+        return self._model.compute(structures, magmoms=True)
 
     def calculate(
         self,
@@ -112,19 +136,45 @@ class Potential(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """ASE's entry. Raises StructureError when the model cannot do these atoms."""
+        """ASE's entry. Raises StructureError when the model cannot do these atoms.
+
+        Once magnetic moments have been asked for, they come with every answer.
+        """
         super().calculate(atoms, properties, system_changes)
         if self.atoms is None:
             raise StructureError(f"{self.name}: no atoms were given")
-        batch = self.compute([self.atoms])
+        self._with_magmoms = self._with_magmoms or "magmoms" in properties
+        batch = self.compute([self.atoms], magmoms=self._with_magmoms)
         if batch.errors[0]:
             raise StructureError(f"{self.name}: {batch.errors[0]}")
         energy = float(batch.energies[0])
         self.results = {"energy": energy, "free_energy": energy, "forces": batch.forces[0]}
-        if batch.stresses is not None and self.atoms.pbc.all():
+        if batch.magmoms is not None:
+            self.results["magmoms"] = batch.magmoms[0]
+        missing = "the model has no stress" if batch.stresses is None else no_stress(self.atoms, direct=self._direct)
+        if batch.stresses is not None and missing is None:
             self.results["stress"] = full_3x3_to_voigt_6_stress(batch.stresses[0])
         elif "stress" in properties:
-            raise PropertyNotImplementedError("stress needs a cell that is periodic in all three directions")
+            raise PropertyNotImplementedError(f"{self.name}: {missing}")
+
+    def get_property(
+        self,
+        name: str,
+        atoms: Atoms | None = None,
+        allow_calculation: bool = True,  # noqa: FBT001, FBT002  # ASE's
+    ) -> object:
+        """ASE's way to any of them; the model says itself whether it predicts magnetic moments, and starts for that."""
+        if name == "magmoms" and allow_calculation:
+            self._has_magmoms()
+        return super().get_property(name, atoms, allow_calculation)
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """What has changed since the last answer; charge and spin are part of the question."""
+        changes: list[str] = super().check_state(atoms, tol)
+        return changes if self.atoms is None else changes + electrons.differ(self.atoms, atoms)
+
+    def _has_magmoms(self) -> bool:
+        return self._answers is self._model and self._model.predicts_magmoms
 
     def in_other_dtype(self) -> Potential | None:
         """The same entry in the other floating-point type, in a worker of its own; the caller closes it.

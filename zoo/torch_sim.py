@@ -10,6 +10,7 @@ from ase import Atoms
 from torch_sim.models.interface import ModelInterface
 
 from zoo.errors import StructureError
+from zoo.runtime.electrons import READ
 
 if TYPE_CHECKING:
     from torch_sim.state import SimState
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 class TorchSimModel(ModelInterface):
     """A potential behind torch-sim's ModelInterface.
+
+    Every system of a state has the state's `pbc`: torch-sim keeps one for all, and refuses a list of Atoms that differ
+    in it. `charge` and `spin` among the state's system extras reach the models that read them.
 
     The state may live on any device; positions and cells cross the pipe as float64, and the answers come back in
     `dtype` on the state's device. Energies eV (n_systems,), forces eV/Å (n_atoms, 3), stress eV/Å³ (n_systems, 3, 3).
@@ -55,8 +59,8 @@ class TorchSimModel(ModelInterface):
         return {
             "energy": self._tensor(batch.energies),
             "forces": self._tensor(np.concatenate(batch.forces)),
-            # there is none in a direction that is not periodic, and torch-sim has no way to say so
-            "stress": self._tensor(batch.stresses if state.pbc.all() else np.zeros_like(batch.stresses)),
+            # a molecule has none, and torch-sim has no way to say so
+            "stress": self._tensor(np.nan_to_num(batch.stresses)),
         }
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
@@ -64,13 +68,30 @@ class TorchSimModel(ModelInterface):
 
 
 def structures(state: SimState) -> list[Atoms]:
-    """The systems of a torch-sim state as ASE atoms. torch-sim's cells have their vectors as columns, ours as rows."""
+    """The systems of a torch-sim state as ASE atoms. torch-sim's cells have their vectors as columns, ours as rows.
+
+    Raises StructureError where the state's `pbc` is not one for all systems.
+    """
     numbers = state.atomic_numbers.cpu().numpy()
     positions = state.positions.detach().double().cpu().numpy()
     cells = state.row_vector_cell.detach().double().cpu().numpy()
     pbc = state.pbc.cpu().numpy()
+    if pbc.ndim > 1:
+        raise StructureError(
+            f"the state's pbc has shape {pbc.shape}, and torch-sim has one pbc for all systems of a state: give "
+            "structures that are periodic in different directions a state each"
+        )
     ends = np.cumsum(state.n_atoms_per_system.cpu().numpy())[:-1]
+    totals = {key: state.system_extras[key].cpu().numpy() for key in READ if key in state.system_extras}
     return [
-        Atoms(numbers=n, positions=p, cell=cell, pbc=pbc)
-        for n, p, cell in zip(np.split(numbers, ends), np.split(positions, ends), cells, strict=True)
+        Atoms(
+            numbers=n,
+            positions=p,
+            cell=cell,
+            pbc=pbc,
+            info={key: each[index].item() for key, each in totals.items()},
+        )
+        for index, (n, p, cell) in enumerate(
+            zip(np.split(numbers, ends), np.split(positions, ends), cells, strict=True)
+        )
     ]

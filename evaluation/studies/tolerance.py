@@ -51,6 +51,7 @@ from zoo.cards.front_matter import read_yaml
 from zoo.checkpoints.model_files import loaded_sha256
 from zoo.errors import StructureError
 from zoo.files import json_text, write_json
+from zoo.runtime.electrons import READ, value
 from zoo.wrappers.surrogate import Surrogate
 
 if TYPE_CHECKING:
@@ -344,7 +345,8 @@ def _space_group(atoms: Atoms | None, symprec: float) -> int | None:
 
 def _key(atoms: Atoms) -> bytes:
     parts = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
-    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).digest()
+    electrons = repr([value(atoms, key) for key in READ]).encode()
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts) + electrons).digest()
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def load(files: dict[str, Any], *, device: str, dtype: str, forces: str, fidelit
 class Toy:
     def __init__(self, epsilon: np.ndarray, config: dict[str, Any], delay: float = 0.0) -> None:
         self.epsilon, self.config, self.delay, self.kept = epsilon, config, delay, bytearray()
-        self.facts = {"parameters": [1, 1], "cutoff": 6.0, "elements": ["H"]}
+        self.facts = {"parameters": [1, 1], "cutoff": 6.0, "elements": ["H"], "pbc": "any"}
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray | None]]:
         time.sleep(self.delay)

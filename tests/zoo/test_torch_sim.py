@@ -12,11 +12,12 @@ import pytest
 import torch
 import torch_sim as ts
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, fcc111
 from ase.filters import FrechetCellFilter
 from ase.optimize import FIRE
 
 from tests import toy
+from tests.declared import declared
 from zoo.errors import StructureError
 from zoo.potential import Potential
 
@@ -83,3 +84,35 @@ def test_a_relaxation_ends_where_ases_does(potential: Potential) -> None:
         atoms.calc = potential
         assert FIRE(FrechetCellFilter(atoms), logfile=io.StringIO()).run(fmax=FMAX, steps=500)
         assert energy == pytest.approx(atoms.get_potential_energy(), abs=1e-3 * len(atoms))
+
+
+def test_a_slab_and_a_molecule_keep_their_own_pbc(potential: Potential) -> None:
+    slab = fcc111("Cu", (2, 2, 2), vacuum=8.0)
+    slab.rattle(0.05, seed=1)
+    pair = Atoms("Cu2", [[0, 0, 0], [0.1, 0.2, 2.3]], cell=[4.0, 4.0, 4.0])
+    model = potential.as_torch_sim()
+    for atoms in (slab, pair):
+        batch = potential.compute([atoms])
+        assert batch.stresses is not None
+        out = model(ts.io.atoms_to_state([atoms], torch.device("cpu"), torch.float64))
+        assert out["energy"].numpy() == pytest.approx(batch.energies, abs=1e-12)
+        assert np.allclose(out["stress"].numpy(), np.nan_to_num(batch.stresses), rtol=0, atol=1e-13)
+    assert potential.compute([pair]).energies != potential.compute([Atoms(pair, pbc=True)]).energies
+
+
+def test_systems_that_are_periodic_in_different_directions_are_refused(potential: Potential) -> None:
+    mixed = [bulk("Cu"), fcc111("Cu", (1, 1, 2), vacuum=8.0)]
+    with pytest.raises(ValueError, match="must have the same periodic boundary conditions"):  # by torch-sim itself
+        ts.io.atoms_to_state(mixed, torch.device("cpu"), torch.float64)
+    state = ts.io.atoms_to_state([bulk("Cu"), bulk("Cu")], torch.device("cpu"), torch.float64)
+    state.pbc = torch.tensor([[True, True, True], [True, True, False]])
+    with pytest.raises(StructureError, match="one pbc for all systems"):
+        potential.as_torch_sim()(state)
+
+
+def test_charge_and_spin_of_a_state_reach_the_model() -> None:
+    pair = Atoms("Cu2", [[0, 0, 0], [0, 0, 2.3]], info={"charge": -2, "spin": 3})
+    extras: Any = {"charge": "charge", "spin": "spin"}  # torch-sim's types know no names but its own
+    state = ts.io.atoms_to_state([pair, pair], torch.device("cpu"), torch.float64, system_extras_map=extras)
+    reads = declared(pbc="any", reads=["charge", "spin"])
+    assert reads.as_torch_sim()(state)["energy"].numpy() == pytest.approx(reads.compute([pair, pair]).energies)

@@ -81,12 +81,11 @@ class CHGNetModel:
             ],
             "cutoff": float(model.graph_converter.atom_graph_cutoff),
             "elements": [chemical_symbols[z] for z in range(1, 95) if z not in UNTRAINED],
+            "magmoms": True,
         }
         model.requires_grad_(requires_grad=False)  # of positions and strains alone
 
-    def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
-        if not all(structure.pbc.all() for structure in structures):
-            raise ValueError("CHGNet treats every structure as periodic: give it a cell and pbc=True")
+    def compute(self, structures: list[Any], *, magmoms: bool = False) -> list[tuple[Any, ...]]:
         converter = self.model.graph_converter
         graph = Graph.of(structures, converter.atom_graph_cutoff, converter.bond_graph_cutoff)
         owners = self._tensor(graph.owners)
@@ -96,8 +95,9 @@ class CHGNetModel:
         positions = _rows_times(self._tensor(graph.fractional), lattices[owners])
         numbers = self._tensor(graph.numbers)
         batched = self._featurised(graph, numbers, owners, positions, lattices)
-        predicted = self.model._compute(batched)["e"]  # noqa: SLF001  # forward() would featurise graph by graph
-        energies = predicted * atoms if self.model.is_intensive else predicted
+        # forward() would featurise graph by graph
+        predicted = self.model._compute(batched, compute_magmom=magmoms)  # noqa: SLF001
+        energies = predicted["e"] * atoms if self.model.is_intensive else predicted["e"]
         # one pass for both, and not itself differentiable: the model's own way takes two, and four times the memory
         slopes, virials = torch.autograd.grad(energies.sum(), (positions, strains))
         energies = energies.detach()
@@ -105,14 +105,14 @@ class CHGNetModel:
             energies = energies + self._of_composition(numbers, owners, atoms)
         volumes = np.abs(np.linalg.det(graph.lattices))
         ends = np.cumsum(graph.atoms_per_structure)[:-1]
-        return list(
-            zip(
-                energies.double().cpu().numpy(),
-                np.split(-slopes.double().cpu().numpy(), ends),
-                virials.double().cpu().numpy() / volumes[:, None, None],
-                strict=True,
-            )
-        )
+        parts: list[Any] = [
+            energies.double().cpu().numpy(),
+            np.split(-slopes.double().cpu().numpy(), ends),
+            virials.double().cpu().numpy() / volumes[:, None, None],
+        ]
+        if magmoms:
+            parts.append(np.split(torch.cat(predicted["m"]).detach().double().cpu().numpy(), ends))
+        return list(zip(*parts, strict=True))
 
     def _featurised(
         self, graph: Graph, numbers: torch.Tensor, owners: torch.Tensor, positions: torch.Tensor, lattices: torch.Tensor

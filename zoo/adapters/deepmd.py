@@ -98,15 +98,15 @@ class DeepmdModel:
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
         sizes = [len(structure.numbers) for structure in structures]
-        boxed = [structure.boxed(self.facts["cutoff"]).central() for structure in structures]
-        positions = np.zeros((len(boxed), max(sizes), 3))
-        types = np.full((len(boxed), max(sizes)), -1)
-        for k, (structure, n) in enumerate(zip(boxed, sizes, strict=True)):
+        near = [structure.central() for structure in structures]
+        positions = np.zeros((len(near), max(sizes), 3))
+        types = np.full((len(near), max(sizes)), -1)
+        for k, (structure, n) in enumerate(zip(near, sizes, strict=True)):
             positions[k, :n] = structure.positions
             types[k, :n] = [self.types[chemical_symbols[z]] for z in structure.numbers]
-        cells = np.array([structure.cell for structure in boxed])
+        cells = np.array([structure.cell for structure in near])
         energies, forces, virials = self.potential.eval(
-            positions.reshape(len(boxed), -1), cells.reshape(len(boxed), 9), types, mixed_type=True
+            positions.reshape(len(near), -1), cells.reshape(len(near), 9), types, mixed_type=True
         )[:3]
         volumes = abs(np.linalg.det(cells))[:, None, None]
         stresses = -virials.reshape(-1, 3, 3) / volumes

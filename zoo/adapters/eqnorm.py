@@ -86,8 +86,8 @@ class EqnormModel:
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
         from torch_geometric.data import Batch
 
-        boxed = [structure.boxed(self.cutoff).central() for structure in structures]
-        batch = Batch.from_data_list([self._graph(structure) for structure in boxed]).to(self.device)
+        near = [structure.central() for structure in structures]
+        batch = Batch.from_data_list([self._graph(structure) for structure in near]).to(self.device)
         energies, forces, stresses, _, _ = self.network(batch.to_dict(), training=False)
         ends = np.cumsum([len(structure.numbers) for structure in structures])
         voigt = _numpy(stresses).reshape(-1, 6)

@@ -31,6 +31,8 @@ from safetensors.torch import load_file
 
 # What a configuration may call when it is instantiated: the library's own classes, and tensors of numbers.
 CALLABLE = ("fairchem.core.models.", "fairchem.core.modules.", "fairchem.core.units.mlip_unit.")
+MOLECULES = "omol"
+"""The task that was trained on charged molecules and on spins."""
 TENSORS = ("torch.DoubleTensor", "torch.FloatTensor", "torch.tensor")
 
 
@@ -87,6 +89,7 @@ class FairchemModel:
             "parameters": [count, count],
             "cutoff": self.cutoff,
             "elements": [chemical_symbols[z] for z in range(1, backbone.max_num_elements)],
+            "reads": ["charge", "spin"] if self.task == MOLECULES else [],
         }
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray | None]]:
@@ -111,10 +114,14 @@ class FairchemModel:
     def _data(self, structure: Any) -> Any:
         from fairchem.core.datasets.atomic_data import AtomicData
 
-        # the library takes all directions to be periodic or none, and a molecule's box for a crystal's cell
-        near = structure.boxed(self.cutoff).central()
+        near = structure.central()
         atoms = Atoms(near.numbers, near.positions, cell=near.cell, pbc=True)
-        atoms.info = {"charge": 0, "spin": 1 if self.task == "omol" else 0}
+        # the library's own values where none are given; to the other tasks they have no meaning
+        molecules = self.task == MOLECULES
+        atoms.info = {
+            "charge": int(structure.charge or 0) if molecules else 0,
+            "spin": (1 if structure.spin is None else int(structure.spin)) if molecules else 0,
+        }
         return AtomicData.from_ase(
             atoms, task_name=self.task, r_edges=False, r_data_keys=["spin", "charge"], target_dtype=self.dtype
         )

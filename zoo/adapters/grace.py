@@ -110,19 +110,18 @@ class GraceModel:
         }
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
-        boxed = [structure.boxed(self.facts["cutoff"]) for structure in structures]
-        batch = self._batch(boxed)
+        batch = self._batch(structures)
         output = self.network.compute({key: tf.constant(batch[key]) for key in self.inputs})
-        sizes = [len(structure.numbers) for structure in boxed]
+        sizes = [len(structure.numbers) for structure in structures]
         ends = np.cumsum(sizes)
         energies = _numpy(output["atomic_energy"]).reshape(-1)[: ends[-1]]
         forces = _numpy(output["total_f"])[: ends[-1]]
         # the network sums its virial over all of the batch, so that the stresses are put together from pairs
-        owner = np.repeat(np.arange(len(boxed)), sizes)[batch["ind_i"][: batch["n_neigh_real"]]]
+        owner = np.repeat(np.arange(len(structures)), sizes)[batch["ind_i"][: batch["n_neigh_real"]]]
         pairs = slice(0, int(batch["n_neigh_real"]))
-        virials = np.zeros((len(boxed), 3, 3))
+        virials = np.zeros((len(structures), 3, 3))
         np.add.at(virials, owner, -_numpy(output[PAIR_FORCES])[pairs, :, None] * batch["bond_vector"][pairs, None, :])
-        volumes = abs(np.linalg.det([structure.cell for structure in boxed]))[:, None, None]
+        volumes = abs(np.linalg.det([structure.cell for structure in structures]))[:, None, None]
         stresses = (virials + virials.transpose(0, 2, 1)) / 2 / volumes
         return list(
             zip(

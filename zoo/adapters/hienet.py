@@ -108,8 +108,8 @@ class HIENet:
         from torch_geometric.loader.dataloader import Collater
 
         # central: far from the origin, float32 positions would lose digits
-        boxed = [structure.boxed(self.facts["cutoff"]).central() for structure in structures]
-        batch = Collater([], None, None)([self._graph(structure) for structure in boxed]).to(self.device)
+        near = [structure.central() for structure in structures]
+        batch = Collater([], None, None)([self._graph(structure) for structure in near]).to(self.device)
         batch[keys.POS].requires_grad_(True)
         output = self.model(batch)
         energies = output[keys.PRED_TOTAL_ENERGY].detach().double().cpu().numpy().reshape(-1)

@@ -31,6 +31,8 @@ from safetensors.torch import load_file
 
 IRREPS = ("hidden_irreps", "MLP_irreps", "edge_irreps")
 INTERACTIONS = ("interaction_cls", "interaction_cls_first")
+TOTALS = {"charge": "total_charge", "spin": "total_spin"}
+"""A structure's totals, by the names of their embeddings (MACE-OMOL); neutral and a singlet where nothing is said."""
 ARRAYS = ("atomic_energies", "atomic_inter_scale", "atomic_inter_shift")
 
 # Buffers that hold Clebsch-Gordan coefficients: mathematics, not weights.
@@ -76,10 +78,12 @@ class MaceModel:
         self.table = AtomicNumberTable(config["atomic_numbers"])
         self.cutoff = float(config["r_max"])
         count = sum(p.numel() for p in self.model.parameters())
-        self.facts = {
+        self.facts: dict[str, Any] = {
             "parameters": [count, count],
             "cutoff": self.cutoff,
             "elements": [chemical_symbols[z] for z in config["atomic_numbers"]],
+            "pbc": "any",
+            "reads": [key for key, name in TOTALS.items() if name in (config.get("embedding_specs") or {})],
         }
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
@@ -98,13 +102,17 @@ class MaceModel:
         )
 
     def _graph(self, structure: Any) -> Any:
-        from mace.data import AtomicData, config_from_atoms
+        from mace.data import AtomicData, KeySpecification, config_from_atoms
 
         near = structure.central()
         atoms = Atoms(near.numbers, near.positions, cell=near.cell, pbc=near.pbc)
-        return AtomicData.from_config(
-            config_from_atoms(atoms, head_name=self.head), z_table=self.table, cutoff=self.cutoff, heads=self.heads
+        atoms.info = {key: given for key in self.facts["reads"] if (given := getattr(structure, key)) is not None}
+        config = config_from_atoms(
+            atoms,
+            key_specification=KeySpecification(info_keys={name: key for key, name in TOTALS.items()}),
+            head_name=self.head,
         )
+        return AtomicData.from_config(config, z_table=self.table, cutoff=self.cutoff, heads=self.heads)
 
     def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         return {name: tensor.cpu().numpy() for name, tensor in self.tensors.items()}, self.config

@@ -87,9 +87,9 @@ class MatGLModel:
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
         from torch_geometric.data import Batch
 
-        boxed = [structure.boxed(self.cutoff).central() for structure in structures]
-        graphs = Batch.from_data_list([self._graph(structure) for structure in boxed]).to(self.device)
-        cells = torch.tensor(np.array([s.cell for s in boxed]), dtype=self.dtype, device=self.device)
+        near = [structure.central() for structure in structures]
+        graphs = Batch.from_data_list([self._graph(structure) for structure in near]).to(self.device)
+        cells = torch.tensor(np.array([s.cell for s in near]), dtype=self.dtype, device=self.device)
         energies, forces, stresses, _ = self.potential(graphs, cells)
         ends = np.cumsum([len(structure.numbers) for structure in structures])
         return list(

@@ -80,14 +80,14 @@ class MatterSimModel:
         from torch_geometric.data import Batch
 
         converter = GraphConverter("m3gnet", self.cutoff, True, self.threebody_cutoff)
-        boxed = [structure.boxed(self.cutoff).central() for structure in structures]
+        near = [structure.central() for structure in structures]
         # the converter's own Data does not tell PyG how to shift bond indices: in a batch all triples would be those of
         # its first structure (mattersim 1.2.5, whose own calculator computes one structure at a time)
-        graphs = [M3GNetData.from_dict(converter.convert(_atoms(structure)).to_dict()) for structure in boxed]
+        graphs = [M3GNetData.from_dict(converter.convert(_atoms(structure)).to_dict()) for structure in near]
         batch = batch_to_dict(Batch.from_data_list(graphs), device=self.device)
         # the converter rounds to float32
-        batch["atom_pos"] = torch.tensor(np.concatenate([s.positions for s in boxed]), device=self.device)
-        batch["cell"] = torch.tensor(np.array([s.cell for s in boxed]), device=self.device)
+        batch["atom_pos"] = torch.tensor(np.concatenate([s.positions for s in near]), device=self.device)
+        batch["cell"] = torch.tensor(np.array([s.cell for s in near]), device=self.device)
         batch = {k: v.to(self.dtype) if torch.is_floating_point(v) else v for k, v in batch.items()}
         output = self.potential.forward(batch, include_forces=True, include_stresses=True)
         ends = np.cumsum([len(structure.numbers) for structure in structures])

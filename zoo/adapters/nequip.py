@@ -100,6 +100,7 @@ class NequIPModel:
             "parameters": [trained, count],
             "cutoff": self.cutoff,
             "elements": sorted(types, key=chemical_symbols.index),
+            "pbc": "any",
         }
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:

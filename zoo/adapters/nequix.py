@@ -104,6 +104,7 @@ class Nequix:
             "parameters": [count - tensors[".atom_energies"].size, count],
             "cutoff": self.cutoff,
             "elements": [chemical_symbols[z] for z in numbers],
+            "pbc": "any",
         }
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:

@@ -33,6 +33,8 @@ from safetensors.torch import load_file
 CUTOFF = 6.0
 EMBEDDED = range(1, 119)
 """Atomic numbers that have a row in the embedding; the card says which of them were trained."""
+CONDITIONER = "ChargeSpinConditioner"
+"""The module that makes a model one of charges and spins (OrbMol)."""
 OURS = ("architecture", "max_num_neighbors", "zbl_aggregation")
 
 
@@ -98,28 +100,33 @@ class OrbModel:
             "parameters": [count, count],
             "cutoff": CUTOFF,
             "elements": [chemical_symbols[z] for z in EMBEDDED],
+            "pbc": "uniform",
+            "reads": ["charge", "spin"] if any(type(m).__name__ == CONDITIONER for m in model.modules()) else [],
         }
 
-    def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray | None]]:
         from orb_models.common.atoms.batch.graph_batch import AtomGraphs
 
         batch = AtomGraphs.batch([self._graph(structure) for structure in structures]).to(self.device)
         output = self.model.predict(batch)
         ends = np.cumsum([len(structure.numbers) for structure in structures])
-        voigt = _numpy(output[f"{self.prefix}stress"]).reshape(-1, 6)
+        stresses: Any = [None] * len(structures)
+        if (name := f"{self.prefix}stress") in output:  # OrbMol has none
+            voigt = _numpy(output[name]).reshape(-1, 6)
+            stresses = voigt[:, [0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(-1, 3, 3)
         return list(
             zip(
                 _numpy(output["energy"]).reshape(-1),
                 np.split(_numpy(output[f"{self.prefix}forces"]), ends[:-1]),
-                voigt[:, [0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(-1, 3, 3),
+                stresses,
                 strict=True,
             )
         )
 
     def _graph(self, structure: Any) -> Any:
-        # the library takes all directions to be periodic or none
-        crystal = structure.boxed(CUTOFF) if structure.pbc.any() else structure
-        atoms = Atoms(crystal.numbers, crystal.positions, cell=crystal.cell, pbc=crystal.pbc)
+        atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+        if self.facts["reads"]:  # neutral and a singlet where nothing is said: the library refuses to guess
+            atoms.info = {"charge": structure.charge or 0.0, "spin": 1.0 if structure.spin is None else structure.spin}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return self.adapter.from_ase_atoms(

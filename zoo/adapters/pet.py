@@ -83,6 +83,7 @@ class PETModel:
             "parameters": [count, count],
             "cutoff": float(config["hypers"]["cutoff"]),
             "elements": [chemical_symbols[z] for z in config["atomic_types"]],
+            "pbc": "any",
         }
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray | None]]:

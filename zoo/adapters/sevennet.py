@@ -78,6 +78,7 @@ class SevenNet:
             ],
             "cutoff": float(model.cutoff),
             "elements": [chemical_symbols[z] for z in sorted(model.type_map)],
+            "pbc": "any",
         }
         for parameter in model.parameters():
             parameter.requires_grad_(False)

@@ -1,7 +1,7 @@
 """What comes back from a model is looked at once, here: count, shape, type, finiteness, length of texts.
 
 Nothing that a worker sends is taken for what it should be. Beyond this file an answer is n energies, N × 3 forces and
-perhaps n stresses, real and finite wherever there is no error.
+perhaps n stresses and N moments, real and finite wherever there is no error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from zoo.errors import MalformedAnswer
+from zoo.runtime.facts import Told
 from zoo.runtime.request import Raw, Request
 from zoo.runtime.serving import ERROR_CHARACTERS
 from zoo.text import last_lines, one_line, plain
@@ -28,7 +29,7 @@ _JSON_BYTES = 14
 def max_bytes(request: Request) -> int:
     """Size of the largest reply that a request can have."""
     n, atoms = len(request), len(request.numbers)
-    return 8 * (10 * n + 3 * atoms) + n * ERROR_CHARACTERS * _JSON_BYTES + _TEXT_BYTES
+    return 8 * (10 * n + 4 * atoms) + n * ERROR_CHARACTERS * _JSON_BYTES + _TEXT_BYTES
 
 
 def accept(request: Request, header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Raw:
@@ -41,11 +42,14 @@ def accept(request: Request, header: Mapping[str, Any], arrays: Mapping[str, np.
     energies = _real(arrays, "energies", (n,))
     forces = _real(arrays, "forces", (atoms, 3))
     stresses = _real(arrays, "stresses", (n, 3, 3)) if "stresses" in arrays else None
+    magmoms = _real(arrays, "magmoms", (atoms,)) if request.magmoms else None
     errors = _errors(header.get("errors"), n)
     starts = np.cumsum(request.n_atoms) - request.n_atoms
     finite = np.isfinite(energies) & np.logical_and.reduceat(np.isfinite(forces).all(axis=1), starts)
     if stresses is not None:  # a structure with an open direction has none, and its numbers mean nothing
         finite &= np.isfinite(stresses).all(axis=(1, 2)) | ~request.pbc.astype(bool).all(axis=1)
+    if magmoms is not None:
+        finite &= np.logical_and.reduceat(np.isfinite(magmoms), starts)
     for index in np.flatnonzero(~finite):
         errors[index] = errors[index] or NOT_FINITE
     if any(errors):
@@ -53,7 +57,8 @@ def accept(request: Request, header: Mapping[str, Any], arrays: Mapping[str, np.
         energies = np.where(failed, np.nan, energies)
         forces = np.where(np.repeat(failed, request.n_atoms)[:, None], np.nan, forces)
         stresses = None if stresses is None else np.where(failed[:, None, None], np.nan, stresses)
-    return Raw(energies, forces, stresses, errors, number(header, "seconds"))
+        magmoms = None if magmoms is None else np.where(np.repeat(failed, request.n_atoms), np.nan, magmoms)
+    return Raw(energies, forces, stresses, errors, number(header, "seconds"), magmoms)
 
 
 def failed(request: Request, error: object) -> Raw:
@@ -83,6 +88,7 @@ def about(header: Mapping[str, Any]) -> dict[str, Any]:
     facts, packages = header.get("facts"), header.get("packages")
     if not isinstance(facts, dict) or not isinstance(packages, dict):
         raise MalformedAnswer("a loaded model must tell its facts and its packages")
+    Told.of(facts)
     accelerator = header.get("accelerator")
     return {
         "facts": facts,

@@ -162,7 +162,7 @@ class Worker:
     def _compute(self, request: Request) -> tuple[frames.Header, frames.Arrays]:
         self.start()
         return self._exchange(
-            {"op": "compute"},
+            {"op": "compute", "magmoms": request.magmoms},
             request.arrays(),
             time_limit=self.batch_time_limit,
             max_bytes=answer.max_bytes(request),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from zoo.runtime.electrons import value
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -26,12 +29,18 @@ class Request:
     """(n, 3, 3), Å, rows."""
     pbc: np.ndarray
     """(n, 3)"""
+    charges: np.ndarray
+    """(n,), e: total; NaN where none was given."""
+    spins: np.ndarray
+    """(n,), multiplicities 2S + 1; NaN where none was given."""
+    magmoms: bool = False
+    """Whether magnetic moments are asked for."""
 
     def __len__(self) -> int:
         return len(self.n_atoms)
 
     @classmethod
-    def of(cls, atoms: Sequence[Atoms]) -> Request:
+    def of(cls, atoms: Sequence[Atoms], *, magmoms: bool = False) -> Request:
         """Pack ASE atoms."""
         return cls(
             n_atoms=np.array([len(a) for a in atoms], dtype=np.int64),
@@ -39,14 +48,15 @@ class Request:
             positions=np.concatenate([np.empty((0, 3)), *(a.positions for a in atoms)]).astype(np.float64),
             cells=np.array([a.cell.array for a in atoms], dtype=np.float64).reshape(-1, 3, 3),
             pbc=np.array([a.pbc for a in atoms], dtype=np.uint8).reshape(-1, 3),
+            charges=_totals(atoms, "charge"),
+            spins=_totals(atoms, "spin"),
+            magmoms=magmoms,
         )
 
     def part(self, start: int, stop: int) -> Request:
         """Structures start … stop-1."""
         ends = np.concatenate([[0], np.cumsum(self.n_atoms)])
-        atoms = slice(ends[start], ends[stop])
-        rows = slice(start, stop)
-        return Request(self.n_atoms[rows], self.numbers[atoms], self.positions[atoms], self.cells[rows], self.pbc[rows])
+        return self._of(slice(start, stop), slice(ends[start], ends[stop]))
 
     def take(self, indices: Sequence[int]) -> Request:
         """These structures; the indices ascend."""
@@ -56,11 +66,27 @@ class Request:
         chosen = np.zeros(len(self), dtype=bool)
         chosen[rows] = True
         atoms = np.repeat(chosen, self.n_atoms)
-        return Request(self.n_atoms[rows], self.numbers[atoms], self.positions[atoms], self.cells[rows], self.pbc[rows])
+        return self._of(rows, atoms)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything by name, as it goes through the pipe."""
-        return vars(self)
+        """All arrays by name, as they go through the pipe."""
+        return {name: array for name, array in vars(self).items() if name != "magmoms"}
+
+    def _of(self, rows: slice | np.ndarray, atoms: slice | np.ndarray) -> Request:
+        return Request(
+            n_atoms=self.n_atoms[rows],
+            numbers=self.numbers[atoms],
+            positions=self.positions[atoms],
+            cells=self.cells[rows],
+            pbc=self.pbc[rows],
+            charges=self.charges[rows],
+            spins=self.spins[rows],
+            magmoms=self.magmoms,
+        )
+
+
+def _totals(atoms: Sequence[Atoms], key: str) -> np.ndarray:
+    return np.array([math.nan if (found := value(each, key)) is None else found for each in atoms], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -75,10 +101,17 @@ class Raw:
     """(n, 3, 3), eV/Å³."""
     errors: list[str | None]
     seconds: float
+    magmoms: np.ndarray | None = None
+    """(N,), μB; None where they were not asked for."""
 
     @classmethod
     def failed(cls, request: Request, error: str) -> Raw:
         """No numbers for the one structure of a request."""
         return cls(
-            np.full(1, np.nan), np.full_like(request.positions, np.nan), np.full((1, 3, 3), np.nan), [error], 0.0
+            energies=np.full(1, np.nan),
+            forces=np.full_like(request.positions, np.nan),
+            stresses=np.full((1, 3, 3), np.nan),
+            errors=[error],
+            seconds=0.0,
+            magmoms=np.full(len(request.numbers), np.nan) if request.magmoms else None,
         )

@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypedDict, cast
@@ -24,16 +24,17 @@ import numpy as np
 
 Header = dict[str, Any]
 Arrays = dict[str, np.ndarray]
-Computed = tuple[float, np.ndarray, np.ndarray | None]
+Computed = tuple[float, np.ndarray, np.ndarray | None] | tuple[float, np.ndarray, np.ndarray | None, np.ndarray]
 """One structure's energy (eV), forces (n, 3) in eV/Å, and stress (3, 3) in eV/Å³, symmetric, tensile positive.
 
 The energy is the one that the forces are the gradient of, for the whole structure. The stress is None where the model
-has none for any structure. Arrays are NumPy's, of any float type, off the accelerator.
+has none for any structure. Magnetic moments (n,) in μB come fourth, where they were asked for. Arrays are NumPy's, of
+any float type, off the accelerator.
 """
 
 
-class Facts(TypedDict):
-    """What a loaded model says of itself; compared with its card."""
+class NecessaryFacts(TypedDict):
+    """What every loaded model says of itself; compared with its card."""
 
     parameters: list[int]
     """[trainable, all]."""
@@ -41,6 +42,18 @@ class Facts(TypedDict):
     """Radius of one message-passing step, Å."""
     elements: list[str]
     """Chemical symbols that the model has rows for; the card may claim fewer."""
+
+
+class Facts(NecessaryFacts, total=False):
+    """With what it may leave out."""
+
+    pbc: str
+    """Which `pbc` the model knows: `any`, `uniform` (all three directions or none), or `full` (all three), which is
+    meant where this is left out. The host puts other structures into a box."""
+    reads: list[str]
+    """Those of `charge` and `spin` that the answers depend on; none where it is left out."""
+    magmoms: bool
+    """True where the model predicts magnetic moments; its `compute` then takes `magmoms`, False by default."""
 
 
 class AdapterModel(Protocol):
@@ -53,8 +66,9 @@ class AdapterModel(Protocol):
         """One answer per structure, in order.
 
         The host has checked the structures: at least one, each of at least one atom, finite numbers, elements that the
-        card lists. They may be periodic in any of the three directions, their atoms anywhere and their cells
-        left-handed; nothing of them may be changed. Beyond rounding, an answer depends on its structure alone.
+        card lists. They are periodic in all three directions, or in none where the facts allow that; their atoms may be
+        anywhere and their cells left-handed; nothing of them may be changed. Beyond rounding, an answer depends on its
+        structure alone. The stress of a structure without a cell means nothing.
 
         Raises whatever it likes where it cannot do one of them; each is then asked for alone, so that only those that
         fail have no numbers, and the text is shown to a person. An error that `is_out_of_memory` knows makes the host
@@ -101,6 +115,10 @@ class Structure:
     """(3, 3), Å, rows are the vectors, float64."""
     pbc: np.ndarray
     """(3,) bool."""
+    charge: float | None = None
+    """Total charge, e; None where nobody gave one."""
+    spin: float | None = None
+    """Multiplicity 2S + 1; None where nobody gave one."""
 
     def central(self) -> Structure:
         """The same atoms near the origin: a model that rounds positions to float32 loses their digits far out.
@@ -110,19 +128,7 @@ class Structure:
         fractional = np.linalg.solve(completed(self.cell, self.pbc).T, self.positions.T).T
         away = np.where(self.pbc, np.floor(fractional), fractional.mean(axis=0))
         positions = self.positions - away @ completed(self.cell, self.pbc)
-        return Structure(self.numbers, positions, self.cell, self.pbc)
-
-    def boxed(self, reach: float) -> Structure:
-        """The same atoms, periodic in every direction, for models that know nothing else.
-
-        A direction that is not periodic gets a cell vector across the others, so long that no image is within
-        `reach` (Å). The box has no meaning beyond that: its stress means nothing.
-        """
-        cell = completed(self.cell, self.pbc)
-        for axis in np.flatnonzero(~self.pbc):
-            height = self.positions @ cell[axis]
-            cell[axis] *= height.max() - height.min() + reach + 1.0
-        return Structure(self.numbers, self.positions, cell, np.ones(3, dtype=bool))
+        return replace(self, positions=positions)
 
 
 class NoDevice(RuntimeError):
@@ -149,43 +155,47 @@ class Served:
             "sources": [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))],
         }
 
-    def compute(self, arrays: Arrays) -> tuple[Header, Arrays]:
-        """n_atoms (n,), numbers (N,), positions (N, 3), cells (n, 3, 3), pbc (n, 3) → energies, forces, stresses.
+    def compute(self, arrays: Arrays, *, magmoms: bool = False) -> tuple[Header, Arrays]:
+        """The arrays of a Request → energies (n,), forces (N, 3), stresses (n, 3, 3); magmoms (N,) when asked for.
 
         A structure that the model cannot do gets an entry in `errors` and NaN. A batch of one lets the error through.
         """
         structures = _unpack(arrays)
         started = time.perf_counter()
         try:
-            answers = self._answers(structures)
+            answers = self._answers(structures, magmoms=magmoms)
         except Exception as error:
             if len(structures) == 1 or is_out_of_memory(error):
                 raise
             # one of them spoils the batch: find out which, so that the others have their numbers
-            answers = [self._alone(structure) for structure in structures]
+            answers = [self._alone(structure, magmoms=magmoms) for structure in structures]
         seconds = time.perf_counter() - started
-        done = [_checked(answer, structure) for answer, structure in zip(answers, structures, strict=True)]
-        missing = [(np.nan, np.full(s.positions.shape, np.nan), np.full((3, 3), np.nan)) for s in structures]
-        energies, forces, stresses = zip(
-            *(m if isinstance(d, _Reason) else d for d, m in zip(done, missing, strict=True)), strict=True
-        )
+        done = [
+            _checked(answer, structure, magmoms=magmoms) for answer, structure in zip(answers, structures, strict=True)
+        ]
+        filled = [_missing(s) if isinstance(d, _Reason) else d for d, s in zip(done, structures, strict=True)]
+        energies, forces, stresses, moments = zip(*filled, strict=True)
         out = {"energies": np.array(energies), "forces": np.concatenate(forces)}
         if all(stress is not None for stress in stresses):
             out["stresses"] = np.array(stresses)
+        if magmoms:
+            out["magmoms"] = np.concatenate(moments)
         errors = [d[:ERROR_CHARACTERS] if isinstance(d, _Reason) else None for d in done]
         return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb()}, out
 
-    def _answers(self, structures: list[Structure]) -> list[Any]:
+    def _answers(self, structures: list[Structure], *, magmoms: bool) -> list[Any]:
         n = len(structures)
-        answers = list(islice(self.model.compute(structures), n + 1))
+        # only a model that predicts them knows the argument
+        asked = cast("Any", self.model.compute)(structures, **({"magmoms": True} if magmoms else {}))
+        answers = list(islice(asked, n + 1))
         if len(answers) != n:
             raise ValueError(f"the model returned {'more' if len(answers) > n else len(answers)} answers for {n}")
         return answers
 
-    def _alone(self, structure: Structure) -> Any:
+    def _alone(self, structure: Structure, *, magmoms: bool) -> Any:
         """The model's answer, or why there is none."""
         try:
-            return self._answers([structure])[0]
+            return self._answers([structure], magmoms=magmoms)[0]
         except Exception as error:
             if is_out_of_memory(error):
                 raise
@@ -198,16 +208,27 @@ class _Reason(str):
     __slots__ = ()
 
 
-def _checked(answer: Any, structure: Structure) -> tuple[float, np.ndarray, np.ndarray | None] | _Reason:
-    """One structure's energy, forces (n, 3) and stress (3, 3), in float64; or what is wrong with them.
+_Parts = tuple[float, np.ndarray, np.ndarray | None, np.ndarray]
+
+
+def _missing(structure: Structure) -> _Parts:
+    n = len(structure.numbers)
+    return np.nan, np.full((n, 3), np.nan), np.full((3, 3), np.nan), np.full(n, np.nan)
+
+
+def _checked(answer: Any, structure: Structure, *, magmoms: bool) -> _Parts | _Reason:
+    """One structure's energy, forces (n, 3), stress (3, 3) and moments (n,), in float64; or what is wrong with them.
 
     Nothing is broadcast or cast here: a complex number, a vector for an energy or a Voigt stress is a model's error.
     """
     if isinstance(answer, _Reason):
         return answer
-    if not isinstance(answer, tuple | list) or len(answer) != 3:
-        return _Reason(f"the model returned a {type(answer).__name__}, not energy, forces and stress")
-    wanted = {"energy": (), "forces": structure.positions.shape, "stress": (3, 3)}
+    wanted: dict[str, tuple[int, ...]] = {"energy": (), "forces": structure.positions.shape, "stress": (3, 3)}
+    if magmoms:
+        wanted["magnetic moments"] = structure.numbers.shape
+    if not isinstance(answer, tuple | list) or len(answer) != len(wanted):
+        parts = "energy, forces, stress and magnetic moments" if magmoms else "energy, forces and stress"
+        return _Reason(f"the model returned a {type(answer).__name__}, not {parts}")
     arrays: list[Any] = []
     for (name, shape), value in zip(wanted.items(), answer, strict=True):
         if name == "stress" and value is None:
@@ -222,7 +243,7 @@ def _checked(answer: Any, structure: Structure) -> tuple[float, np.ndarray, np.n
         if array.shape != shape:
             return _Reason(f"the model returned {name} of shape {array.shape}, not {shape}")
         arrays.append(array.astype(np.float64, copy=False))
-    return float(arrays[0]), arrays[1], arrays[2]
+    return float(arrays[0]), arrays[1], arrays[2], arrays[3] if magmoms else np.empty(0)
 
 
 def completed(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
@@ -324,7 +345,16 @@ def _jax_accelerator() -> Any:
 
 def _unpack(arrays: Arrays) -> list[Structure]:
     ends = np.cumsum(arrays["n_atoms"])
+    atoms = [slice(start, end) for start, end in zip(ends - arrays["n_atoms"], ends, strict=True)]
+    per_structure = (arrays[name] for name in ("cells", "pbc", "charges", "spins"))
     return [
-        Structure(arrays["numbers"][start:end], arrays["positions"][start:end], cell, pbc.astype(bool))
-        for start, end, cell, pbc in zip(ends - arrays["n_atoms"], ends, arrays["cells"], arrays["pbc"], strict=True)
+        Structure(
+            arrays["numbers"][part],
+            arrays["positions"][part],
+            cell,
+            pbc.astype(bool),
+            None if np.isnan(charge) else float(charge),
+            None if np.isnan(spin) else float(spin),
+        )
+        for part, cell, pbc, charge, spin in zip(atoms, *per_structure, strict=True)
     ]

@@ -6,7 +6,8 @@ It imports nothing of ours; frames.py and serving.py, the files beside it, are l
 asks for something, has an id, and gets one frame back that repeats the id:
 
     load     adapter, files, mode                        → ready   facts, device, packages, python
-    compute  n_atoms, numbers, positions, cells, pbc     → done    energies, forces, stresses; errors, seconds
+    compute  n_atoms, numbers, positions, cells, pbc,    → done    energies, forces, stresses, magmoms; errors, seconds
+             charges, spins; magmoms
     export                                               → done    the model's tensors; config
     stop     no reply, the process ends
 
@@ -87,7 +88,7 @@ def main() -> int:
             else:
                 if model.device == "cpu":
                     limit_memory()
-                reply, out = model.compute(arrays)
+                reply, out = model.compute(arrays, magmoms=header.get("magmoms", False))
         except BaseException as error:  # noqa: BLE001  # the host decides what to do about any error
             reply, out = serving.error_reply(error), {}
             del error

@@ -2,7 +2,7 @@
 
 F = -(E(x + h) - E(x - h)) / 2h for each of the 3N coordinates; σ = (E(ε) - E(-ε)) / 2εV for the six symmetric strains
 (half of that for shear, whose strain has two elements). 6N + 12 + 1 evaluations; 6N + 1 without a stress, as where a
-structure is not periodic in three directions.
+structure is periodic in no direction.
 
 The error is h²/6 times the third derivative plus about eps·|E|/h of rounding: with a float64 model the default steps
 leave some 1e-6 eV/Å of the first and 1e-12 of the second; a float32 model wants steps ten times as large, and still
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.batch import Array, Computes
+from zoo.runtime.boundaries import no_stress, virial_to_stress
 from zoo.wrappers.base import Answer, Answers, Wrapper
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class EnergyOnly(Wrapper):
     def variants(self, atoms: Atoms) -> list[Atoms]:
         steps = self._step * np.eye(3 * len(atoms)).reshape(-1, len(atoms), 3)
         variants = [atoms] + [_moved(atoms, sign * step) for step in steps for sign in (1, -1)]
-        if self._strain is not None and atoms.pbc.all():
+        if self._strain is not None and not no_stress(atoms):
             variants += [_strained(atoms, sign * self._strain * e) for e in _unit_strains() for sign in (1, -1)]
         return variants
 
@@ -48,12 +49,13 @@ class EnergyOnly(Wrapper):
         forces = (down - up)[:n].reshape(-1, 3) / (2 * self._step)
         if self._strain is None:
             stress = None
-        elif len(up) == n:  # not periodic in three directions
+        elif no_stress(atoms):
             stress = np.full((3, 3), np.nan)
         else:
-            work = (up - down)[n:] / (2 * self._strain * atoms.get_volume())
+            work = (up - down)[n:] / (2 * self._strain)
             units = _unit_strains()
-            stress = np.tensordot(work / (units**2).sum(axis=(1, 2)), units, axes=1)
+            virial = np.tensordot(work / (units**2).sum(axis=(1, 2)), units, axes=1)
+            stress = virial_to_stress(atoms, virial)
         return Answer(float(energy), forces, stress)
 
 

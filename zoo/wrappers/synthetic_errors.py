@@ -34,6 +34,7 @@ import numpy as np
 
 from zoo.batch import Array, Counts
 from zoo.errors import StructureError
+from zoo.runtime.boundaries import virial_to_stress
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -114,7 +115,7 @@ class Quadrupole:
     gradients: Array
     """(n, 3, 3, 3), 1/Å."""
     strains: Array
-    """(3, 3, 3, 3), 1/Å³; all zero without a volume."""
+    """(3, 3, 3, 3), 1/Å³; all zero where the structure has no stress."""
 
     @classmethod
     def of(cls, atoms: Atoms, pairs: Pairs) -> Quadrupole:
@@ -126,11 +127,12 @@ class Quadrupole:
         slopes = pairs.slopes[:, None, None, None] * np.einsum("pa,pbc->pabc", units, traceless)
         slopes += (pairs.weights / pairs.distances)[:, None, None, None] * rotation
         virial = np.einsum("pa,pbcd->abcd", pairs.vectors, slopes) / 2
-        volume = atoms.get_volume() if atoms.pbc.all() else np.inf
+        virial = (virial + virial.transpose(1, 0, 2, 3)) / 2
+        stresses = np.nan_to_num(virial_to_stress(atoms, virial.transpose(2, 3, 0, 1)))
         return cls(
             energies=(pairs.weights[:, None, None] * traceless).sum(axis=0) / 2,
             gradients=pairs.sums(slopes, len(atoms)),
-            strains=(virial + virial.transpose(1, 0, 2, 3)) / 2 / volume,
+            strains=stresses.transpose(2, 3, 0, 1),
         )
 
     def energy(self, axis: Array) -> Array:

@@ -45,22 +45,24 @@ def faults(source: str) -> list[str]:
     if model is None:
         return [f"load returns {name or 'nothing that is named'}, which is no class of the file"]
     methods = functions(model.body)
-    found = [
-        each
-        for each in ("compute", "export")
-        if each not in methods or written(methods[each]) != contract(getattr(serving.AdapterModel, each))
-    ]
-    return found + ([] if facts(model) == set(serving.Facts.__annotations__) else ["facts"])
+    known = facts(model)
+    # the argument of a model that says that it predicts magnetic moments
+    more = {"compute": ["magmoms"] if "magmoms" in known else [], "export": []}
+    found = []
+    for each, keywords in more.items():
+        positional, required = contract(getattr(serving.AdapterModel, each))
+        if each not in methods or written(methods[each]) != (positional, [*required, *keywords]):
+            found.append(each)
+    return found + ([] if serving.Facts.__required_keys__ <= known <= set(serving.Facts.__annotations__) else ["facts"])
 
 
 def facts(model: ast.ClassDef) -> set[str]:
     """Keys of the dictionary that becomes `self.facts`."""
     for node in ast.walk(model):
-        if (
-            isinstance(node, ast.Assign)
-            and ast.unparse(node.targets[0]) == "self.facts"
-            and isinstance(node.value, ast.Dict)
-        ):
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(node.value, ast.Dict):
+            continue
+        target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+        if ast.unparse(target) == "self.facts":
             return {
                 key.value for key in node.value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
             }
@@ -79,6 +81,8 @@ def test_an_adapter_has_the_shape_of_the_contract(path: Path) -> None:
         ("def compute(self, structures", "def compute(self, atoms", "compute"),
         ("def export(", "def weights(", "export"),
         ('"cutoff": 6.0', '"radius": 6.0', "facts"),
+        ('"pbc": "any"', '"periodic": "any"', "facts"),
+        ('"pbc": "any"', '"pbc": "any", "magmoms": True', "compute"),
     ],
 )
 def test_that_test_sees_what_is_missing(old: str, new: str, missing: str) -> None:
@@ -89,4 +93,5 @@ def test_that_test_sees_what_is_missing(old: str, new: str, missing: str) -> Non
 
 def test_what_the_host_gives_a_model_is_what_the_contract_says() -> None:
     assert contract(serving.Adapter.load) == (["files"], ["device", "dtype", "forces", "fidelity", "runtime"])
-    assert set(serving.Facts.__annotations__) == {"parameters", "cutoff", "elements"}
+    assert serving.Facts.__required_keys__ == {"parameters", "cutoff", "elements"}
+    assert serving.Facts.__optional_keys__ == {"pbc", "reads", "magmoms"}

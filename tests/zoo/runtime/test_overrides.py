@@ -41,24 +41,6 @@ def test_an_override_is_exact_or_drops_the_dependency(tmp_path: Path) -> None:
         described(tmp_path, """["wandb ; sys_platform == 'linux'"]""")
 
 
-@pytest.mark.parametrize("pbc", [(False, False, False), (True, False, False), (True, True, False), (False, True, True)])
-def test_a_box_keeps_images_out_of_reach(pbc: tuple[bool, bool, bool]) -> None:
-    rng = np.random.default_rng(1)
-    cell = np.array([[3.0, 0.2, 0.0], [0.5, 4.0, 0.1], [0.3, 0.4, 5.0]]) * np.array(pbc)[:, None]
-    structure = Structure(np.full(7, 6), rng.normal(scale=4.0, size=(7, 3)), cell, np.array(pbc))
-    boxed = structure.boxed(6.0)
-    assert boxed.pbc.all()
-    assert np.array_equal(boxed.positions, structure.positions)
-    assert np.array_equal(boxed.cell[list(pbc)], cell[list(pbc)])
-    apart = structure.positions[:, None] - structure.positions[None]
-    for axis in np.flatnonzero(~np.array(pbc)):
-        others = [i for i in range(3) if i != axis]
-        normal = np.cross(*boxed.cell[others])
-        normal /= np.linalg.norm(normal)
-        # whatever whole multiples of the other vectors are added, the height over their plane stays
-        assert (abs(boxed.cell[axis] @ normal) - abs(apart @ normal)).min() >= 6.0
-
-
 @pytest.mark.parametrize("pbc", [(False, False, False), (True, False, False), (True, True, False), (True, True, True)])
 def test_central_moves_by_whole_cells_and_otherwise_as_one(pbc: tuple[bool, bool, bool]) -> None:
     rng = np.random.default_rng(2)

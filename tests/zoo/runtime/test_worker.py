@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from ase.calculators.calculator import PropertyNotImplementedError
 
 from tests import toy
 from zoo.batch import StructureFailure
@@ -224,20 +223,6 @@ def test_ase_interface(potential: Potential) -> None:
     voigt = [full[0, 0], full[1, 1], full[2, 2], full[1, 2], full[0, 2], full[0, 1]]
     assert np.allclose(atoms.get_stress(), voigt, rtol=0, atol=1e-15)
     assert np.allclose(atoms.get_stress(voigt=False), full, rtol=0, atol=1e-15)
-
-
-def test_a_slab_has_no_stress(potential: Potential) -> None:
-    slab = CU.repeat((2, 2, 2))
-    slab.pbc = (True, True, False)
-    batch = potential.compute([slab, CU])
-    assert batch.errors == [None, None]
-    assert batch.stresses is not None
-    assert np.isnan(batch.stresses[0]).all()
-    assert np.isfinite(batch.stresses[1]).all()
-    slab.calc = potential
-    assert np.isfinite(slab.get_forces()).all()
-    with pytest.raises(PropertyNotImplementedError):
-        slab.get_stress()
 
 
 def test_ase_optimises_with_it(potential: Potential) -> None:
