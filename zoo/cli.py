@@ -257,10 +257,10 @@ def _print_sandbox() -> None:
     from rich.console import Console
 
     from zoo.errors import SandboxUnavailable
-    from zoo.runtime import sandbox
+    from zoo.sandbox import choice
 
     try:
-        told = f"Models run in the sandbox {mode!r}." if (mode := sandbox.effective()) != "none" else "No sandbox."
+        told = f"Models run in the sandbox {mode!r}." if (mode := choice.effective()) != "none" else "No sandbox."
     except SandboxUnavailable as reason:
         told = str(reason)
     Console(highlight=False, markup=False, soft_wrap=True).print(told)

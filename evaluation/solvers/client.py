@@ -22,7 +22,7 @@ from zoo.files import sha256
 from zoo.progress import Say
 from zoo.runtime import environment
 from zoo.runtime.environment import Environment
-from zoo.runtime.sandbox import THREADS
+from zoo.sandbox.launch import THREADS
 from zoo.text import last_lines
 
 SCRIPTS = Path(__file__).parent

@@ -55,7 +55,7 @@ def run_inside(
 
     from zoo.cards import index
     from zoo.runtime import environment
-    from zoo.runtime.sandbox import KEEP_PAGES, THREADS
+    from zoo.sandbox.launch import KEEP_PAGES, THREADS
 
     family = environment.find(index.card(name).family)
     folder = ROOT / "build" / f"benchmark-{extra}{family.folder.name}"
@@ -89,30 +89,30 @@ def measure(name: str) -> dict[str, tuple[float, float, float, float]]:
     """(lower quartile, median, upper quartile) of the overhead, and the call's milliseconds, per sandbox and case."""
     import zoo
     from zoo import example_crystals, settings
-    from zoo.runtime import sandbox
+    from zoo.sandbox import choice, launch
 
     cells = {
         "64 atoms": [example_crystals.distorted("mgo-rocksalt").repeat((4, 4, 2))],
         "256x8 atoms": [example_crystals.distorted("mgo-rocksalt", seed=s).repeat((2, 2, 1)) for s in range(256)],
     }
-    modes: tuple[sandbox.Confinement, ...] = ("bwrap", "landlock")
+    modes: tuple[launch.Confinement, ...] = ("bwrap", "landlock")
     with contextlib.ExitStack() as stack:
         potentials: dict[str, Potential] = {
             IN_PROCESS: stack.enter_context(zoo.load(name, device="cpu", isolated=False))
         }
         for mode in modes:
-            if sandbox.unavailable(mode) is None:
+            if choice.unavailable(mode) is None:
                 potentials[mode] = stack.enter_context(zoo.load(name, device="cpu", threads=1, isolated=True))
                 settings.use(settings.SANDBOX, mode)
                 potentials[mode].compute(cells["64 atoms"])  # its worker starts, in this mode
         found = {}
         for case, atoms in cells.items():
             times = _timed(potentials, atoms, rounds=ROUNDS[case])
-            inside = times.pop(IN_PROCESS)
+            in_process = times.pop(IN_PROCESS)
             for where, isolated in times.items():
-                overhead = [mine / plain - 1 for mine, plain in zip(isolated, inside, strict=True)]
+                overhead = [mine / plain - 1 for mine, plain in zip(isolated, in_process, strict=True)]
                 low, median, high = statistics.quantiles(overhead, n=4)
-                found[f"{where}, {case}"] = (low, median, high, statistics.median(inside) * 1000)
+                found[f"{where}, {case}"] = (low, median, high, statistics.median(in_process) * 1000)
     return found
 
 

@@ -24,7 +24,8 @@ from zoo import adapters
 from zoo.errors import EnvironmentFault
 from zoo.files import write_json
 from zoo.progress import Say
-from zoo.runtime import linking, sandbox
+from zoo.runtime import linking
+from zoo.sandbox import choice
 from zoo.settings import cache_dir, offline
 
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
@@ -92,7 +93,7 @@ class Environment:
     def _build(self, say: Say) -> None:
         self.remove()  # what is there without a receipt is the remains of a killed build
         started = time.monotonic()
-        mode = linking.mode(self.folder.parent, writable=sandbox.effective() == "none")
+        mode = linking.mode(self.folder.parent, writable=choice.effective() == "none")
         say(f"building the environment of {self.family}")
         self._uv("venv", "--no-project", "--python", _base_python(self.requires_python), str(self.folder), say=say)
         with tempfile.TemporaryDirectory() as scratch:

@@ -24,9 +24,11 @@ from zoo.errors import (
     WorkerStartError,
     WorkerTimeout,
 )
-from zoo.runtime import answer, bytecode, environment, frames, sandbox
+from zoo.runtime import answer, bytecode, environment, frames
 from zoo.runtime.process import Process
 from zoo.runtime.request import Raw, Request
+from zoo.sandbox import choice
+from zoo.sandbox.launch import Launch, launch
 from zoo.text import one_line
 
 log = logging.getLogger(__name__)
@@ -80,8 +82,8 @@ class Worker:
         with self._lock:
             if self._process is not None:
                 return
-            launch = self._launch()
-            self._process = Process(launch.command, environment=launch.environment)
+            started = self._launch()
+            self._process = Process(started.command, environment=started.environment)
             header = {"op": "load", "adapter": str(self.adapter), "files": self.files, "mode": self.mode}
             reply, _ = self._exchange(header, {}, time_limit=self.start_time_limit, max_bytes=_LOADED_BYTES)
             if reply["op"] != "ready":
@@ -146,11 +148,11 @@ class Worker:
         with contextlib.suppress(Exception):  # at interpreter exit anything may be gone already
             self.close()
 
-    def _launch(self) -> sandbox.Launch:
-        mode = sandbox.effective()
+    def _launch(self) -> Launch:
+        mode = choice.effective()
         if mode == "none":
             environment.make_own(self.python.parent.parent)
-        return sandbox.launch(
+        return launch(
             mode=mode,
             python=self.python,
             program=WORKER,

@@ -21,7 +21,8 @@ from tests import toy
 from zoo.batch import StructureFailure
 from zoo.errors import StructureError, WorkerDied, WorkerError, WorkerOutOfMemory, WorkerStartError, WorkerTimeout
 from zoo.potential import Potential
-from zoo.runtime import frames, sandbox
+from zoo.runtime import frames
+from zoo.sandbox import launch
 
 CU = bulk("Cu", a=3.7)
 
@@ -195,7 +196,7 @@ def test_the_hosts_own_settings_do_not_reach_the_worker(tmp_path: Path, monkeypa
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("TORCH_TOKEN", "secret")
-    environment = sandbox.variables(threads=1)
+    environment = launch.variables(threads=1)
     assert {"MPLBACKEND", "PYTHONPATH", "TORCH_TOKEN", "HOME"}.isdisjoint(environment)
     assert environment["OMP_NUM_THREADS"] == "1"
 

@@ -24,7 +24,7 @@ from tests import toy
 from zoo import settings
 from zoo.errors import SandboxUnavailable, WorkerDied
 from zoo.potential import Potential
-from zoo.runtime import probe, sandbox
+from zoo.sandbox import choice, launch, probe
 
 CU = bulk("Cu", a=3.7)
 ADAPTER = toy.ADAPTER.with_name("hostile.py")
@@ -44,12 +44,12 @@ class Payload:
 
 
 @pytest.fixture(params=["bwrap", "landlock"])
-def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> sandbox.Confinement:
+def mode(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> launch.Confinement:
     """Each sandbox of this machine; in CI both are there."""
-    if reason := sandbox.unavailable(request.param):
+    if reason := choice.unavailable(request.param):
         (pytest.fail if os.environ.get("MLIP_ZOO_REQUIRE_ALL") else pytest.skip)(reason)
     monkeypatch.setenv("MLIP_ZOO_SANDBOX", request.param)
-    chosen: sandbox.Confinement = request.param
+    chosen: launch.Confinement = request.param
     return chosen
 
 
@@ -276,13 +276,13 @@ def test_what_a_worker_started_ends_with_it(mode: str, end: str, tmp_path: Path,
 
 @pytest.mark.parametrize("asked", ["bwrap", "landlock", "none"])
 def test_a_killed_host_leaves_no_process_and_no_file(asked: str, tmp_path: Path) -> None:
-    if asked != "none" and (reason := sandbox.unavailable(asked)):  # type: ignore[arg-type]
+    if asked != "none" and (reason := choice.unavailable(asked)):  # type: ignore[arg-type]
         (pytest.fail if os.environ.get("MLIP_ZOO_REQUIRE_ALL") else pytest.skip)(reason)
     marker = f"daemon-{asked}-host-{os.getpid()}"
     script = (
         "import os, pathlib, sys, tempfile\n"
         "sys.path.insert(0, sys.argv[1])\n"
-        "from tests.zoo.runtime import test_sandbox as t\n"
+        "from tests.zoo.sandbox import test_sandbox as t\n"
         "tempfile.tempdir = sys.argv[2]\n"
         "with t.opened(pathlib.Path(sys.argv[2]).parent, t.DAEMON, marker=sys.argv[3]) as potential:\n"
         "    potential.compute([t.CU])\n"
@@ -304,7 +304,7 @@ def test_a_killed_host_leaves_no_process_and_no_file(asked: str, tmp_path: Path)
 def test_a_full_disk_is_the_workers_own(
     mode: str, tmp_path: Path, scratches: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "SCRATCH_BYTES", 8 << 20)
+    monkeypatch.setattr(launch, "SCRATCH_BYTES", 8 << 20)
     source = (
         "import os, pathlib, time\n"
         "outcome = 0\n"
@@ -336,16 +336,16 @@ def test_the_probe_sees_every_harm_where_there_is_no_sandbox() -> None:
 
 def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        sandbox, "_namespaces", lambda *_: [sys.executable, "-c", "import os, sys; os.execv(*sys.argv[1:3])"]
+        launch, "_namespaces", lambda *_: [sys.executable, "-c", "import os, sys; os.execv(*sys.argv[1:3])"]
     )
-    monkeypatch.setattr(sandbox, "bwrap", lambda: "/bin/true")
+    monkeypatch.setattr(launch, "bwrap", lambda: "/bin/true")
     assert probe.failure.__wrapped__("bwrap") is not None
 
 
 @pytest.fixture
 def nothing_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "unavailable", lambda mode: f"{mode} is not here")
-    sandbox._warn.cache_clear()
+    monkeypatch.setattr(choice, "unavailable", lambda mode: f"{mode} is not here")
+    choice._warn.cache_clear()
 
 
 @pytest.mark.usefixtures("nothing_works")
@@ -354,25 +354,25 @@ def test_without_any_sandbox_one_warning_or_an_error(
 ) -> None:
     monkeypatch.delenv("MLIP_ZOO_SANDBOX", raising=False)
     with caplog.at_level(logging.WARNING):
-        assert [sandbox.effective(), sandbox.effective()] == ["none", "none"]
+        assert [choice.effective(), choice.effective()] == ["none", "none"]
     (told,) = caplog.messages
     assert "bwrap is not here; landlock: landlock is not here" in told
     for asked in ("bwrap", "landlock"):
         monkeypatch.setenv("MLIP_ZOO_SANDBOX", asked)
         with pytest.raises(SandboxUnavailable, match=f"{asked} is not here"):
-            sandbox.effective()
+            choice.effective()
     monkeypatch.setenv("MLIP_ZOO_UNTRUSTED", "1")
     for asked in ("auto", "none"):
         monkeypatch.setenv("MLIP_ZOO_SANDBOX", asked)
         with pytest.raises(SandboxUnavailable):
-            sandbox.effective()
+            choice.effective()
 
 
 def test_a_word_that_is_no_sandbox_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLIP_ZOO_SANDBOX", "firejail")
     with pytest.raises(SandboxUnavailable, match="auto, bwrap, landlock, none"):
-        sandbox.effective()
-    assert set(sandbox.CHOICES) == {"auto", *get_args(sandbox.Confinement)}
+        choice.effective()
+    assert set(choice.CHOICES) == {"auto", *get_args(launch.Confinement)}
     assert settings.sandbox() == "firejail"
 
 
@@ -380,7 +380,7 @@ def test_an_interpreter_in_somebodys_home_brings_no_home(tmp_path: Path) -> None
     for name in ("bin", "lib", "secrets"):
         (tmp_path / ".local" / name).mkdir(parents=True)
     (tmp_path / ".local" / "bin" / "python").symlink_to(sys.executable)
-    found = sandbox._interpreter(tmp_path / ".local" / "bin" / "python")
+    found = launch._interpreter(tmp_path / ".local" / "bin" / "python")
     assert {path for path in found if path.is_relative_to(tmp_path)} == {
         tmp_path / ".local" / "bin",
         tmp_path / ".local" / "lib",

@@ -24,7 +24,7 @@ TIME_LIMIT = 60.0
 @functools.cache
 def failure(mode: Literal["bwrap", "landlock", "none"]) -> str | None:
     """Why this mode does not hold on this machine; None when it does."""
-    from zoo.runtime import sandbox
+    from zoo.sandbox.launch import launch  # inside, where this file is run, there is no zoo
 
     with tempfile.TemporaryDirectory() as folder, socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
         for listening in (tcp, udp):
@@ -34,7 +34,7 @@ def failure(mode: Literal["bwrap", "landlock", "none"]) -> str | None:
         own.write_text("its own", encoding="utf-8")
         secret.write_text("nobody else's", encoding="utf-8")
         ports = [str(listening.getsockname()[1]) for listening in (tcp, udp)]
-        launch = sandbox.launch(
+        started = launch(
             mode=mode,
             python=Path(sys.executable),
             program=Path(__file__),
@@ -43,8 +43,8 @@ def failure(mode: Literal["bwrap", "landlock", "none"]) -> str | None:
         )
         try:
             done = subprocess.run(
-                launch.command,
-                env=launch.environment,
+                started.command,
+                env=started.environment,
                 capture_output=True,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -1,28 +1,9 @@
-"""What a worker may reach: its model's files to read, an empty folder to write, and nothing else of this machine.
-
-An adapter opens checkpoints that run code when they are opened, so a worker is not trusted. Three modes:
-
-    bwrap     namespaces of its own (bubblewrap): the files named here and no others, its own processes, no network;
-              what it writes lies in memory, up to a limit, and goes with it. On top, the filter of seccomp.py.
-    landlock  where namespaces are not allowed: Landlock for the files, the same filter for network and processes. It
-              can still ask whether a file exists, and see the process numbers in nobody's folder but its own.
-    none      nothing is kept from it, but the variables and the folders that it is told of.
-
-`auto` takes the first of them that proves itself: a probe is run in the sandbox and must fail to read, write, connect
-and signal (probe.py). In every mode an allow-list says which variables it gets, its HOME and TMPDIR are empty folders
-that are removed at its end, and all its processes end with it, with `close` and with the host.
-
-Environments are hard links into uv's cache, so that ten families share one torch of 5 GB; a copy of one takes 80 s and
-5 GB. bwrap and landlock let no worker write to them. For `none` the environment is first made a copy (environment.py).
-
-What is left: as root, whose files a worker inside still owns, the number of processes has no limit.
-"""
+"""How a worker's process is started in a sandbox: its command, its variables, and the files that it may read."""
 
 from __future__ import annotations
 
 import functools
 import json
-import logging
 import os
 import re
 import shutil
@@ -32,16 +13,11 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from zoo import adapters, settings
-from zoo.errors import SandboxUnavailable
-
-log = logging.getLogger(__name__)
+from zoo import adapters
 
 Confinement = Literal["bwrap", "landlock", "none"]
-Asked = Literal["auto", "bwrap", "landlock", "none"]
-CHOICES: tuple[str, ...] = get_args(Asked)
 
 CONFINE = Path(__file__).with_name("confine.py")
 
@@ -144,62 +120,9 @@ def variables(*, threads: int | None) -> dict[str, str]:
     return {**mine, **_FIXED, **KEEP_PAGES, **(dict.fromkeys(THREADS, str(threads)) if threads else {})}
 
 
-def effective() -> Confinement:
-    """The mode of this machine and its settings.
-
-    `auto` (the default) is the strongest that proves itself here; where none does it is `none`, with a warning, or an
-    error for a run that is untrusted. Raises SandboxUnavailable for a mode that was asked for and is not to be had.
-    """
-    asked = settings.sandbox()
-    if asked not in CHOICES:
-        raise SandboxUnavailable(f"there is no sandbox {asked!r}; choose one of {', '.join(CHOICES)}")
-    if asked == "none":
-        if settings.untrusted():
-            raise SandboxUnavailable("an untrusted run needs a sandbox: leave --sandbox (MLIP_ZOO_SANDBOX) at 'auto'")
-        return "none"
-    reasons = {}
-    modes: tuple[Confinement, ...] = ("bwrap", "landlock")
-    for mode in modes:
-        if asked in ("auto", mode):
-            reason = unavailable(mode)
-            if reason is None:
-                return mode
-            reasons[mode] = reason
-    told = "; ".join(f"{mode}: {reason}" for mode, reason in reasons.items())
-    if asked != "auto" or settings.untrusted():
-        raise SandboxUnavailable(
-            f"no sandbox can be set up here ({told}). Install bubblewrap ('bwrap'), or use a kernel from 6.2 on with "
-            "Landlock; 'none' runs models without one"
-        )
-    _warn(told)
-    return "none"
-
-
-def unavailable(mode: Confinement) -> str | None:
-    """Why a mode cannot be had on this machine; None when a probe inside proved that it holds."""
-    from zoo.runtime.probe import failure
-
-    if mode == "none":
-        return None
-    if not sys.platform.startswith("linux"):
-        return f"needs Linux, this is {sys.platform}"
-    if mode == "bwrap" and bwrap() is None:
-        return "bubblewrap is not installed"
-    return failure(mode)
-
-
 def bwrap() -> str | None:
     """The path of bubblewrap; None when it is not installed."""
     return shutil.which("bwrap")
-
-
-@functools.cache
-def _warn(told: str) -> None:
-    log.warning(
-        "Models run without a sandbox (%s): a checkpoint that runs code can read and change your files. Load only what "
-        "you trust, or set MLIP_ZOO_UNTRUSTED=1 to stop instead.",
-        told,
-    )
 
 
 def _namespaces(system: Sequence[str], read: Iterable[str], devices: Iterable[str], scratch_bytes: int) -> list[str]:
