@@ -32,8 +32,8 @@ from evaluation.errors import ProtocolMismatch, RunLocked, StoreError
 from evaluation.record import Record
 from evaluation.subset import Subset
 from evaluation.task import Sample
+from zoo.console import plain
 from zoo.files import json_text, read_ordinary, whole, write_text
-from zoo.text import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -235,7 +235,7 @@ def read_json(path: Path) -> object:
 def _reason(error: BaseException) -> str:
     """The first line of an error's text; an OSError's without the path, which stands before it."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return plain(text, limit=300)
+    return plain(text.strip().split("\n")[0][:300])
 
 
 def write_records(path: Path, records: Sequence[Record]) -> None:
