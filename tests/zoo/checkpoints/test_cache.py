@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -126,7 +127,7 @@ def test_a_wrong_conversion_is_refused_even_when_the_right_one_is_there(tmp_path
 def test_a_cache_that_cannot_be_written_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("MLIP_ZOO_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(CheckpointError, match="Set MLIP_ZOO_CACHE"):
+    with pytest.raises(CheckpointError, match="set MLIP_ZOO_CACHE"):
         fetch(pinned(DATA))
 
 
@@ -285,6 +286,16 @@ def test_several_mirrors_are_asked_in_their_order(tmp_path: Path, monkeypatch: p
     folders = [tmp_path / "missing", tmp_path / "second"]
     monkeypatch.setenv("MLIP_ZOO_MIRROR", os.pathsep.join(map(str, folders)))
     assert fetch(file) == DATA
+
+
+def test_a_full_disk_says_what_to_do(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    plant(mirror, pinned(DATA).sha256)
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(CheckpointError, match="No space left on device.*Make room there"):
+        cache.fetch(pinned(DATA), label="a-model")
 
 
 def test_a_larger_file_of_a_mirror_is_not_copied(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
