@@ -294,7 +294,7 @@ def test_a_full_disk_says_what_to_do(mirror: Path, monkeypatch: pytest.MonkeyPat
 
     plant(mirror, pinned(DATA).sha256)
     monkeypatch.setattr("shutil.copyfile", full)
-    with pytest.raises(CheckpointError, match="No space left on device.*Make room there"):
+    with pytest.raises(CheckpointError, match=r"No space left on device.*Make room there"):
         cache.fetch(pinned(DATA), label="a-model")
 
 
