@@ -93,6 +93,12 @@ class ReferenceData:
 REFERENCE_DATA = ReferenceData()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: a third of the time a test waits for a model's process to start."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_sessionstart() -> None:
     cache.fetch, cache.cached = REFERENCE_DATA.fetch, REFERENCE_DATA.cached
 
