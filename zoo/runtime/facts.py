@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 from zoo.errors import MalformedAnswer
 from zoo.runtime.electrons import READ
-from zoo.runtime.text import one_line
+from zoo.text import one_line
 
 Knows = Literal["any", "uniform", "full"]
 """Which `pbc` a model knows; see zoo.runtime.serving.Facts."""
