@@ -12,7 +12,7 @@ from zoo.console import print_table
 
 app = typer.Typer(help="Your pins: what the checkpoints of cards that pin none were when you first loaded them.")
 
-Name = Annotated[str, typer.Argument(help="A card's name.")]
+CardName = Annotated[str, typer.Argument(help="A card's name.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -48,7 +48,7 @@ def pins(
 
 @app.command()
 def add(
-    name: Name,
+    name: CardName,
     *,
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the Hub repository; else the card's, or main.")
