@@ -13,6 +13,9 @@ torch.serialization.add_safe_globals([slice])  # e3nn 0.4.4's constants
 from e3nn.o3 import Irreps  # noqa: E402
 from mace import modules  # noqa: E402
 
+TOTALS = {"total_charge": {"num_classes": 200, "offset": 100}, "total_spin": {"num_classes": 100, "offset": 0}}
+EMBEDDED = {name: {"type": "categorical", "emb_dim": 16, "per": "graph", **spec} for name, spec in TOTALS.items()}
+
 torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)
 BLOCK = modules.interaction_classes["RealAgnosticResidualInteractionBlock"]
@@ -35,6 +38,7 @@ model = modules.ScaleShiftMACE(
     radial_type="bessel",
     atomic_inter_scale=1.0,
     atomic_inter_shift=0.0,
+    embedding_specs=EMBEDDED if sys.argv[2] == "omol" else None,
 )
 # the dtype that the published ones have
 torch.save(model.float(), Path(sys.argv[1]) / "upstream")

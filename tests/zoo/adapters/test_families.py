@@ -43,6 +43,8 @@ class Small:
     rotation: str = "exact"
     inversion: str = "exact"
     dtypes: str = "float32, float64"
+    charged: bool = False
+    """It reads charge and spin."""
     spelled_out: bool = False
     """The card itself has the architecture's arguments."""
     file_format: str = "torch-pickle"
@@ -56,6 +58,7 @@ class Small:
 
 SMALL = [
     Small("mace"),
+    Small("mace", "omol", charged=True),
     Small("deepmd"),
     Small("mattersim"),
     Small("nequip", file_format="torch-package"),
@@ -191,6 +194,22 @@ def test_molecules_and_slabs(small: Small) -> None:
         assert (virial[2] == 0).all()
     assert batch.energies[1] == pytest.approx(batch.energies[2], abs=1e-4)
     assert np.isfinite(batch.energies).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*is put into a box:UserWarning")
+def test_charge_and_spin(small: Small) -> None:
+    asked = [
+        Atoms("MgO", [[0, 0, 0], [0, 0, 1.9]], info=info) for info in ({}, {"charge": 0, "spin": 1}, {"charge": 1})
+    ]
+    with zoo.load(small.name, device="cpu", threads=1) as potential:
+        if not small.charged:
+            with pytest.warns(UserWarning, match="ignores atoms.info"):
+                neutral, same, charged = potential.compute(asked).energies
+            assert neutral == pytest.approx(charged, abs=1e-5)
+            return
+        neutral, same, charged = potential.compute(asked).energies
+    assert neutral == pytest.approx(same, abs=1e-5)
+    assert abs(neutral - charged) > 1e-3
 
 
 def _pin(file: Path) -> str:
