@@ -36,8 +36,8 @@ from zoo.settings import offline
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo, RepoFile
 
-LARGEST = 10**12
-"""Bytes after which a download by URL is given up; no published checkpoint is a hundredth of it."""
+LARGEST = 2 * 10**10
+"""Bytes of a file that nobody has pinned; more are not fetched. The largest published checkpoint has a tenth of it."""
 
 _TORCH = (".pt", ".pth", ".pth.tar", ".ckpt", ".model")
 """Endings that all families here give to what `torch.save` writes."""
@@ -158,6 +158,10 @@ def _from_hub(
             close = difflib.get_close_matches(path, there, n=3, cutoff=0.5)
             meant = f"; did you mean {' or '.join(close)}?" if close else f"; it holds {len(there)} others"
             raise Unavailable(f"no such file at commit {info.sha}{meant}")
+        if (announced := entry.lfs.size if entry.lfs else entry.size) > LARGEST:
+            raise Unavailable(
+                f"{path} has {announced:,} bytes; of what nobody has pinned, {LARGEST:,} are fetched at most"
+            )
         source = HubSource(hub=place.hub, revision=info.sha, file=path)
         if entry.lfs is not None:
             pinned.append(PinnedFile(sha256=entry.lfs.sha256, bytes=entry.lfs.size, sources=(source,)))
