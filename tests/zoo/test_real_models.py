@@ -27,8 +27,8 @@ from zoo.errors import WorkerStartError
 from zoo.runtime import environment
 from zoo.wrappers.rotation import random_rotation, rotated
 
-# One of each family by default: the others run the same code.
-ONE_OF_EACH = ["chgnet-0.3.0", "sevennet-0", "pet-tiny"]
+# One with and one without exact rotations by default: the others run the same code, and SevenNet-0 runs in the README.
+ONE_OF_EACH = ["chgnet-0.3.0", "pet-tiny"]
 VERIFIED = [card.name for card in index.cards() if card.verified]
 CARDS = [pytest.param(n, marks=() if n in ONE_OF_EACH else pytest.mark.slow) for n in VERIFIED]
 CONVERTED = [param for param in CARDS if zoo.get_card(str(param.values[0])).checkpoint.upstream is not None]
@@ -124,7 +124,8 @@ def test_lattice_constants_are_those_of_the_authors_calculator(name: str) -> Non
             assert known * (1 + real[abs(real).argmin()]) == pytest.approx(known, rel=2.5e-3), formula
 
 
-FLOAT64 = [*ONE_OF_EACH, *(pytest.param(n, marks=pytest.mark.slow) for n in ("tensornet-matpes-pbe", "nequix-mp-1"))]
+SLOW_FLOAT64 = ("sevennet-0", "tensornet-matpes-pbe", "nequix-mp-1")
+FLOAT64 = [*ONE_OF_EACH, *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW_FLOAT64)]
 
 
 @pytest.mark.parametrize("name", FLOAT64)
@@ -162,11 +163,13 @@ def test_averaging_changes_an_equivariant_model_by_rounding_alone() -> None:
     assert 0 < averaged.spread.forces[0].max() < 1e-4
 
 
+@pytest.mark.slow
 def test_fidelities_are_different_answers() -> None:
     pbe, r2scan = _answer("sevennet-mf-0@pbe"), _answer("sevennet-mf-0@r2scan")
     assert np.abs(pbe.energies - r2scan.energies).min() > 1.0
 
 
+@pytest.mark.slow
 def test_one_thread_is_repeatable_to_the_bit_across_processes() -> None:
     first, second = _answer("sevennet-0"), _answer("sevennet-0")
     assert np.array_equal(first.energies, second.energies)

@@ -58,6 +58,7 @@ def load(files, **mode):
 """
 
 
+@pytest.mark.slow
 def test_the_numbers_are_the_packages(tmp_path: Path) -> None:
     structures = [
         *(bulk("Cu", a=3.6).repeat((2, 1, 2)), bulk("Fe", a=2.87), bulk("NaCl", "rocksalt", a=5.64)),

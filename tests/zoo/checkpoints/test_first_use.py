@@ -314,7 +314,7 @@ def test_a_conversions_hashes_stand_beside_its_sources(hub: Hub, pins: Path, tmp
 
 def test_list_show_and_pins_tell_who_pins(hub: Hub, cards: Path, pins: Path) -> None:
     def told(*command: str) -> str:
-        done = CliRunner().invoke(app(), [*command])
+        done = CliRunner(env={"COLUMNS": "240"}).invoke(app(), [*command])
         assert done.exit_code == 0, done.exception
         return done.stdout
 

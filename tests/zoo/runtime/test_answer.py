@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 import tracemalloc
@@ -51,7 +52,10 @@ def malformed(folder: Path, case: str) -> Potential:
 
 @contextmanager
 def hostile(folder: Path, act: str, monkeypatch: pytest.MonkeyPatch, **options: float) -> Iterator[Potential]:
-    monkeypatch.setattr(remote, "WORKER", HOSTILE)
+    # a worker reads the folder that its program lies in, and this one needs the frames too
+    for program in (HOSTILE, remote.WORKER.with_name("frames.py")):
+        shutil.copy(program, folder)
+    monkeypatch.setattr(remote, "WORKER", folder / HOSTILE.name)
     backend = toy.worker(folder, mode={"act": act}, **options)
     with Potential(backend, card=toy.card(), mode=toy.card().default_mode) as potential:
         yield potential
