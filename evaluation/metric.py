@@ -27,16 +27,25 @@ class Metric(Strict):
     better: Literal["lower", "higher"]
     best: float
     """The value of a perfect model."""
+    rounding: float = 0.0
+    """Values of a sample that are this close to `best` are equal in a rank: what arithmetic alone makes of a zero."""
     worst: float | None = None
     """The worst possible value, None where there is none."""
+    average: Literal["mean", "median"] = "mean"
+    """Over samples. A median says what is usual, whatever the largest errors are."""
     on_failure: Literal["excluded", "worst"] = "excluded"
-    """What a failed sample costs: it leaves the mean (and n shows it), or counts as `worst`."""
+    """What a failed sample costs: it leaves the average (and n shows it), or counts as `worst`; of a median as worse
+    than any number."""
     doc: str
 
 
-def error_metric(name: str, label: str, unit: str, doc: str) -> Metric:
-    """The lower the better, at best zero; a failed sample leaves the mean."""
-    return Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
+def error_metric(
+    name: str, label: str, unit: str, doc: str, *, average: Literal["mean", "median"] = "mean", rounding: float = 0.0
+) -> Metric:
+    """The lower the better, at best zero; a failed sample leaves the average."""
+    return Metric(
+        name=name, label=label, unit=unit, better="lower", best=0.0, rounding=rounding, average=average, doc=doc
+    )
 
 
 def share_metric(name: str, label: str, doc: str, *, on_failure: Literal["excluded", "worst"] = "worst") -> Metric:
@@ -52,6 +61,8 @@ class Score(Strict):
     """Samples behind the value."""
     n_missing: int = Field(ge=0)
     """Samples that should have been there and have no number."""
+    n_unsupported: int = Field(default=0, ge=0)
+    """Samples that the model does not claim to know (an element, a stress); no part of `n` and `n_missing`."""
     low: float | None = None
     """95 % bootstrap interval over samples; None when fewer than two samples."""
     high: float | None = None
@@ -65,12 +76,41 @@ def alike(a: Score | None, b: Score | None) -> bool:
     """Whether two scores are one but for rounding: as many samples, the same value and interval."""
     if a is None or b is None:
         return a is b
-    if (a.n, a.n_missing) != (b.n, b.n_missing):
+    if (a.n, a.n_missing, a.n_unsupported) != (b.n, b.n_missing, b.n_unsupported):
         return False
     pairs = ((a.value, b.value), (a.low, b.low), (a.high, b.high))
     return all(
         x is y if x is None or y is None else math.isclose(x, y, rel_tol=ROUNDING, abs_tol=ROUNDING) for x, y in pairs
     )
+
+
+def average_score(values: Sequence[float | None], metric: Metric) -> Score:
+    """The metric's average over samples, mean or median, with its interval; what a missing value costs is its say."""
+    return mean_score(values, metric) if metric.average == "mean" else median_score(values, metric)
+
+
+def median_score(values: Sequence[float | None], metric: Metric) -> Score:
+    """Median over samples with a percentile bootstrap interval.
+
+    Where failures cost, one is worse than any number; when the median falls on one, there is no value (nor a limit of
+    the interval, when that does).
+    """
+    n_missing = sum(value is None for value in values)
+    failure = math.inf if metric.better == "lower" else -math.inf
+    costs = metric.on_failure == "worst"
+    numbers = np.array([failure if value is None else value for value in values if costs or value is not None])
+    if numbers.size == 0:
+        return Score(value=None, n=0, n_missing=n_missing)
+    low = high = None
+    if numbers.size > 1:
+        rng = np.random.default_rng(SEED)
+        drawn = np.median(numbers[rng.integers(0, numbers.size, size=(RESAMPLES, numbers.size))], axis=1)
+        low, high = (_finite(limit) for limit in np.quantile(drawn, [0.025, 0.975], method="inverted_cdf"))
+    return Score(value=_finite(np.median(numbers)), n=int(numbers.size), n_missing=n_missing, low=low, high=high)
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def mean_score(values: Sequence[float | None], metric: Metric) -> Score:

@@ -46,7 +46,7 @@ class Task(Protocol):
     name: str
     title: str
     metrics: tuple[Metric, ...]
-    """The first one ranks: it is the mean, over the samples, of the column of `table` that bears its name."""
+    """The first one ranks: it is the average, over the samples, of the column of `table` that bears its name."""
     reference_theory: str | None
     """Level of theory of the reference figures, in the words of training_sets.yaml; None where there are none to meet:
     symmetry and conservation are the same at every level."""

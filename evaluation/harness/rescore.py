@@ -11,6 +11,7 @@ from evaluation.harness.store import read_records
 from evaluation.metric import alike
 from evaluation.protocol import protocol_sha256
 from evaluation.result import Counts, Result, read_result
+from evaluation.scoring import scores
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def rescore(path: Path) -> Rescored:
             f"{old.run.task} --subset {old.run.subset}' makes both anew"
         )
     try:
-        scores = task.score(task.table(records))
+        found = scores(task, task.table(records))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{beside}: outputs: {error!r}") from error
-    return Rescored(path=path, old=old, new=old.model_copy(update={"scores": scores}))
+    return Rescored(path=path, old=old, new=old.model_copy(update={"scores": found}))

@@ -16,6 +16,7 @@ from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed
 from evaluation.result import Cost, Counts, Result, Run
+from evaluation.scoring import scores
 from evaluation.subset import Subset
 from evaluation.task import KeepsWork, Sample, Task
 from zoo import example_crystals
@@ -79,7 +80,7 @@ class Evaluation:
                 )
             records = store.records(plan)
             manifest = self._manifest(records, store.sessions())
-        result = Result(run=manifest, scores=self.task.score(self.task.table(records)))
+        result = Result(run=manifest, scores=scores(self.task, self.task.table(records)))
         beside = self.results / self.task.name / result.records_name
         with writing(beside):
             write_records(beside, sorted(records, key=lambda record: record.sample))

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from evaluation.equation_of_state import BirchMurnaghan, NoMinimum, fit
+from evaluation.equation_of_state import BirchMurnaghan, NoEquationOfState, fit
 from evaluation.record import Record
 
 
@@ -23,7 +23,7 @@ def model_curve(record: Record) -> BirchMurnaghan | None:
         return None
     try:
         return fit(*curve(record))
-    except NoMinimum:
+    except NoEquationOfState:
         return None
 
 

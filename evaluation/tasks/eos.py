@@ -25,8 +25,8 @@ from pydantic import JsonValue
 
 from evaluation.definitions import eos as definitions
 from evaluation.definitions.eos import METRICS, EosProtocol
-from evaluation.equation_of_state import NoMinimum, delta, fit
-from evaluation.metric import Score, mean_score
+from evaluation.equation_of_state import NoEquationOfState, delta, fit
+from evaluation.metric import Score, average_score
 from evaluation.outputs.eos import curve, dcdft, reference, reference_curve
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed, succeeded
@@ -127,7 +127,7 @@ class Eos:
         volumes, energies = curve(record)
         try:
             model = fit(volumes, energies)
-        except NoMinimum as reason:
+        except NoEquationOfState as reason:
             return {**row, "error": str(reason)}
         return {
             **row,
@@ -143,17 +143,18 @@ class Eos:
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         metric = {m.name: m for m in self.metrics}
         found = {
-            "delta": mean_score(column(rows, "delta"), metric["delta"]),
-            "delta_nonmagnetic": mean_score(
+            "delta": average_score(column(rows, "delta"), metric["delta"]),
+            "delta_mean": average_score(column(rows, "delta"), metric["delta_mean"]),
+            "delta_nonmagnetic": average_score(
                 column([row for row in rows if not row["magnetic"]], "delta"), metric["delta_nonmagnetic"]
             ),
-            "success": mean_score(
+            "success": average_score(
                 [None if row["delta"] is None else 1.0 for row in rows],
                 metric["success"],
             ),
         }
         for name in ("v0_error", "b0_error"):
-            found[name] = mean_score([None if v is None else abs(v) for v in column(rows, name)], metric[name])
+            found[name] = average_score([None if v is None else abs(v) for v in column(rows, name)], metric[name])
         return found
 
 

@@ -6,17 +6,20 @@ Subsets are nested: an entry that ran a larger one has a place on the smaller on
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from evaluation.metric import Metric, Score
+from evaluation.scoring import supported
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
 from leaderboard.formatting import decimals
 from leaderboard.ranking.collect import Entry
 from leaderboard.ranking.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
 
+MIN_ENTRIES = 3
+"""Entries of one level of theory that a rank takes."""
 MOST_LEADING = 5
 """Metrics of a task that are shown beside other tasks'."""
 
@@ -116,23 +119,20 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     task, subset = entries[0].task, entries[0].result.run.subset
     metric = task.metrics[0]
     fresh = [entry for entry in entries if not entry.stale]
-    found: dict[str, Rank | None]
     by_score = any("scores" in entry.unchecked for entry in fresh)
-    if by_score:
-        total = max(entry.result.run.counts.total for entry in fresh)
-        found = ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in fresh}, total, metric)
-    else:
-        # canaries have no reference and give no score: that is no failure, which would cost the worst value
-        scored = [entry for entry in fresh if entry.result.scores[metric.name].value is not None]
-        found = dict.fromkeys(entry.name for entry in fresh)
-        found.update(ranks({entry.name: _values(entry, metric) for entry in scored}, metric))
-    places = [Place(entry, found.get(entry.name), _reason(entry, found, metric)) for entry in entries]
+    found: dict[str, Rank | None] = {}
+    for group in _by_theory(fresh):
+        found |= _ranks(group, metric, by_score=by_score)
+    crowded = {entry.name for group in _by_theory(fresh) if _enough(group, found) for entry in group}
+    shown = {name: rank if name in crowded and subset != "canary" else None for name, rank in found.items()}
+    places = [Place(entry, shown.get(entry.name), _reason(entry, found, shown, metric)) for entry in entries]
     sign = 1 if metric.better == "lower" else -1
 
-    def order(place: Place) -> tuple[float, float, str]:
+    def order(place: Place) -> tuple[bool, float, float, str]:
         value = place.score(metric).value
         worst = float("inf")
         return (
+            place.entry.other_theory,
             place.rank.place if place.rank else worst,
             worst if value is None else sign * value,
             place.entry.name,
@@ -147,16 +147,47 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     )
 
 
+def _by_theory(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Entries that can be compared: those of the reference's own level of theory, and those of each other one."""
+    groups: dict[str | None, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.theory if entry.other_theory else None, []).append(entry)
+    return list(groups.values())
+
+
+def _ranks(entries: Sequence[Entry], metric: Metric, *, by_score: bool) -> dict[str, Rank | None]:
+    if by_score:
+        total = max(entry.result.run.counts.total for entry in entries)
+        return ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in entries}, total, metric)
+    # canaries have no reference and give no score: that is no failure, which would cost the worst value
+    scored = [entry for entry in entries if entry.result.scores[metric.name].value is not None]
+    found: dict[str, Rank | None] = dict.fromkeys(entry.name for entry in entries)
+    found.update(ranks({entry.name: _values(entry, metric) for entry in scored}, metric))
+    return found
+
+
+def _enough(entries: Sequence[Entry], found: Mapping[str, Rank | None]) -> bool:
+    """Whether there are enough to speak of places; the modes of one checkpoint are several entries."""
+    return sum(found[entry.name] is not None for entry in entries) >= MIN_ENTRIES
+
+
 def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
-    return {str(row["sample"]): cast("float | None", row[metric.name]) for row in entry.rows}
+    return {str(row["sample"]): cast("float | None", row[metric.name]) for row in supported(entry.rows)}
 
 
-def _reason(entry: Entry, found: dict[str, Rank | None], metric: Metric) -> str | None:
+def _reason(
+    entry: Entry, found: Mapping[str, Rank | None], shown: Mapping[str, Rank | None], metric: Metric
+) -> str | None:
     if entry.stale:
         return f"made with another {' and '.join(entry.stale)} than today's"
-    if found[entry.name] is not None:
+    if shown[entry.name] is not None:
         return None
-    score, total = entry.result.scores[metric.name], entry.result.run.counts.total
-    if not score.n and not score.n_missing:
-        return f"none of its samples can be scored by {metric.label}"
-    return f"a number for {score.n} of {total} samples; a rank takes {MIN_COVERAGE:.0%}"
+    score, run = entry.result.scores[metric.name], entry.result.run
+    if found[entry.name] is None:
+        if not score.n and not score.n_missing and not score.n_unsupported:
+            return f"none of its samples can be scored by {metric.label}"
+        return f"a number for {score.n} of {run.counts.total} samples; a rank takes {MIN_COVERAGE:.0%}"
+    if run.subset == "canary":
+        return "a canary shows that a model runs, and ranks nothing"
+    theory = f" of {entry.theory}, which is ranked apart" if entry.other_theory else ""
+    return f"a rank takes {MIN_ENTRIES} entries{theory}"

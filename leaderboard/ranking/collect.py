@@ -27,6 +27,7 @@ from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.reference import dataset
 from evaluation.result import Cost, Counts, Result, read_result
+from evaluation.scoring import scores
 from evaluation.subset import Subset
 from evaluation.task import Row, Task
 from leaderboard.errors import NoResults, ResultFault
@@ -134,7 +135,7 @@ class Entry:
         run = self.result.run
         cost = Cost.of(accounts, calls_per_answer=self.mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb)
         part = run.model_copy(update={"subset": subset, "counts": Counts.of(accounts), "cost": cost})
-        result = self.result.model_copy(update={"run": part, "scores": self.task.score(rows)})
+        result = self.result.model_copy(update={"run": part, "scores": scores(self.task, rows)})
         return replace(self, result=result, records=records, rows=rows, part_of=self)
 
 
@@ -306,15 +307,15 @@ def _checked(path: Path, result: Result, task: Task, records: Sequence[Record], 
         return _no_rows(*unchecked, "scores", lacks=lacks or known.needs)
     try:
         rows = task.table(records)
-        scores = task.score(rows)
+        computed_scores = scores(task, rows)
     except DatasetUnavailable as away:
         if result.scores.keys() != {metric.name for metric in task.metrics}:
             raise ResultFault(f"{path}: scores: not one for each metric of {task.name}") from None
         return _no_rows(*unchecked, "scores", lacks=lacks or away.dataset)
     except (KeyError, TypeError, ValueError) as error:
         raise ResultFault(f"{path.with_name(result.records_name)}: outputs: {error!r}") from None
-    for name in sorted(scores.keys() | result.scores.keys()):
-        stored, computed = result.scores.get(name), scores.get(name)
+    for name in sorted(computed_scores.keys() | result.scores.keys()):
+        stored, computed = result.scores.get(name), computed_scores.get(name)
         if not alike(stored, computed):
             raise ResultFault(
                 f"{path}: scores.{name}: {_shown(stored)} in the file, {_shown(computed)} from the records beside it; "
@@ -351,7 +352,11 @@ def names_of_samples(task: Task, subset: Subset) -> frozenset[str] | DatasetUnav
 
 
 def _shown(score: Score | None) -> str:
-    return "nothing" if score is None else f"{score.value} (n = {score.n}, {score.n_missing} missing)"
+    return (
+        "nothing"
+        if score is None
+        else f"{score.value} (n = {score.n}, {score.n_missing} missing, {score.n_unsupported} unsupported)"
+    )
 
 
 def _nothing(folders: Sequence[Path], task: str | None) -> str:

@@ -68,6 +68,7 @@ def _row(board: Board, place: Place) -> dict[str, Cell]:
             f"{metric.name}_high": score.high,
             f"{metric.name}_n": score.n,
             f"{metric.name}_missing": score.n_missing,
+            f"{metric.name}_unsupported": score.n_unsupported,
         }
     return row | {
         "samples": run.counts.total,

@@ -122,7 +122,8 @@ def _claims(place: Place) -> Text:
 
 def _samples(place: Place, metric: Metric) -> Text:
     score = place.score(metric)
-    return _two_lines(str(score.n), f"{score.n_missing} missing" if score.n_missing else "")
+    lacks = {"missing": score.n_missing, "unsupported": score.n_unsupported}
+    return _two_lines(str(score.n), "\n".join(f"{n} {what}" for what, n in lacks.items() if n))
 
 
 def _cost(place: Place) -> Text:

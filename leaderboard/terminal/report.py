@@ -76,7 +76,7 @@ def _scores(section: Section) -> Table:
         title += f", made with another {' and '.join(section.place.entry.stale)} than today's"
     if section.place.entry.result.run.pinned_by == "user":
         title += "; its checkpoint is pinned by the user"
-    table = _table(title, "metric", "value", "95 % interval", "unit", "missing")
+    table = _table(title, "metric", "value", "95 % interval", "unit", "missing", "unsupported")
     for metric in section.board.task.metrics[:MOST_SCORES]:
         score = section.place.score(metric)
         places = formatting.decimals([score.value])
@@ -86,12 +86,14 @@ def _scores(section: Section) -> Table:
             Text(formatting.interval(score.low, score.high, places), style="dim"),
             Text(metric.unit),
             Text(str(score.n_missing or "")),
+            Text(str(score.n_unsupported or "")),
         )
     table.add_row(
         Text("cost", style="dim"),
         Text(formatting.microseconds(cost.microseconds_per_atom)),
         Text(f"{formatting.duration(cost.seconds)}, {cost.force_calls} calls", style="dim"),
         Text("µs/atom"),
+        Text(""),
         Text(""),
     )
     return table

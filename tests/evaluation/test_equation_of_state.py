@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.equation_of_state import BirchMurnaghan, NoMinimum, delta, fit
+from evaluation.equation_of_state import BirchMurnaghan, NoEquationOfState, delta, fit
 
 RATIOS = np.linspace(0.94, 1.06, 7)
 
@@ -63,5 +63,5 @@ def test_delta_of_two_codes_as_published() -> None:
     ],
 )
 def test_a_curve_without_a_minimum_has_no_fit(energies: np.ndarray, told: str) -> None:
-    with pytest.raises(NoMinimum, match=told):
+    with pytest.raises(NoEquationOfState, match=told):
         fit(list(20.0 * RATIOS), list(energies))

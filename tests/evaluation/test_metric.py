@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.metric import Metric, mean_score
+from evaluation.metric import Metric, Score, mean_score
 
 PLAIN = Metric(name="x", label="x", unit="", better="lower", best=0.0, doc="x")
 COSTLY = PLAIN.model_copy(update={"on_failure": "worst", "worst": 2.0})
@@ -32,7 +32,7 @@ def test_the_mean_does_not_depend_on_the_order(values: list[float], random: obje
 
 
 def test_over_nothing_there_is_no_number() -> None:
-    assert mean_score([], PLAIN).model_dump() == {"value": None, "n": 0, "n_missing": 0, "low": None, "high": None}
+    assert mean_score([], PLAIN) == Score(value=None, n=0, n_missing=0)
     assert mean_score([None, None], PLAIN).value is None
     assert mean_score([None, None], PLAIN).n_missing == 2
 

@@ -75,14 +75,16 @@ def test_failures_are_counted_and_never_numbers() -> None:
     by_status = {status: [r.sample for r in found if r.status == status] for status in ("failed", "unsupported")}
     assert by_status == {"failed": ["W", "Au"], "unsupported": ["Pb"]}
     scores = TASK.score(TASK.table(found))
-    assert (scores["delta"].n, scores["delta"].n_missing) == (24, 3)
+    assert (scores["delta"].n, scores["delta"].n_missing) == (27, 3)
+    assert (scores["delta_mean"].n, scores["delta_mean"].n_missing) == (24, 3)
     assert scores["success"].value == pytest.approx(24 / 27)
 
 
 def test_nothing_is_none() -> None:
     scores = TASK.score(TASK.table(records(AllElectron(broken=[s.id for s in TASK.samples("fast")]))))
     assert scores["delta"].value is None
-    assert (scores["delta"].n, scores["delta"].n_missing) == (0, 27)
+    assert scores["delta_mean"].value is None
+    assert (scores["delta_mean"].n, scores["delta_mean"].n_missing) == (0, 27)
     assert scores["success"].value == 0.0
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.metric import Metric, Score, average_score, mean_score
 from leaderboard.ranking.rank import MIN_COVERAGE, Rank, Values, ranks, ranks_by_score
 
 LOWER = Metric(name="error", label="error", unit="eV", better="lower", best=0.0, doc="")
@@ -159,3 +160,35 @@ def test_a_score_over_too_few_samples_has_no_rank() -> None:
     scores = {"few": Score(value=1.0, n=4, n_missing=6), "half": Score(value=2.0, n=5, n_missing=5)}
     assert ranks_by_score(scores, 10, LOWER) == {"few": None, "half": Rank(1, None, None)}
     assert ranks_by_score({"none": Score(value=None, n=0, n_missing=10)}, 10, WORST) == {"none": None}
+
+
+MEDIAN = LOWER.model_copy(update={"average": "median", "on_failure": "worst"})
+
+
+@given(tables())
+def test_by_median_the_places_are_those_of_the_medians(table: dict[str, dict[str, float | None]]) -> None:
+    def median(row: dict[str, float | None]) -> float:
+        return float(np.median([np.inf if value is None else value for value in row.values()]))
+
+    medians = {entry: median(row) for entry, row in table.items()}
+    found = {entry: rank.place for entry, rank in ranks(table, MEDIAN).items() if rank}
+    assert found == {entry: 1 + sum(other < mine for other in medians.values()) for entry, mine in medians.items()}
+
+
+def test_a_median_does_not_care_how_large_the_largest_error_is() -> None:
+    table: dict[str, Values] = {"a": {"x": 1.0, "y": 2.0, "z": 1e9}, "b": {"x": 1.5, "y": 2.5, "z": 3.0}}
+    assert {name: rank and rank.place for name, rank in ranks(table, MEDIAN).items()} == {"a": 1, "b": 2}
+    score = average_score([1.0, 2.0, None], MEDIAN)
+    assert (score.value, score.n, score.n_missing) == (2.0, 3, 1)
+    assert average_score([1.0, None, None], MEDIAN).value is None
+
+
+@pytest.mark.parametrize("metric", [LOWER, WORST, MEDIAN])
+def test_what_is_not_supported_costs_nothing_and_a_failure_does(metric: Metric) -> None:
+    good, bad = (1.0, 0.5) if metric.better == "higher" else (0.5, 1.0)
+    known: dict[str, Values] = {"few": {"x": good, "y": good}, "all": {"x": bad, "y": bad, "z": good, "w": good}}
+    assert {name: rank and rank.place for name, rank in ranks(known, metric).items()} == {"few": 1, "all": 2}
+    fails: dict[str, Values] = {"few": {"x": good, "y": None, "z": None}, "all": known["all"]}
+    if metric.on_failure == "worst":
+        assert {name: rank and rank.place for name, rank in ranks(fails, metric).items()} == {"few": 2, "all": 1}
+    assert ranks({"one": {"x": good}, "all": known["all"]}, metric)["one"] is None
