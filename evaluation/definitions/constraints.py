@@ -9,12 +9,36 @@ from evaluation.metric import Metric, error_metric
 from evaluation.protocol import TaskProtocol, read_protocol
 from zoo.strict import Strict
 
+ROUNDING_FORCE = 0.05
+"""meV/Å: the most that float32 makes of a rotation error of forces; the protocol's threshold for it."""
 METRICS = (
     error_metric(
-        "lambda", "λ", "", "Weight of the antisymmetric part in the forces' Jacobian, smallest over four steps."
+        "rotation_force",
+        "rotation error of forces",
+        "meV/Å",
+        "RMS distance from the mean over 24 orientations. What single precision explains, up to 0.05 meV/Å, is equal.",
+        rounding=ROUNDING_FORCE,
     ),
     error_metric(
-        "rotation_force", "rotation error of forces", "meV/Å", "RMS distance from the mean over 24 orientations."
+        "rotation_force_uncertainty",
+        "± of the rotation error",
+        "meV/Å",
+        "Standard error that the choice of 24 orientations leaves in it, were they drawn at random: an upper bound, "
+        "because they are spread evenly.",
+    ),
+    error_metric(
+        "lambda",
+        "λ, smallest",
+        "",
+        "Weight of the antisymmetric part in the forces' Jacobian, smallest over four steps: rounding and truncation "
+        "only add to it. Below its threshold the forces are a gradient, and nothing is ranked by it.",
+    ),
+    error_metric(
+        "lambda_phonon_scale",
+        "λ at the scale of phonons",
+        "",
+        "The larger of its values at steps of 0.005 and 0.01 Å, which phonon calculations sample: of a gradient too it "
+        "is there where the energy is rough.",
     ),
     error_metric("rotation_energy", "rotation error of energy", "meV/atom", "Likewise of the energy."),
     error_metric("rotation_stress", "rotation error of stress", "GPa", "Likewise of the stress, over components."),

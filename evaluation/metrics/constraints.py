@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 Figures = dict[str, float | None]
 
 MILLI = 1000.0
+PHONON_STEPS = (0.005, 0.01)
+"""Å: steps of the Jacobian that are of the size of a phonon calculation's displacements."""
 GPA = 1.602176634e-19 * 1e21  # the elementary charge in coulomb, exact; importing scipy.constants takes half a second
 """GPa per eV/Å³."""
 INVARIANCES = ("translation_lattice", "translation_random", "permutation", "extensivity", "repeat", "batch", "dtype")
@@ -28,6 +30,7 @@ def figures(outputs: Mapping[str, object]) -> Figures:
         parts = cast("dict[str, list[float] | None]", outputs[name])
         row |= _units(name, *(_rms(parts[part]) for part in ("energies", "forces", "stresses")))
         row[f"{name}_ratio"] = _ratio(_rms(parts["forces"]), force_rms)
+    row["rotation_force_uncertainty"] = _uncertainty(cast("dict[str, list[float]]", outputs["rotation"])["forces"])
     row |= _asymmetry(cast("dict[str, list[float]]", outputs["jacobian"]))
     row |= _work(outputs)
     loops = cast("dict[str, list[float]]", outputs["loops"])
@@ -41,7 +44,8 @@ def figures(outputs: Mapping[str, object]) -> Figures:
 FIGURES = (
     "force_rms",
     *(f"{name}_{part}" for name in ("rotation", "inversion") for part in ("energy", "force", "stress", "ratio")),
-    *("lambda", "lambda_extrapolated", "lambda_0_005", "lambda_0_01"),
+    "rotation_force_uncertainty",
+    *("lambda", "lambda_extrapolated", "lambda_0_005", "lambda_0_01", "lambda_phonon_scale"),
     *("gradient_error", "gradient_ratio", "gradient_error_point", "stress_error", "stress_ratio", "loop_work"),
     *(f"{name}_{part}" for name in INVARIANCES for part in ("energy", "force", "stress")),
     *("roughness", "force_noise", "nve_drift", "nve_temperature"),
@@ -94,6 +98,7 @@ def _asymmetry(raw: Mapping[str, Sequence[float]]) -> Figures:
         "lambda_extrapolated": found.extrapolated,
         "lambda_0_005": at.get(0.005),
         "lambda_0_01": at.get(0.01),
+        "lambda_phonon_scale": max((value for step, value in at.items() if step in PHONON_STEPS), default=None),
     }
 
 
@@ -233,6 +238,14 @@ def _milli(value: float | None) -> float | None:
 
 def _ratio(value: float | None, size: float) -> float | None:
     return None if value is None or not size else value / size
+
+
+def _uncertainty(forces: Sequence[float]) -> float | None:
+    """Standard error (meV/Å) of the root mean square of `forces` (eV/Å, one for each orientation, drawn at random)."""
+    squares, size = np.square(forces), cast(float, _rms(forces))
+    if len(squares) < 2 or not size:
+        return None if len(squares) < 2 else 0.0
+    return MILLI * float(squares.std(ddof=1)) / np.sqrt(len(squares)) / (2 * size)
 
 
 def _rms(numbers: Sequence[float] | None) -> float | None:

@@ -32,6 +32,7 @@ class ConstraintsView:
     columns = (
         Column("lambda", "force-constant asymmetry λ", "", 7),
         Column("lambda_extrapolated", "λ, extrapolated", "", 7),
+        Column("lambda_phonon_scale", "λ at the scale of phonons", "", 4),
         Column("lambda_0_005", "λ at 0.005 Å", "", 4),
         Column("lambda_0_01", "λ at 0.01 Å", "", 4),
         Column("rotation_force", "rotation, F", "meV/Å", 4),
