@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from evaluation.metric import Metric
+from evaluation.metric import Metric, error_metric, share_metric
 from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.reference.canary import CanaryCrystal
 
@@ -41,52 +41,58 @@ CONVERGED = Metric(
 """What every task that relaxes says in the same words."""
 METRICS = (
     RMSD,
-    VOLUME_ERROR,
-    Metric(
-        name="lattice_error",
-        label="cell length error",
-        unit="%",
-        better="lower",
-        best=0.0,
-        doc="Mean absolute error of the three cell lengths, averaged over crystals and starts.",
+    error_metric("rmsd_reference", "RMSD, DFT start", "", "RMSD of the relaxations from the DFT geometry."),
+    error_metric("rmsd_perturbed", "RMSD, perturbed start", "", "RMSD of those from the perturbed geometry."),
+    error_metric(
+        "volume_error_reference",
+        "|volume error|, DFT start",
+        "%",
+        "Absolute error of the volume relaxed from the DFT geometry, averaged over crystals.",
     ),
-    Metric(
-        name="symmetry_match",
-        label="symmetry kept, 1e-2 Å",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of relaxed crystals with the space group of the DFT crystal, both found at 1e-2 Å.",
+    error_metric(
+        "volume_error_perturbed",
+        "|volume error|, perturbed start",
+        "%",
+        "Absolute error of the volume relaxed from the perturbed geometry, averaged over crystals.",
     ),
-    Metric(
-        name="symmetry_match_tight",
-        label="symmetry kept, 1e-5 Å",
-        unit="",
-        better="higher",
-        best=1.0,
-        worst=0.0,
-        on_failure="worst",
-        doc="Fraction of the relaxations from the DFT geometry that keep its space group at 1e-5 Å.",
+    error_metric(
+        "volume_error_median",
+        "|volume error|, median",
+        "%",
+        "Absolute error of the relaxed volume, median over relaxations from both starts.",
+        average="median",
     ),
-    Metric(
-        name="symmetry_decrease",
-        label="symmetry lost, 1e-2 Å",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Fraction of relaxed crystals that have another space group with fewer operations at 1e-2 Å.",
+    error_metric(
+        "lattice_error",
+        "cell length error",
+        "%",
+        "Mean absolute error of the three cell lengths, averaged over crystals and starts.",
     ),
-    Metric(
-        name="symmetry_increase",
-        label="symmetry gained, 1e-2 Å",
-        unit="",
-        better="lower",
-        best=0.0,
-        worst=1.0,
-        doc="Fraction of relaxed crystals that have another space group with as many or more operations at 1e-2 Å.",
+    *(
+        share_metric(
+            f"symmetry_match{precision}_{start}",
+            f"symmetry {verb}, {start_label}, {symprec} Å",
+            f"Fraction of the relaxations from the {start_text} geometry that end in the DFT crystal's space group, "
+            f"both found at {symprec} Å.",
+        )
+        for start, start_label, start_text, verb in (
+            ("reference", "DFT start", "DFT", "kept"),
+            ("perturbed", "perturbed start", "perturbed", "recovered"),
+        )
+        for precision, symprec in (("", "1e-2"), ("_tight", "1e-5"))
+    ),
+    *(
+        Metric(
+            name=f"symmetry_{change}",
+            label=f"symmetry {word}, 1e-2 Å",
+            unit="",
+            better="lower",
+            best=0.0,
+            worst=1.0,
+            doc="Fraction of relaxed crystals, from both starts, that have another space group with "
+            f"{operations} operations at 1e-2 Å.",
+        )
+        for change, word, operations in (("decrease", "lost", "fewer"), ("increase", "gained", "as many or more"))
     ),
     CONVERGED,
     Metric(
@@ -123,7 +129,7 @@ def symmetry_column(symprec: float) -> str:
 
 
 class RelaxationProtocol(TaskProtocol, RelaxationNumbers):
-    """The numbers of `evaluation/protocols/relaxation-v1.yaml`."""
+    """The numbers of `evaluation/protocols/relaxation-v2.yaml`."""
 
     starts: tuple[Literal["reference", "perturbed"], ...]
     isotropic_strain: float
@@ -149,4 +155,4 @@ class RelaxationProtocol(TaskProtocol, RelaxationNumbers):
 @cache
 def protocol() -> RelaxationProtocol:
     """The numbers of today's protocol."""
-    return read_protocol("relaxation", RelaxationProtocol)
+    return read_protocol("relaxation", RelaxationProtocol, version=2)

@@ -24,7 +24,7 @@ import numpy as np
 
 from evaluation.definitions import relaxation as definitions
 from evaluation.definitions.relaxation import METRICS, RelaxationProtocol, symmetry_column
-from evaluation.metric import Score, mean_score
+from evaluation.metric import Score, average_score
 from evaluation.metrics import geometry
 from evaluation.outputs import relaxation
 from evaluation.physics.relax import relax
@@ -143,18 +143,27 @@ class RelaxationTask:
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         metric = {m.name: m for m in self.metrics}
-        found = {}
-        for name in ("rmsd", "volume_error", "lattice_error", "converged", "steps", "uphill", "limit_cycle"):
-            found[name] = mean_score([_size(row[name]) for row in rows], metric[name])
-        loose = symmetry_column(self.protocol.reference_symprec)
-        for change in ("match", "decrease", "increase"):
-            values = [None if row[loose] is None else float(row[loose] == change) for row in rows]
-            found[f"symmetry_{change}"] = mean_score(values, metric[f"symmetry_{change}"])
-        tight = [row[symmetry_column(self.protocol.tight_symprec)] for row in rows if row["start"] == "reference"]
-        found["symmetry_match_tight"] = mean_score(
-            [None if change is None else float(change == "match") for change in tight], metric["symmetry_match_tight"]
+        loose, tight = (
+            symmetry_column(symprec) for symprec in (self.protocol.reference_symprec, self.protocol.tight_symprec)
         )
-        return found
+        values: dict[str, list[float | None]] = {
+            name: [_size(row[name]) for row in rows]
+            for name in ("rmsd", "lattice_error", "converged", "steps", "uphill", "limit_cycle")
+        }
+        values["volume_error_median"] = [_size(row["volume_error"]) for row in rows]
+        for change in ("decrease", "increase"):
+            values[f"symmetry_{change}"] = [_is(row[loose], change) for row in rows]
+        for start in self.protocol.starts:
+            ones = [row for row in rows if row["start"] == start]
+            for name in ("rmsd", "volume_error"):
+                values[f"{name}_{start}"] = [_size(row[name]) for row in ones]
+            values[f"symmetry_match_{start}"] = [_is(row[loose], "match") for row in ones]
+            values[f"symmetry_match_tight_{start}"] = [_is(row[tight], "match") for row in ones]
+        return {name: average_score(found, metric[name]) for name, found in values.items()}
+
+
+def _is(value: object, wanted: str) -> float | None:
+    return None if value is None else float(value == wanted)
 
 
 def _size(value: object) -> float | None:

@@ -20,7 +20,8 @@ from evaluation.record import Record
 from evaluation.tasks.relaxation import TASK
 from tests.evaluation.known import Known
 
-PERFECT = {"rmsd": 0.0, "volume_error": 0.0, "lattice_error": 0.0, "converged": 1.0, "symmetry_match": 1.0}
+PERFECT = {"rmsd": 0.0, "volume_error_median": 0.0, "lattice_error": 0.0, "converged": 1.0, "symmetry_decrease": 0.0}
+BY_START = {"rmsd": 0.0, "volume_error": 0.0, "symmetry_match": 1.0}
 
 
 def ends() -> list[Atoms]:
@@ -74,8 +75,13 @@ def test_a_model_that_ends_where_the_reference_does() -> None:
     for name, value in PERFECT.items():
         assert scores[name].value == pytest.approx(value, abs=0.1), name
         assert (scores[name].n, scores[name].n_missing) == (8, 0)
-    assert scores["symmetry_match_tight"].value == 1.0
-    assert scores["symmetry_match_tight"].n == 4
+    for name, value in BY_START.items():
+        for start in ("reference", "perturbed"):
+            score = scores[f"{name}_{start}"]
+            assert score.value == pytest.approx(value, abs=0.1), (name, start)
+            assert (score.n, score.n_missing) == (4, 0)
+    assert scores["symmetry_match_tight_reference"].value == 1.0
+    assert scores["symmetry_match_tight_perturbed"].value == 0.25
     assert scores["limit_cycle"].value == 0.0
     for row in rows:
         assert row["status"] == "ok"
@@ -83,11 +89,11 @@ def test_a_model_that_ends_where_the_reference_does() -> None:
             assert (row["steps"], row["recovered_symprec"]) == (0, 1e-5)
         else:
             assert isinstance(row["steps"], int)
-            assert row["steps"] > 5
+            assert row["steps"] > 2
             assert isinstance(row["floor"], float)
-            assert 0 < row["floor"] < 0.02
+            assert 0 < row["floor"] < 0.001
             # forces end below the threshold, not at zero: the tight precision sees what is left
-            assert row[symmetry_column(1e-5)] == "decrease"
+            assert row[symmetry_column(1e-5)] == ("match" if row["crystal"] == "MgO" else "decrease")
             assert row[symmetry_column(1e-1)] == "match"
 
 
@@ -96,7 +102,8 @@ def test_a_known_error_is_measured() -> None:
     assert [row["volume_error"] for row in rows] == pytest.approx([3.03] * 8, abs=0.3)
     assert [row["lattice_error"] for row in rows] == pytest.approx([1.0] * 8, abs=0.1)
     scores = TASK.score(rows)
-    assert scores["volume_error"].value == pytest.approx(3.03, abs=0.3)
+    for which in ("reference", "perturbed", "median"):
+        assert scores[f"volume_error_{which}"].value == pytest.approx(3.03, abs=0.3)
     assert scores["rmsd"].value == pytest.approx(0.0, abs=0.01)
 
 
@@ -105,12 +112,12 @@ def test_failures_are_counted_as_the_metrics_say() -> None:
     assert {r.sample for r in found if r.status == "unsupported"} == {"Cu/reference", "Cu/perturbed"}
     assert {r.sample for r in found if r.status == "failed"} == {"Si/reference", "Si/perturbed"}
     scores = TASK.score(TASK.table(found))
-    assert (scores["volume_error"].n, scores["volume_error"].n_missing) == (4, 4)
+    assert (scores["volume_error_median"].n, scores["volume_error_median"].n_missing) == (4, 4)
     assert scores["rmsd"].value == pytest.approx(0.5, abs=0.01)
     assert scores["converged"].value == 0.5
-    assert scores["symmetry_match"].value == 0.5
+    assert scores["symmetry_match_perturbed"].value == 0.5
     empty = TASK.score(TASK.table(records(broken=[str(end.symbols) for end in ends()])))
-    assert empty["volume_error"].value is None
+    assert empty["volume_error_median"].value is None
     assert empty["rmsd"].value == 1.0
 
 
