@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaderboard import articles
+from leaderboard.analysis import convergence
 from leaderboard.analysis.constraint_grades import constraint_cards
 from leaderboard.articles.evidence import gather
 from leaderboard.charts import board_plots
@@ -139,7 +140,7 @@ def _model_page(render: Renderer, card: Card, all_boards: Sequence[Board], entri
 def _task_page(render: Renderer, task: Task, mine: Sequence[Board]) -> str:
     module = inspect.getmodule(type(task))
     prose = prose_html(inspect.getdoc(module) or "") if module else ""
-    return render("task.html.j2", root="../", task=task, boards=mine, prose=prose)
+    return render("task.html.j2", root="../", task=task, boards=mine, prose=prose, convergence=convergence.tables(task))
 
 
 @cache

@@ -1,0 +1,98 @@
+"""Convergence: what a task's scores do when one number of its protocol is tightened.
+
+    python -m evaluation.studies.convergence chgnet-0.3.0 relaxation fmax 0.02 0.005 0.001 0.0001
+
+Each value runs the subset anew, with the other numbers as the protocol has them. The table goes to
+`leaderboard/results/convergence/<task>-<field>/<entry>.json`; a protocol's number is converged where the next one does
+not move its headline. Nothing is kept of a run that was stopped: a value takes minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import reduce
+from pathlib import Path
+from typing import Any, cast
+
+from evaluation import task as tasks
+from evaluation.harness import provenance
+from evaluation.harness.store import chunks
+from evaluation.protocol import TaskProtocol, protocol_sha256
+from evaluation.record import Record
+from evaluation.scoring import scores
+from evaluation.studies.convergence_data import Convergence, Setting
+from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Task
+from zoo.batch import Computes
+from zoo.checkpoints.model_files import loaded_sha256
+from zoo.files import write_json
+
+FOLDER = Path("leaderboard/results/convergence")
+
+
+def with_number(task: Task, field: str, value: float) -> Task:
+    """A task of the same kind whose protocol has another value of one number. Raises ValueError where it has none."""
+    name, *rest = field.split(".")
+    data = task.protocol.model_dump()
+    inner = reduce(lambda found, key: found.get(key, {}), [name, *rest][:-1], data)
+    if field.rsplit(".", 1)[-1] not in inner:
+        raise ValueError(f"the protocol of {task.name} has no number {field!r}")
+    inner[field.rsplit(".", 1)[-1]] = value
+    other = cast(Any, type(task))()
+    other.protocol = type(task.protocol).model_validate(data)
+    return cast(Task, other)
+
+
+def number(protocol: TaskProtocol, field: str) -> float:
+    """A number of a protocol by its name, `fmax` or `relaxation.fmax`."""
+    return float(reduce(getattr, field.split("."), cast(Any, protocol)))
+
+
+def run(task: Task, subset: Subset, potential: Computes) -> list[Record]:
+    """Records of a subset, in chunks as the harness makes them."""
+    plan = chunks(task.samples(subset), task.protocol.samples_per_chunk)
+    return [record for chunk in plan for record in task.run(chunk.samples, potential)]
+
+
+def main() -> None:
+    """See the module's docstring."""
+    import zoo
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("entry")
+    parser.add_argument("task", choices=tasks.names())
+    parser.add_argument("field")
+    parser.add_argument("values", nargs="+", type=float)
+    parser.add_argument("--subset", choices=SUBSETS, default="fast")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    given = parser.parse_args()
+    task = tasks.load(given.task)
+    with zoo.load(given.entry, device="cpu", threads=1) as potential:
+        settings = []
+        for value in given.values:
+            varied = with_number(task, given.field, value)
+            records = run(varied, given.subset, potential)
+            found = scores(varied, varied.table(records))
+            failed = sum(record.status == "failed" for record in records)
+            settings.append(Setting(value=value, scores=found, failed=failed))
+            sys.stderr.write(f"{given.field} = {value:g}: {found[task.metrics[0].name].value}\n")
+        table = Convergence(
+            task=task.name,
+            protocol_version=task.protocol.version,
+            protocol_sha256=protocol_sha256(task.protocol),
+            entry=potential.name,
+            checkpoint_sha256=loaded_sha256(potential.card.checkpoint),
+            subset=given.subset,
+            field=given.field,
+            published=number(task.protocol, given.field),
+            settings=tuple(settings),
+            version=provenance.version(),
+            commit=provenance.commit(),
+            finished=provenance.now(),
+        )
+    write_json(given.folder / f"{task.name}-{given.field}" / f"{table.entry}.json", table.model_dump(mode="json"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The study of convergence: one number of a protocol at other values, everything else as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from evaluation import task as tasks
+from evaluation.scoring import scores
+from evaluation.studies.convergence import number, run, with_number
+from tests.evaluation.known import Known
+
+
+def test_one_number_is_another_and_the_task_of_before_keeps_its_own() -> None:
+    task = tasks.load("relaxation")
+    loose = with_number(task, "fmax", 0.5)
+    assert (number(loose.protocol, "fmax"), number(task.protocol, "fmax")) == (0.5, 0.001)
+    assert loose.protocol.model_copy(update={"fmax": 0.001}) == task.protocol
+    inner = with_number(tasks.load("phonons"), "relaxation.fmax", 0.01)
+    assert number(inner.protocol, "relaxation.fmax") == 0.01
+    with pytest.raises(ValueError, match="no number 'fmin'"):
+        with_number(task, "fmin", 0.5)
+
+
+def test_a_loose_threshold_stops_earlier_and_further_away() -> None:
+    task = tasks.load("relaxation")
+    ends = [sample.atoms for sample in task.samples("canary") if sample.id.endswith("/reference")]
+    found = {}
+    for value in (0.5, 0.001):
+        varied = with_number(task, "fmax", value)
+        found[value] = scores(varied, varied.table(run(varied, "canary", Known(ends))))
+    steps = [found[value]["steps"].value for value in (0.5, 0.001)]
+    errors = [found[value]["volume_error_perturbed"].value for value in (0.5, 0.001)]
+    assert steps[0] is not None
+    assert steps[1] is not None
+    assert errors[0] is not None
+    assert errors[1] is not None
+    assert steps[0] < steps[1]
+    assert errors[0] > errors[1]
