@@ -4,27 +4,60 @@ from __future__ import annotations
 
 from functools import cache
 
-from evaluation.metric import Metric
+from evaluation.metric import Metric, error_metric, share_metric
 from evaluation.protocol import RelaxationNumbers, TaskProtocol, read_protocol
 from evaluation.reference.canary import CanaryCrystal
 
+LINEAR = 10.0
+"""%: a crystal is linear where K moves by no more between strains, and Hooke's law leaves no more of the stresses."""
 METRICS = (
     Metric(
         name="k_error",
-        label="|K error|",
+        label="|K error|, median",
         unit="GPa",
         better="lower",
         best=0.0,
-        doc="Absolute error of the bulk modulus (Voigt–Reuss–Hill), averaged over crystals. A crystal without one, "
-        "because the model failed or made it mechanically unstable, leaves the mean and is counted as missing.",
+        average="median",
+        on_failure="worst",
+        doc="Absolute error of the bulk modulus (Voigt–Reuss–Hill), median over crystals. A crystal without one, "
+        "because the model failed or made it mechanically unstable, counts as worse than any other.",
+    ),
+    error_metric(
+        "k_error_mean",
+        "|K error|, mean",
+        "GPa",
+        "The same, mean over the crystals that have a modulus.",
     ),
     Metric(
         name="g_error",
-        label="|G error|",
+        label="|G error|, median",
         unit="GPa",
         better="lower",
         best=0.0,
-        doc="Absolute error of the shear modulus (Voigt–Reuss–Hill), averaged over crystals; missing as for K.",
+        average="median",
+        on_failure="worst",
+        doc="Absolute error of the shear modulus (Voigt–Reuss–Hill), median over crystals; failures as for K.",
+    ),
+    error_metric(
+        "g_error_mean",
+        "|G error|, mean",
+        "GPa",
+        "The same, mean over the crystals that have a modulus.",
+    ),
+    error_metric(
+        "k_spread",
+        "K, small against large strains",
+        "%",
+        "How far the bulk moduli from the smaller and from the larger strains alone lie apart, over the one from all "
+        "of them, median over crystals: a modulus that depends on the strain is no property of the crystal.",
+        average="median",
+    ),
+    share_metric(
+        "linear",
+        "linear",
+        "Fraction of crystals whose K moves by at most 10 % between the smaller and the larger strains and whose "
+        "stresses follow Hooke's law within 10 %. Elsewhere the surface is anharmonic or rough, or relaxations of the "
+        "atoms ended in different minima.",
     ),
     Metric(
         name="stable",

@@ -14,3 +14,14 @@ def tensor(record: Record) -> elastic.Fit:
 
     strains, stresses = (np.asarray(record.outputs[name], dtype=float) for name in ("strains", "stresses"))
     return elastic.fit(strains, stresses / GPa)
+
+
+def tensors_by_strain(record: Record) -> tuple[elastic.Fit, elastic.Fit]:
+    """The same from the smaller half of the strains along each component alone, and from the larger half."""
+    from ase.units import GPa
+
+    strains, stresses = (np.asarray(record.outputs[name], dtype=float) for name in ("strains", "stresses"))
+    sizes, component = np.abs(strains).max(axis=1), np.abs(strains).argmax(axis=1)
+    middle = np.array([np.median(sizes[component == one]) for one in component])
+    small = sizes < middle
+    return elastic.fit(strains[small], stresses[small] / GPa), elastic.fit(strains[~small], stresses[~small] / GPa)

@@ -40,10 +40,10 @@ from pydantic import JsonValue
 
 from evaluation import formula
 from evaluation.definitions import elasticity as definitions
-from evaluation.definitions.elasticity import METRICS, ElasticityProtocol
-from evaluation.metric import Score, mean_score
+from evaluation.definitions.elasticity import LINEAR, METRICS, ElasticityProtocol
+from evaluation.metric import Score, average_score
 from evaluation.metrics import elastic
-from evaluation.outputs.elasticity import tensor
+from evaluation.outputs.elasticity import tensor, tensors_by_strain
 from evaluation.physics.elastic import Response, one_by_one, respond
 from evaluation.physics.relaxation import Relaxation
 from evaluation.record import Record
@@ -105,10 +105,14 @@ class Elasticity:
         metric = {m.name: m for m in self.metrics}
         compared = [row for row in rows if row["sample"] not in self.protocol.canary]
         return {
-            **{name: mean_score(column(compared, name), metric[name]) for name in ("k_error", "g_error")},
+            **{name: average_score(column(compared, name), metric[name]) for name in ("k_error", "g_error")},
             **{
-                name: mean_score(column(rows, name), metric[name])
-                for name in ("stable", "asymmetry", "nonlinearity", "converged")
+                f"{name}_mean": average_score(column(compared, name), metric[f"{name}_mean"])
+                for name in ("k_error", "g_error")
+            },
+            **{
+                name: average_score(column(rows, name), metric[name])
+                for name in ("k_spread", "linear", "stable", "asymmetry", "nonlinearity", "converged")
             },
         }
 
@@ -140,6 +144,7 @@ def _row(record: Record) -> Row:
         "status": record.status,
         "error": record.error,
         **dict.fromkeys(("formula", "k_pred_gpa", "k_ref_gpa", "k_error", "g_pred_gpa", "g_ref_gpa", "g_error")),
+        **dict.fromkeys(("k_small_gpa", "k_large_gpa", "k_spread", "linear")),
         **dict.fromkeys(("stable", "softest_gpa", "anisotropy", "asymmetry", "nonlinearity", "converged", "steps")),
     }
     if record.status != "ok":
@@ -164,11 +169,27 @@ def _row(record: Record) -> Row:
     k_ref, g_ref = reference.values()
     return {
         **row,
+        **_by_strain(record, moduli.k, nonlinearity=raw.residual * 100),
         "k_pred_gpa": moduli.k,
         "g_pred_gpa": moduli.g,
         "k_error": None if k_ref is None else abs(moduli.k - k_ref),
         "g_error": None if g_ref is None else abs(moduli.g - g_ref),
         "anisotropy": moduli.anisotropy,
+    }
+
+
+def _by_strain(record: Record, k: float, *, nonlinearity: float) -> Row:
+    """The bulk modulus (GPa) from the smaller and from the larger strains alone, and whether the two are one."""
+    small, large = (
+        found.k if (found := elastic.moduli(elastic.symmetrised(part.tensor))) else None
+        for part in tensors_by_strain(record)
+    )
+    spread = None if small is None or large is None else abs(large - small) / k * 100
+    return {
+        "k_small_gpa": small,
+        "k_large_gpa": large,
+        "k_spread": spread,
+        "linear": spread is not None and spread <= LINEAR and nonlinearity <= LINEAR,
     }
 
 

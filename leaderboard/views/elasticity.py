@@ -29,6 +29,8 @@ class ElasticityView:
         Column("k_ref_gpa", "K, reference", "GPa", 1),
         Column("g_pred_gpa", "G", "GPa", 1),
         Column("g_ref_gpa", "G, reference", "GPa", 1),
+        Column("k_small_gpa", "K, smaller strains", "GPa", 1),
+        Column("k_large_gpa", "K, larger strains", "GPa", 1),
         Column("softest_gpa", "softest eigenvalue", "GPa", 1),
         Column("anisotropy", "anisotropy", "", 2),
         Column("asymmetry", "asymmetry of C", "%", 3),

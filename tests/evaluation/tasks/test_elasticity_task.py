@@ -55,7 +55,11 @@ def test_a_known_crystal_has_its_moduli_and_errors() -> None:
     assert all(row["stable"] and row["converged"] and row["error"] is None for row in rows.values())
     scores = TASK.score(list(rows.values()))
     assert set(scores) == {metric.name for metric in METRICS}
-    assert scores["k_error"].value == pytest.approx(np.mean([row["k_error"] for row in rows.values()]))
+    errors = [row["k_error"] for row in rows.values()]
+    assert scores["k_error"].value == pytest.approx(np.median(errors))
+    assert scores["k_error_mean"].value == pytest.approx(np.mean(errors))
+    assert all(row["linear"] and row["k_spread"] < 1 for row in rows.values())
+    assert rows["Ag"]["k_small_gpa"] == pytest.approx(rows["Ag"]["k_large_gpa"], rel=0.01)
     assert scores["asymmetry"].value == pytest.approx(0, abs=0.05)
     assert (scores["stable"].value, scores["converged"].value) == (1.0, 1.0)
 
@@ -75,7 +79,8 @@ def test_failures_are_counted_and_never_numbers() -> None:
     assert Counter(row["status"] for row in rows.values()) == {"ok": 2, "failed": 1, "unsupported": 1}
     assert rows["Ag"]["error"] == "it broke"
     scores = TASK.score(list(rows.values()))
-    assert (scores["k_error"].n, scores["k_error"].n_missing) == (2, 2)
+    assert (scores["k_error"].n, scores["k_error"].n_missing) == (4, 2)
+    assert (scores["k_error_mean"].n, scores["k_error_mean"].n_missing) == (2, 2)
     assert (scores["stable"].value, scores["converged"].value) == (0.5, 0.5)
     nothing = TASK.score(list(rows_of(Springs(A / np.sqrt(2), broken=["Ag", "Au", "Ni", "Pb"])).values()))
     assert (nothing["k_error"].value, nothing["k_error"].n_missing) == (None, 4)

@@ -1,0 +1,74 @@
+"""Figures that once misled, from published records: what today's definitions say of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from evaluation import task as tasks
+from evaluation.equation_of_state import PHYSICAL_DERIVATIVES
+from evaluation.harness.store import read_records
+from evaluation.metric import Score
+from evaluation.outputs.eos import dcdft, reference
+from evaluation.scoring import scores
+from evaluation.task import Row
+
+RESULTS = Path(__file__).parents[2] / "leaderboard" / "results"
+
+
+@cache
+def scored(task: str, entry: str) -> tuple[dict[str, Row], dict[str, Score]]:
+    found = tasks.load(task)
+    rows = found.table(read_records(RESULTS / task / f"{entry}.parquet"))
+    return {str(row["sample"]): row for row in rows}, scores(found, rows)
+
+
+def test_a_modulus_that_depends_on_the_strain_is_flagged() -> None:
+    rows, _ = scored("elasticity", "chgnet-0.3.0@conservative")
+    (ces,) = (row for row in rows.values() if row["formula"] == "CeS")
+    found = [ces[name] for name in ("k_small_gpa", "k_large_gpa", "k_pred_gpa", "k_ref_gpa")]
+    assert found == pytest.approx([127, 77, 87, 119], abs=0.7)
+    assert ces["linear"] is False
+
+
+def test_who_makes_crystals_unstable_gains_nothing() -> None:
+    rows, found = scored("elasticity", "sevennet-0@conservative")
+    unstable = [row for row in rows.values() if row["stable"] is False]
+    assert len(unstable) == 22
+    assert (found["k_error"].n, found["k_error_mean"].n) == (120, 98)
+    assert found["k_error"].value == pytest.approx(8.30, abs=0.01)
+
+
+def test_the_largest_errors_do_not_decide_an_equation_of_states_figures() -> None:
+    rows, found = scored("eos", "tensornet-matpes-pbe@conservative")
+    assert found["delta"].high is not None
+    assert found["delta"].high < 5
+    assert rows["Kr"]["delta"] is None
+    assert str(rows["Kr"]["error"]).startswith("unphysical")
+    for entry in ("chgnet-0.3.0@conservative", "chgnet-r2scan@conservative"):
+        median = scored("eos", entry)[1]["b0_error"].value
+        assert median is not None
+        assert 10 < median < 25
+
+
+def test_every_reference_has_a_physical_derivative() -> None:
+    low, high = PHYSICAL_DERIVATIVES
+    derivatives = {symbol: reference(symbol)["b0_prime"] for symbol in dcdft()}
+    assert len(derivatives) == 71
+    assert all(low < derivative < high for derivative in derivatives.values()), derivatives
+
+
+def test_what_a_model_does_not_know_is_no_failure() -> None:
+    _, found = scored("eos", "pet-tiny@conservative")
+    assert (found["delta"].n, found["delta"].n_missing, found["delta"].n_unsupported) == (25, 11, 46)
+
+
+def test_a_gradient_is_rough_at_the_scale_of_phonons_and_its_smallest_asymmetry_does_not_say_so() -> None:
+    rows, _ = scored("constraints", "chgnet-0.3.0@conservative")
+    silicon = rows["Si"]
+    smallest, phonons = silicon["lambda"], silicon["lambda_phonon_scale"]
+    assert isinstance(smallest, float)
+    assert isinstance(phonons, float)
+    assert phonons > 0.02 > 5 * smallest
