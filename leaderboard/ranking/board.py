@@ -5,8 +5,9 @@ Subsets are nested: an entry that ran a larger one has a place on the smaller on
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,7 +15,7 @@ from evaluation.metric import Metric, Score
 from evaluation.scoring import supported
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
-from leaderboard.formatting import decimals
+from leaderboard.formatting import decimals, figure
 from leaderboard.ranking.collect import Entry
 from leaderboard.ranking.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
 
@@ -79,8 +80,21 @@ class Board:
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What was not checked of its entries, in words; the same words once."""
-        return tuple(dict.fromkeys(place.entry.caveat for place in self.places if place.entry.caveat))
+        """What was not checked of its entries, and which places the scores alone would change; the same words once."""
+        unchecked = dict.fromkeys(place.entry.caveat for place in self.places if place.entry.caveat)
+        return (*unchecked, *self._out_of_order())
+
+    def _out_of_order(self) -> Iterator[str]:
+        sign, digits = 1 if self.metric.better == "lower" else -1, self.decimals(self.metric)
+        ranked = [place for place in self.places if place.rank]
+        for before, after in itertools.pairwise(ranked):
+            (ahead, behind) = (place.score(self.metric).value for place in (before, after))
+            same_theory = before.entry.other_theory == after.entry.other_theory
+            if same_theory and ahead is not None and behind is not None and sign * behind < sign * ahead:
+                yield (
+                    f"{after.entry.name} ({figure(behind, digits)}) is behind {before.entry.name} "
+                    f"({figure(ahead, digits)}): places compare the samples that two entries have in common."
+                )
 
     def decimals(self, metric: Metric) -> int:
         """Decimals that all values of a metric are written with, so that a column can be read down."""

@@ -171,7 +171,9 @@ def _notes(board: Board, left_out: Sequence[str]) -> list[Text]:
     ]
     if board.has_other_theory:
         reference = board.task.reference_theory
-        notes.append(Text(f"Yellow: another level of theory than the reference's {reference}.", style="dim"))
+        notes.append(
+            Text(f"Yellow: another level of theory than the reference's {reference}, ranked apart.", style="dim")
+        )
     if board.by_score:
         notes.append(Text("Ranked by the scores alone, without intervals of the ranks.", style="dim"))
     notes += [Text(caveat, style="dim") for caveat in board.caveats]
