@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evaluation import task
-from evaluation.protocol import protocol_sha256
+from evaluation.protocol import protocol_sha256, read_protocol
 
 HASHES = {
     "constraints": "1bdb91c5bb0d911b87988d6b08a90ba6226fd0bd2153168355a53fec33da2414",
@@ -20,9 +20,18 @@ HASHES = {
     "ladder": "283949d709b58ad8487a21684daac9009e74cd72e05c2c848723e5a8b9180781",
     "orientation": "085a72da0acb1fb0b85d2d88394cdce641004e9530de697dedf3d4f516962894",
     "phonons": "80d09611ec152ac7eb8fda7927a5031bba24333d60dbedc5154f58be00bcf5ef",
-    "relaxation": "23bb6a1c01973bd229f985f5d1440749bc0b2815d018771eb51babe51c9b9b28",
+    "relaxation": "4fb77cf4e85fd402018e0aecd2ef63b0569f9e6f0a21dcfce0002b6083d5df5d",
     "symmetry": "33854b28e01f6667dc39af361ac3f0419fe3d577502b10c74bea23bb189b0a10",
 }
+
+
+OLDER = {("relaxation", 1): "23bb6a1c01973bd229f985f5d1440749bc0b2815d018771eb51babe51c9b9b28"}
+
+
+@pytest.mark.parametrize(("name", "version"), OLDER)
+def test_an_older_version_stays_what_it_was(name: str, version: int) -> None:
+    kind = type(task.load(name).protocol)
+    assert protocol_sha256(read_protocol(name, kind, version=version)) == OLDER[name, version]
 
 
 def test_every_task_has_its_hash_here() -> None:
