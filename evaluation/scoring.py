@@ -19,7 +19,7 @@ UNSUPPORTED = "unsupported"
 
 def supported(rows: Sequence[Row]) -> list[Row]:
     """The rows of samples that the model should have an answer for."""
-    return [row for row in rows if row["status"] != UNSUPPORTED]
+    return [row for row in rows if row.get("status") != UNSUPPORTED]
 
 
 def scores(task: Task, rows: Sequence[Row]) -> dict[str, Score]:

@@ -17,6 +17,8 @@ from leaderboard.ranking.board import Board, boards
 from leaderboard.ranking.collect import Entry
 from zoo.files import json_text
 
+UNCERTAINTY = "rotation_force_uncertainty"
+"""Of the constraints' metrics the one that is no violation."""
 VIOLATIONS = "constraints"
 """The task whose metrics are violations."""
 FEWEST_BREAKING = 3
@@ -97,7 +99,7 @@ def _correlations(board: Board, violations: Board) -> TaskCorrelations:
     kept = {name: _kept(place.entry) for name, place in broken.items()}
     pairs = []
     for violation in violations.task.metrics:
-        if (violation.better, violation.best) != ("lower", 0.0):
+        if (violation.better, violation.best) != ("lower", 0.0) or violation.name == UNCERTAINTY:
             continue
         for metric in board.leading:
             dots = []

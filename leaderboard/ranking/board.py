@@ -200,7 +200,8 @@ def _reason(
     if found[entry.name] is None:
         if not score.n and not score.n_missing and not score.n_unsupported:
             return f"none of its samples can be scored by {metric.label}"
-        return f"a number for {score.n} of {run.counts.total} samples; a rank takes {MIN_COVERAGE:.0%}"
+        numbers = score.n - (score.n_missing if metric.on_failure == "worst" else 0)
+        return f"a number for {numbers} of {run.counts.total} samples; a rank takes {MIN_COVERAGE:.0%}"
     if run.subset == "canary":
         return "a canary shows that a model runs, and ranks nothing"
     theory = f" of {entry.theory}, which is ranked apart" if entry.other_theory else ""

@@ -25,15 +25,15 @@ def main() -> None:
         for path in sorted(PUBLISHED.glob("*/*.json")):
             entry = read_entry(path, trusted=False)
             needs = entry.lacks if "scores" in entry.unchecked else None
-            if {"protocol", "dataset"}.intersection(entry.stale):
-                continue
-            written.add(scored.write(path, entry.records_path, rows=entry.rows, needs=needs, records=entry.records))
             if entry.task.name not in names:
                 asked = {subset: names_of_samples(entry.task, subset) for subset in SUBSETS}
                 names[entry.task.name] = {
                     subset: found if isinstance(found, frozenset) else scored.Needs(found.dataset or "")
                     for subset, found in asked.items()
                 }
+            if {"protocol", "dataset"}.intersection(entry.stale):
+                continue
+            written.add(scored.write(path, entry.records_path, rows=entry.rows, needs=needs, records=entry.records))
             sys.stdout.write(f"{entry.task.name}/{entry.name}\n")
         scored.write_sample_names(names)
     for path in set(scored.FOLDER.glob("*/*.json.gz")) - written:

@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evaluation.errors import UnknownTask
 from evaluation.harness.store import read_records, write_records
 from evaluation.metric import Score
 from leaderboard.errors import NoResults, ResultFault
+from leaderboard.ranking import board
 from leaderboard.ranking import collect as collecting
 from leaderboard.ranking.board import boards
 from leaderboard.ranking.collect import collect, read_entry
@@ -50,13 +52,12 @@ def test_only_another_theory_is_flagged(results: Path) -> None:
     }
 
 
-def test_the_column_that_ranks_has_the_first_metric_as_its_mean(results: Path) -> None:
+def test_the_column_that_ranks_has_the_first_metric_as_its_average(results: Path) -> None:
     for entry in collect([results]).entries:
         metric = entry.task.metrics[0]
-        numbers = [row[metric.name] for row in entry.rows if isinstance(row[metric.name], float)]
-        assert sum(map(float, map(str, numbers))) / len(numbers) == pytest.approx(
-            entry.result.scores[metric.name].value
-        )
+        numbers = [np.inf if row[metric.name] is None else row[metric.name] for row in entry.rows]
+        assert metric.average == "median"
+        assert np.median(np.array(numbers, dtype=float)) == pytest.approx(entry.result.scores[metric.name].value)
 
 
 def test_the_later_folder_counts(results: Path, tmp_path: Path) -> None:
@@ -277,10 +278,10 @@ def test_what_was_made_otherwise_is_stale_and_not_ranked(results: Path, what: st
     entry = found.entries[0]
     assert (entry.stale, entry.rows) == ((what,), ())
     (board,) = boards(found.entries)
-    last = board.places[-1]
-    assert (last.entry.name, last.rank) == (NAME, None)
-    assert last.unranked == f"made with another {what} than today's"
-    assert [place.rank and place.rank.place for place in board.places] == [1, 2, None]
+    (place,) = (place for place in board.places if place.entry.name == NAME)
+    assert place.rank is None
+    assert place.unranked == f"made with another {what} than today's"
+    assert [place.rank for place in board.places] == [None, None, None]  # one of its theory is left
 
 
 def test_a_card_that_now_pins_other_weights_makes_a_result_stale(results: Path, cards: Path, tmp_path: Path) -> None:
@@ -297,9 +298,9 @@ def test_few_numbers_are_shown_and_not_ranked(results: Path, cards: Path) -> Non
     write_card(cards, "few", few)
     write_result(results, "few", few)
     (board,) = boards(collect([results]).entries)
-    last = board.places[-1]
-    assert (last.entry.card.name, last.rank) == ("few", None)
-    assert last.unranked == "a number for 13 of 27 samples; a rank takes 50%"
+    (place,) = (place for place in board.places if place.entry.card.name == "few")
+    assert place.rank is None
+    assert place.unranked == "a number for 13 of 27 samples; a rank takes 50%"
 
 
 def test_what_cannot_be_scored_is_not_ranked_where_a_failure_costs_the_worst(
@@ -330,3 +331,20 @@ def test_read_entry_raises_its_fault(results: Path) -> None:
     _better_score(path)
     with pytest.raises(ResultFault, match=r"'mlip-zoo evaluate .* --task eos --subset fast' scores again"):
         read_entry(path)
+
+
+def test_a_rank_takes_three_entries_of_one_theory(results: Path, cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "MIN_ENTRIES", 3)
+    (found,) = boards(collect([results]).entries)
+    assert [place.rank for place in found.places] == [None, None, None]
+    assert [place.unranked for place in found.places] == [
+        "a rank takes 3 entries",
+        "a rank takes 3 entries",
+        "a rank takes 3 entries of r2SCAN, which is ranked apart",
+    ]
+    third = replace(MODELS["sevennet-0"], title="Third", seed=5)
+    write_card(cards, "third", third)
+    write_result(results, "third", third)
+    (found,) = boards(collect([results]).entries)
+    assert sorted(place.rank.place for place in found.places if place.rank) == [1, 2, 3]
+    assert found.places[-1].unranked == "a rank takes 3 entries of r2SCAN, which is ranked apart"

@@ -12,15 +12,24 @@ from _pytest.mark import ParameterSet
 
 from evaluation import task as tasks
 from evaluation.harness.store import read_records
+from evaluation.protocol import protocol_sha256
 from evaluation.reference import dataset
+from evaluation.result import read_result
 from evaluation.subset import SUBSETS
 from leaderboard.ranking import collect as collecting
 from leaderboard.ranking import scored
 from leaderboard.ranking.collect import PUBLISHED, names_of_samples, read_entry
 from leaderboard.ranking.scored import StoredRecords
 
+
+def of_today(path: Path) -> bool:
+    """Whether a result was made under today's protocol: what is stale has no figures per sample."""
+    run = read_result(path).run
+    return run.protocol_sha256 == protocol_sha256(tasks.load(run.task).protocol)
+
+
 RESULTS = sorted(PUBLISHED.glob("*/*.json"))
-SCORED = [path for path in RESULTS if path.parent.name in tasks.names()]
+SCORED = [path for path in RESULTS if path.parent.name in tasks.names() and of_today(path)]
 SLOW = frozenset({"relaxation", "formation"})
 """Tasks whose structures are matched anew, seconds a result: by default the result with the fewest records speaks."""
 ONE = PUBLISHED / "eos" / "chgnet-0.3.0@conservative.json"
