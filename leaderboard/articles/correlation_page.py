@@ -77,8 +77,8 @@ def _shows(pair: Pair) -> bool:
 
 
 def _drawn(of_task: TaskCorrelations) -> set[str]:
-    """The violation that ranks, and the first that decides each claim."""
-    return {of_task.pairs[0].violation.name, *(names[0] for names in DETECTORS.values())} if of_task.pairs else set()
+    """λ, and the first that decides each claim."""
+    return {"lambda", *(names[0] for names in DETECTORS.values())} if of_task.pairs else set()
 
 
 def _sentences(of_task: TaskCorrelations, leading: list[Pair]) -> list[str]:

@@ -1,11 +1,11 @@
-"""Board plots: every ranked entry of a board with its interval, as a Vega-Lite specification."""
+"""Board plots: every entry of a board that has a value, with its interval, as a Vega-Lite specification."""
 
 from __future__ import annotations
 
 from evaluation.metric import Metric
 from leaderboard.charts.log_axis import log_axis
 from leaderboard.charts.spec import ROW_HEIGHT, Spec, categories, finish, name_axis, tooltips
-from leaderboard.formatting import figure, interval
+from leaderboard.formatting import NOTHING, figure, interval
 from leaderboard.ranking.board import Board, Place
 
 SPAN = 1e3
@@ -13,11 +13,11 @@ SPAN = 1e3
 
 
 def dot_plot(board: Board) -> Spec | None:
-    """Every ranked entry's value with its 95 % interval, the best on top; None when there is nothing to compare."""
+    """Every entry's value with its 95 % interval, as the board has them; None when there is nothing to compare."""
     import altair as alt
 
     metric = board.metric
-    drawn = [place for place in board.places if place.rank]
+    drawn = _drawn(board)
     if len(drawn) < 2:
         return None
     rows = _rows(drawn, metric, board.decimals(metric))
@@ -54,9 +54,13 @@ def describe(board: Board) -> str:
     """The dot plot in words, for those who cannot see it."""
     metric = board.metric
     digits = board.decimals(metric)
-    ranked = [place for place in board.places if place.rank]
-    parts = [f"{place.entry.name} {figure(place.score(metric).value, digits)}" for place in ranked]
-    return f"{axis_title(metric)}, from best to worst: {'; '.join(parts)}."
+    parts = [f"{place.entry.name} {figure(place.score(metric).value, digits)}" for place in _drawn(board)]
+    return f"{axis_title(metric)}, from best to worst of a theory: {'; '.join(parts)}."
+
+
+def _drawn(board: Board) -> list[Place]:
+    """Places with a value of today's: a rank takes more."""
+    return [place for place in board.places if place.score(board.metric).value is not None and not place.entry.stale]
 
 
 _TOOLTIP = {
@@ -75,7 +79,7 @@ def _rows(places: list[Place], metric: Metric, digits: int) -> list[dict[str, ob
         rows.append(
             {
                 "entry": short_name(place),
-                "rank": str(place.rank),
+                "rank": str(place.rank) if place.rank else NOTHING,
                 "value": score.value,
                 "low": score.low,
                 "high": score.high,

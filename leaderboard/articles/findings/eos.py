@@ -35,7 +35,7 @@ def eos_findings(evidence: Evidence) -> list[Part]:
         costs = [place.entry.result.run.cost.microseconds_per_atom for place in ranked]
         if costs[0] and costs[-1]:
             said.append(f"The first costs {short(costs[0] / costs[-1])} times as much per atom as the last.")
-        others = [place for place in board.places if place.rank and place.entry.other_theory]
+        others = [place for place in board.places if place.entry.other_theory and _has_value(place, metric)]
         if others:
             values = [cast(float, place.score(metric).value) for place in others]
             theories = ", ".join(dict.fromkeys(place.entry.theory for place in others))
@@ -46,6 +46,10 @@ def eos_findings(evidence: Evidence) -> list[Part]:
         found.append(Part(title=f"Equations of state: {metric.label} and cost", sentences=said))
         found[-1] = _with_cost(found[-1], board.places, metric, board.subset)
     return found
+
+
+def _has_value(place: Place, metric: Metric) -> bool:
+    return place.score(metric).value is not None and not place.entry.stale
 
 
 def _of(place: Place, metric: Metric, digits: int) -> str:
@@ -64,7 +68,7 @@ def _with_cost(part: Part, places: Sequence[Place], metric: Metric, subset: str)
             "theory": "another" if place.entry.other_theory else "reference's",
         }
         for place in places
-        if place.rank and place.entry.result.run.cost.microseconds_per_atom
+        if _has_value(place, metric) and place.entry.result.run.cost.microseconds_per_atom
     ]
     costs = [cast(float, row["cost"]) for row in rows]
     chart = (

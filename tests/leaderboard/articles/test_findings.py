@@ -137,7 +137,7 @@ def test_of_constraints_the_rotation_error_is_told() -> None:
 def test_equations_of_state(collection: Collection) -> None:
     (part,) = eos_findings(Evidence(collection.entries))
     assert part.sentences[0].startswith(
-        "Δ of 2 entries ranges from 2.30 (SevenNet-0 (11Jul2024)) to 3.38 (CHGNet 0.3.0)"
+        "Δ, median of 2 entries ranges from 1.51 (SevenNet-0 (11Jul2024)) to 1.85 (CHGNet 0.3.0)"
     )
     assert any("Models of another theory (r2SCAN) are at " in sentence for sentence in part.sentences)
     (picture,) = part.pictures

@@ -11,10 +11,12 @@ from leaderboard.charts.board_plots import dot_plot
 from leaderboard.ranking.board import boards
 from tests.leaderboard.entries import entry
 
+NAME = "rotation_force"
+
 
 def axis_of(values: list[float]) -> dict[str, Any]:
     entries = [
-        entry("constraints", f"m{i}", {"lambda": value}, rows=[{"sample": "Si", "status": "ok", "lambda": value}])
+        entry("constraints", f"m{i}", {NAME: value}, rows=[{"sample": "Si", "status": "ok", NAME: value}])
         for i, value in enumerate(values)
     ]
     (board,) = boards(entries)

@@ -40,7 +40,7 @@ def test_symmetry_comes_first_and_then_a_panel_for_each_crystal(records: list[Re
     assert symmetry.datasets is not None
     kept = {name: [point["kept"] for point in line] for name, line in symmetry.datasets.items()}
     assert kept["reference"] == [1.0] * 9
-    assert kept["perturbed"][0] == 0.0
+    assert kept["perturbed"][0] == pytest.approx(1 / 3, abs=1e-3)  # MgO comes back to the last digit
     assert kept["perturbed"][-1] == 1.0
     assert kept["perturbed"] == sorted(kept["perturbed"])
     assert [panel.title for panel in crystals] == ["Cu", "MgO", "NaCl", "Si"]
@@ -50,8 +50,8 @@ def test_symmetry_comes_first_and_then_a_panel_for_each_crystal(records: list[Re
     way = salt.datasets["perturbed"]
     (row,) = (row for row in rows if row["sample"] == "NaCl/perturbed")
     assert (way[0]["step"], way[-1]["step"]) == (0, row["steps"])
-    assert float(way[-1]["force"]) < 0.02 < float(way[0]["force"])
-    assert salt.datasets["threshold"] == [{"force": 0.02}]
+    assert float(way[-1]["force"]) < 0.001 < float(way[0]["force"])
+    assert salt.datasets["threshold"] == [{"force": 0.001}]
     assert "stroke" in drawn(view, salt)
     assert "stroke" in drawn(view, symmetry)
 
