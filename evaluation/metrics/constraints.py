@@ -245,7 +245,7 @@ def _uncertainty(forces: Sequence[float]) -> float | None:
     squares, size = np.square(forces), cast(float, _rms(forces))
     if len(squares) < 2 or not size:
         return None if len(squares) < 2 else 0.0
-    return MILLI * float(squares.std(ddof=1)) / np.sqrt(len(squares)) / (2 * size)
+    return MILLI * float(squares.std(ddof=1) / np.sqrt(len(squares))) / (2 * size)
 
 
 def _rms(numbers: Sequence[float] | None) -> float | None:
