@@ -67,7 +67,7 @@ def test_a_tooltip_tells_the_value(visit: Go) -> None:
     draw_all(seen)
     seen.page.locator(".plot svg .mark-symbol path[aria-roledescription=point]").first.hover()
     expect(seen.page.locator("#vg-tooltip-element")).to_contain_text("sevennet-0")
-    expect(seen.page.locator("#vg-tooltip-element")).to_contain_text("2.30 meV/atom")
+    expect(seen.page.locator("#vg-tooltip-element")).to_contain_text("1.51 meV/atom")
     assert seen.said == []
 
 
