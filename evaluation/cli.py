@@ -15,9 +15,9 @@ import typer
 from evaluation.errors import DatasetUnavailable, EvaluationError, EvaluationFault
 from evaluation.recipes.cli import train
 from evaluation.subset import SUBSETS, Subset
-from zoo import options
 from zoo.console import plain, print_table
 from zoo.errors import ZooError
+from zoo.sandbox import options
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

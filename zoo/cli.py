@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from zoo import options
 from zoo.adapters import families
 from zoo.cards import index
 from zoo.console import print_table
+from zoo.sandbox import options
 from zoo.settings import pins_file
 
 if TYPE_CHECKING:

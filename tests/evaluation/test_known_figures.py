@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evaluation import task as tasks
+from evaluation.definitions import constraints
 from evaluation.equation_of_state import PHYSICAL_DERIVATIVES
 from evaluation.harness.store import read_records
 from evaluation.metric import Score
@@ -72,3 +73,8 @@ def test_a_gradient_is_rough_at_the_scale_of_phonons_and_its_smallest_asymmetry_
     assert isinstance(smallest, float)
     assert isinstance(phonons, float)
     assert phonons > 0.02 > 5 * smallest
+
+
+def test_what_is_equal_in_the_rank_is_the_protocols_threshold_of_single_precision() -> None:
+    found = constraints.protocol().thresholds["float32"]["rotation_force"]
+    assert constraints.METRICS[0].rounding == found

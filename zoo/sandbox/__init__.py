@@ -5,7 +5,7 @@ An adapter opens checkpoints that run code when they are opened, so a worker is 
     bwrap     namespaces of its own (bubblewrap): the files named here and no others, its own processes, no network;
               what it writes lies in memory, up to a limit, and goes with it. On top, the filter of seccomp.py.
     landlock  where namespaces are not allowed: Landlock for the files, the same filter for network and processes. It
-              can still ask whether a file exists, and see the process numbers in nobody's folder but its own.
+              can still ask whether a file exists, and of /proc it reads its own process's folder alone.
     none      nothing is kept from it, but the variables and the folders that it is told of.
 
 `auto` takes the first of them that proves itself: a probe is run in the sandbox and must fail to read, write, connect

@@ -1,4 +1,4 @@
-"""Options that several commands share: the sandbox that models run in. Each stands for a variable (zoo/settings.py)."""
+"""Options of every command that runs models: the sandbox. Each stands for a variable (zoo/settings.py)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from zoo import settings
-
-CHOICES = ("auto", "bwrap", "landlock", "none")
+from zoo.sandbox.choice import CHOICES
 
 Sandbox = Annotated[
     str | None, typer.Option(help=f"{', '.join(CHOICES)}: what models run in; else MLIP_ZOO_SANDBOX, or auto.")
