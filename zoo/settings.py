@@ -80,12 +80,31 @@ UNTRUSTED = Variable(
     "`1` (or `true`, `yes`, `on`) runs no model where there is no sandbox: an error instead of a warning.",
     "off",
 )
+WHEELS = Variable(
+    "MLIP_ZOO_WHEELS",
+    "Folder of wheels from which environments are built where no registry is reached; what it lacks, as torch, is "
+    "taken from the interpreter that runs mlip-zoo. The versions then need not be the pinned ones: results list them.",
+    "environments from the registry, at the adapters' pins",
+)
 HUB_OFFLINE = Variable("HF_HUB_OFFLINE", "Same as `MLIP_ZOO_OFFLINE`; huggingface_hub reads it too.", "off")
 HUB_ENDPOINT = Variable(
     "HF_ENDPOINT", "Address of the Hugging Face Hub; huggingface_hub reads it too.", "the public Hub"
 )
 
-VARIABLES = (CACHE, MIRROR, OFFLINE, CARDS, PINS, PINNED_ONLY, DEBUG, SANDBOX, UNTRUSTED, HUB_OFFLINE, HUB_ENDPOINT)
+VARIABLES = (
+    CACHE,
+    MIRROR,
+    OFFLINE,
+    CARDS,
+    PINS,
+    PINNED_ONLY,
+    DEBUG,
+    SANDBOX,
+    UNTRUSTED,
+    WHEELS,
+    HUB_OFFLINE,
+    HUB_ENDPOINT,
+)
 
 
 def cache_dir() -> Path:
@@ -146,6 +165,12 @@ def sandbox() -> str:
 def untrusted() -> bool:
     """Whether `MLIP_ZOO_UNTRUSTED` asks for a sandbox or nothing."""
     return UNTRUSTED.on()
+
+
+def wheels_dir() -> Path | None:
+    """The folder of `MLIP_ZOO_WHEELS`, absolute; None where environments come from the registry."""
+    given = WHEELS.text()
+    return _folder(given) if given else None
 
 
 def use(variable: Variable, value: str) -> None:

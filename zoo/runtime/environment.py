@@ -24,9 +24,9 @@ from zoo import adapters
 from zoo.errors import EnvironmentFault
 from zoo.files import write_json
 from zoo.progress import Say
-from zoo.runtime import linking
+from zoo.runtime import linking, wheels
 from zoo.sandbox import choice
-from zoo.settings import cache_dir, offline
+from zoo.settings import cache_dir, offline, wheels_dir
 
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
 RECEIPT = "mlip-zoo.json"
@@ -48,6 +48,8 @@ class Environment:
     overrides: tuple[str, ...]
     """What packages are to want instead of what their own metadata say (`[tool.uv] override-dependencies`)."""
     folder: Path
+    wheels: Path | None = None
+    """The folder of wheels that it is built from; None: from the registry, at the pins."""
 
     @property
     def python(self) -> Path:
@@ -93,8 +95,23 @@ class Environment:
     def _build(self, say: Say) -> None:
         self.remove()  # what is there without a receipt is the remains of a killed build
         started = time.monotonic()
-        mode = linking.mode(self.folder.parent, writable=choice.effective() == "none")
         say(f"building the environment of {self.family}")
+        told = self._from_registry(say) if self.wheels is None else self._from_wheels(self.wheels)
+        write_json(
+            self._receipt,
+            {
+                "family": self.family,
+                "dependencies": list(self.dependencies),
+                "overrides": list(self.overrides),
+                "exclude_newer": self.exclude_newer,
+                **told,
+                "seconds": round(time.monotonic() - started, 1),
+                **_size(self.folder),
+            },
+        )
+
+    def _from_registry(self, say: Say) -> dict[str, object]:
+        mode = linking.mode(self.folder.parent, writable=choice.effective() == "none")
         self._uv("venv", "--no-project", "--python", _base_python(self.requires_python), str(self.folder), say=say)
         with tempfile.TemporaryDirectory() as scratch:
             overrides = Path(scratch) / "overrides.txt"
@@ -106,18 +123,16 @@ class Environment:
                 *("--", *self.dependencies),
                 say=say,
             )
-        write_json(
-            self._receipt,
-            {
-                "family": self.family,
-                "dependencies": list(self.dependencies),
-                "overrides": list(self.overrides),
-                "exclude_newer": self.exclude_newer,
-                linking.OWN_FILES: mode != "hardlink",
-                "seconds": round(time.monotonic() - started, 1),
-                **_size(self.folder),
-            },
-        )
+        return {linking.OWN_FILES: mode != "hardlink"}
+
+    def _from_wheels(self, folder: Path) -> dict[str, object]:
+        found = wheels.choose(self.dependencies, self.overrides, folder)
+        try:
+            wheels.build(self.folder, found)
+        except EnvironmentFault:
+            self.remove()
+            raise
+        return {linking.OWN_FILES: True, **wheels.receipt(self.dependencies, found)}
 
     def _uv(self, *arguments: str, say: Say) -> None:
         import uv
@@ -187,7 +202,8 @@ def describe(adapter: Path) -> Environment:
         faults.append(f"requires-python is {header.get('requires-python')!r}, no specifier like '>=3.12'")
     if faults:
         raise EnvironmentFault(f"{adapter.name}: {'; '.join(faults)}")
-    identity = json.dumps([header, platform.machine(), sys.platform, _base_python(header["requires-python"])])
+    base = _base_python(header["requires-python"])
+    identity = json.dumps([header, platform.machine(), sys.platform, base, *_wheels_identity()])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return Environment(
         family=adapter.stem,
@@ -196,7 +212,8 @@ def describe(adapter: Path) -> Environment:
         dependencies=tuple(header["dependencies"]),
         exclude_newer=exclude_newer,
         overrides=tuple(overrides),
-        folder=_environments_dir() / f"{adapter.stem}-{digest}",
+        folder=_environments_dir() / f"{adapter.stem}-{'wheels-' if wheels_dir() else ''}{digest}",
+        wheels=wheels_dir(),
     )
 
 
@@ -236,6 +253,12 @@ def _fault(text: object, *, may_drop: bool = False) -> str | None:
         return None
     pins = [pin for pin in requirement.specifier if pin.operator == "==" and not pin.version.endswith(".*")]
     return None if pins else f"every dependency needs '==' and one version, {str(text)!r} has none"
+
+
+def _wheels_identity() -> tuple[object, ...]:
+    """What an environment from wheels is made of beside its header; empty for one from the registry."""
+    folder = wheels_dir()
+    return (sys.prefix, wheels.listed(folder)) if folder else ()
 
 
 def _environments_dir() -> Path:

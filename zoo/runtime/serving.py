@@ -145,7 +145,9 @@ class Served:
 
     def about(self) -> Header:
         """What was loaded, into what."""
-        packages = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+        packages: dict[str, str] = {}
+        for found in importlib.metadata.distributions():  # of two of one name, the first is imported
+            packages.setdefault(found.metadata["Name"], found.version)
         return {
             "facts": self.model.facts,
             "device": self.device,

@@ -34,6 +34,7 @@ KEEP_PAGES = {
 }
 # JAX reads NPROC
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC")
+_BASE_PACKAGES = "base-packages"  # in pyvenv.cfg, see zoo.runtime.wheels
 _FIXED = {"PATH": "/usr/local/bin:/usr/bin:/bin", "USER": "worker", "LOGNAME": "worker"}
 # How threads, accelerators and languages are set: nothing that names a person, a place or a secret.
 _ALLOWED = re.compile(
@@ -158,6 +159,8 @@ def _interpreter(python: Path) -> list[Path]:
             name, _, value = line.partition("=")
             if name.strip() == "home":
                 found += _parts(Path(value.strip()).parent)
+            elif name.strip() == _BASE_PACKAGES:
+                found.append(Path(value.strip()))
     return [*found, *_parts(python.resolve().parent.parent)]
 
 
