@@ -72,6 +72,10 @@ class RunLocked(EvaluationError):
     """Two processes must not write one run."""
 
 
+class Unfinished(EvaluationError):
+    """A training's time was up before its last step; its state is stored."""
+
+
 class StoreError(EvaluationError):
     """What is stored cannot be read, or something cannot be stored."""
 

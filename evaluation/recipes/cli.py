@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evaluation.errors import EvaluationError, EvaluationFault, RunLocked
+from evaluation.errors import EvaluationError, EvaluationFault, RunLocked, Unfinished
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ def train(
     every: Annotated[bool, typer.Option("--all", help="All, in order, but for what is finished or running.")] = False,
     folder: Annotated[Path, typer.Option(help="Of all trainings.")] = Path("build/training"),
     device: Annotated[str, typer.Option(help="cpu, or cuda; only one CPU thread is repeatable to the bit.")] = "cpu",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.0, help="To learn for, each; then the state is stored, to be gone on with.")
+    ] = None,
     ship: Annotated[
         bool, typer.Option("--ship", help="In a checkout: copy log, errors and weights to where they are kept.")
     ] = False,
@@ -39,7 +42,11 @@ def train(
     for name in chosen:
         with _bar(name) as show:
             try:
-                made = training.train(name, folder, device=device, show=show)
+                seconds = None if minutes is None else 60 * minutes
+                made = training.train(name, folder, device=device, seconds=seconds, show=show)
+            except Unfinished as pause:
+                typer.echo(f"{name}: {pause}", err=True)
+                continue
             except RunLocked as running:
                 if every:  # two queues side by side share the work
                     continue

@@ -3,7 +3,7 @@
 FOLDER holds recipe.json; what comes out is `upstream`, a checkpoint in the authors' own format, held-out.json, the
 errors on the test frames by source, and log.jsonl. Killed, it goes on from the state that it stored last. One thread:
 the same recipe gives the same weights on the same machine. Every line of standard output is a JSON object with the
-step; some are lines of the log.
+step; some are lines of the log. On a GPU the frames live there (resident.py), and no weight is repeatable to the bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +29,8 @@ SAVE_EVERY = 500
 """Steps, or the epoch when it is shorter."""
 TELL_EVERY = 20
 """Steps."""
+WINDOW = 64
+"""Frames among which batches are made of those of like coordination, or more for large batches."""
 
 
 class Network(Protocol):
@@ -60,6 +62,7 @@ class Frame:
     volume: float
     most_neighbours: int
     source: str
+    largest_force: float
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -88,7 +91,7 @@ class Batch:
     """(n, 1, 1), Å³."""
 
     @classmethod
-    def of(cls, frames: list[Frame], turns: list[torch.Tensor]) -> Batch:
+    def of(cls, frames: list[Frame], turns: Sequence[torch.Tensor]) -> Batch:
         """Join frames, each turned by an element of O(3)."""
         sizes = torch.tensor([len(frame) for frame in frames])
         offsets = torch.cumsum(sizes, 0) - sizes
@@ -112,6 +115,9 @@ class Batch:
         )
 
 
+Join = Callable[[list[Frame], Sequence[torch.Tensor]], Batch]
+
+
 def read(path: Path, edges: Any, *, cutoff: float, one_in: int) -> tuple[dict[str, list[Frame]], dict[int, float]]:
     """Frames by part, and the energies of atoms that a least-squares fit to the training frames takes off them."""
     with np.load(path) as archive:
@@ -119,7 +125,9 @@ def read(path: Path, edges: Any, *, cutoff: float, one_in: int) -> tuple[dict[st
     ends = np.cumsum(stored["sizes"])
     atoms = [slice(end - size, end) for end, size in zip(ends, stored["sizes"], strict=True)]
     known = np.unique(stored["numbers"])
-    counts = np.array([[np.sum(stored["numbers"][rows] == z) for z in known] for rows in atoms])
+    counts = np.zeros((len(atoms), len(known)), dtype=np.int64)
+    owners = np.repeat(np.arange(len(atoms)), stored["sizes"])
+    np.add.at(counts, (owners, np.searchsorted(known, stored["numbers"])), 1)
     training = thinned(stored["parts"] == "train", counts > 0, one_in=one_in)
     sizes = stored["sizes"].astype(float)
     # per atom, so that a large cell does not outweigh the small ones
@@ -148,6 +156,7 @@ def read(path: Path, edges: Any, *, cutoff: float, one_in: int) -> tuple[dict[st
             volume=float(abs(np.linalg.det(cell))),
             most_neighbours=int(np.bincount(i.astype(np.int64), minlength=len(positions)).max()),
             source=str(stored["sources"][k]),
+            largest_force=float(_float(stored["forces"][rows]).abs().max()),
         )
         parts[part].append(frame)
     return parts, composition
@@ -173,13 +182,16 @@ def batches(frames: list[Frame], atoms: int, rng: np.random.Generator) -> Iterat
     """Each frame once, in random order; frames of like coordination together, because PET pads to the largest."""
     order = rng.permutation(len(frames))
     made: list[list[Frame]] = []
-    for start in range(0, len(order), 64):
+    window = max(WINDOW, atoms // 2)
+    for start in range(0, len(order), window):
         batch: list[Frame] = []
-        for k in sorted(order[start : start + 64], key=lambda k: frames[k].most_neighbours):
-            if batch and sum(map(len, batch)) + len(frames[k]) > atoms:
+        held = 0
+        for k in sorted(order[start : start + window], key=lambda k: frames[k].most_neighbours):
+            if batch and held + len(frames[k]) > atoms:
                 made.append(batch)
-                batch = []
+                batch, held = [], 0
             batch.append(frames[k])
+            held += len(frames[k])
         made.append(batch)
     for k in rng.permutation(len(made)):
         yield made[k]
@@ -200,7 +212,7 @@ def predict(
     if conservative:
         positions.requires_grad_(True)
         strains.requires_grad_(True)
-    change = torch.eye(3) + (strains + strains.transpose(1, 2)) / 2
+    change = torch.eye(3, device=cells.device) + (strains + strains.transpose(1, 2)) / 2
     found = network(batch, (positions[:, None] @ change[batch.owner])[:, 0], cells @ change)
     energies = found["energy"]
     found["energy"] = energies / batch.sizes
@@ -214,12 +226,12 @@ def predict(
     return found, {name: batch.labels[name.removeprefix("direct_")] for name in found}
 
 
-def errors(network: Network, frames: list[Frame], atoms: int) -> dict[str, float]:
+def errors(network: Network, frames: list[Frame], atoms: int, *, join: Join) -> dict[str, float]:
     """Mean absolute errors of unrotated frames: meV/atom, meV/Å, and meV/atom for stress × volume."""
     network.module.eval()
     gathered: dict[str, list[torch.Tensor]] = {}
     for batch in batches(frames, atoms, np.random.default_rng(0)):
-        found, labels = predict(network, Batch.of(batch, [torch.eye(3)] * len(batch)), conservative=True)
+        found, labels = predict(network, join(batch, [torch.eye(3)] * len(batch)), conservative=True)
         for name in found:
             gathered.setdefault(name, []).append((found[name].detach() - labels[name]).abs().flatten())
     network.module.train()
@@ -229,12 +241,23 @@ def errors(network: Network, frames: list[Frame], atoms: int) -> dict[str, float
 class Training:
     """Weights, optimiser and average at a step; every batch and rotation follows from the seed and the step."""
 
-    def __init__(self, network: Network, recipe: dict[str, Any], folder: Path) -> None:
+    def __init__(
+        self,
+        network: Network,
+        recipe: dict[str, Any],
+        folder: Path,
+        *,
+        join: Join = Batch.of,
+        seconds: float = math.inf,
+    ) -> None:
+        """`seconds`: how long this process may learn; then it stores its state and stops."""
         self.network = network
         self.module = network.module
         self.settings = recipe["training"]
         self.seed = recipe["seed"]
         self.folder = folder
+        self.join = join
+        self.deadline = time.monotonic() + seconds
         self.step = 0
         self.epoch = 0
         self.batch = 0
@@ -252,27 +275,33 @@ class Training:
     def last_step(self) -> int:
         return int(self.settings["phases"][-1]["until"])
 
-    def run(self, frames: dict[str, list[Frame]]) -> None:
-        """Go on to the last step; the network then has the averaged weights."""
+    def run(self, frames: dict[str, list[Frame]]) -> bool:
+        """Go on to the last step; the network then has the averaged weights. False when the time was up before."""
         self.module.train()
         while self.step < self.last_step:
-            self._epoch(frames)
+            if not self._epoch(frames):
+                self.save()
+                return False
             self.epoch += 1
             self.batch = 0
             self.save()
         self.module.load_state_dict(self.average)
+        return True
 
-    def _epoch(self, frames: dict[str, list[Frame]]) -> None:
-        """The rest of an epoch; a phase ends one early, and the next begins with a new one."""
+    def _epoch(self, frames: dict[str, list[Frame]]) -> bool:
+        """The rest of an epoch; a phase ends one early, and the next begins with a new one. False: the time is up."""
         phase = self.phase
         rng = np.random.default_rng([self.seed, self.epoch])
-        fitting = [f for f in frames["train"] if float(f.forces.abs().max()) >= phase["forces_above"]]
+        fitting = [f for f in frames["train"] if f.largest_force >= phase["forces_above"]]
         planned = list(batches(fitting, self.settings["atoms_per_batch"], rng))
         for batch in planned[self.batch :]:
+            if time.monotonic() > self.deadline:
+                return False
+            reporting = (self.step + 1) % self.settings["report_every"] == 0
             seen = self._learn(batch)
             self.step += 1
             self.batch += 1
-            if self.step % self.settings["report_every"] == 0:
+            if reporting:
                 self._report(seen, frames["validation"])
             elif self.step % TELL_EVERY == 0:
                 tell({"step": self.step})
@@ -280,12 +309,14 @@ class Training:
                 break
             if self.step % SAVE_EVERY == 0:
                 self.save()
+        return True
 
-    def _learn(self, frames: list[Frame]) -> dict[str, float]:
+    def _learn(self, frames: list[Frame]) -> dict[str, torch.Tensor]:
+        """One step; the batch's errors before it, each component's."""
         phase, weights = self.phase, self.settings["weights"]
         rng = np.random.default_rng([self.seed, 1, self.step])
         turned = self.settings["augmentation"] == "rotations"
-        batch = Batch.of(frames, [rotation(rng) if turned else torch.eye(3) for _ in frames])
+        batch = self.join(frames, [rotation(rng) if turned else torch.eye(3) for _ in frames])
         found, labels = predict(self.network, batch, conservative="forces" in phase["targets"])
         delta = phase["huber"]
         losses = [
@@ -302,21 +333,21 @@ class Training:
             for name, tensor in self.module.state_dict().items():
                 if tensor.is_floating_point():
                     self.average[name].lerp_(tensor, 1 - decay)
-        return {name: 1000 * float((found[name] - labels[name]).detach().abs().mean()) for name in found}
+        return {name: (found[name] - labels[name]).detach() for name in found}
 
     def _schedule(self) -> float:
         warm: float = min(1.0, (self.step + 1) / self.settings["warmup"])
         return warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.step / self.last_step)))
 
-    def _report(self, seen: dict[str, float], validation: list[Frame]) -> None:
+    def _report(self, seen: dict[str, torch.Tensor], validation: list[Frame]) -> None:
         """One line of log: the averaged weights' errors on the validation frames."""
         current = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
         self.module.load_state_dict(self.average)
         line = {
             "step": self.step,
             "epoch": self.epoch,
-            "last_batch": {name: round(value, 1) for name, value in seen.items()},
-            "validation": errors(self.network, validation, self.settings["atoms_per_batch"]),
+            "last_batch": {name: round(1000 * float(each.abs().mean()), 1) for name, each in seen.items()},
+            "validation": errors(self.network, validation, self.settings["atoms_per_batch"], join=self.join),
             "cpu_seconds": round(self.cpu_seconds + time.process_time()),
         }
         self.module.load_state_dict(current)
@@ -355,39 +386,37 @@ class Training:
         log.write_text("".join(line for line in lines if json.loads(line)["step"] <= self.step))
 
 
-def main(archive: Path, folder: Path, *, device: str) -> None:
-    """Train, test, and write the checkpoint whole."""
+def main(archive: Path, folder: Path, *, device: str, seconds: float = math.inf) -> None:
+    """Train, test, and write the checkpoint whole; or stop after so many seconds, to be gone on with."""
     torch.set_num_threads(1)
     lock = (folder / "fit.lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)  # a process whose starter was killed may still be writing: wait for its end
-    if device != "cpu":
-        torch.set_default_device(device)
     recipe = json.loads((folder / "recipe.json").read_text())
     about = loaded(NETWORKS / f"{recipe['network']}.py")
     cutoff = float(recipe["model"]["cutoff"])
     frames, composition = read(archive, about.edges, cutoff=cutoff, one_in=recipe["training"]["one_in"])
     torch.manual_seed(recipe["seed"])
-    with torch.device("cpu"):
-        network: Network = about.Network(recipe["model"], composition, mean_neighbours(frames["train"]))
+    mean_neighbours = sum(len(frame.centers) for frame in frames["train"]) / sum(map(len, frames["train"]))
+    network: Network = about.Network(recipe["model"], composition, mean_neighbours)
     network.module.to(device)
-    training = Training(network, recipe, folder)
+    join: Join = Batch.of
+    if device != "cpu":
+        together = [frame for part in frames.values() for frame in part]
+        join = loaded(Path(__file__).with_name("resident.py")).Resident(together, Batch, device=device)
+    training = Training(network, recipe, folder, join=join, seconds=seconds)
     training.resume(device)
-    training.run(frames)
+    if not training.run(frames):
+        return
     atoms = recipe["training"]["atoms_per_batch"]
     tested = {
-        source: {"frames": len(chosen), **errors(network, chosen, atoms)}
+        source: {"frames": len(chosen), **errors(network, chosen, atoms, join=join)}
         for source in sorted({frame.source for frame in frames["test"]})
         if (chosen := [frame for frame in frames["test"] if frame.source == source])
     }
     (folder / "held-out.json").write_text(json.dumps(tested, indent=1) + "\n")
-    network.module.to("cpu")
+    network.module.cpu()
     network.save(folder / "upstream.part")
     (folder / "upstream.part").replace(folder / "upstream")
-
-
-def mean_neighbours(frames: Sequence[Frame]) -> float:
-    """Edges per atom."""
-    return sum(len(frame.centers) for frame in frames) / sum(map(len, frames))
 
 
 def loaded(path: Path) -> Any:
@@ -416,5 +445,6 @@ if __name__ == "__main__":
     parser.add_argument("frames", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seconds", type=float, default=math.inf)
     arguments = parser.parse_args()
-    main(arguments.frames, arguments.folder, device=arguments.device)
+    main(arguments.frames, arguments.folder, device=arguments.device, seconds=arguments.seconds)

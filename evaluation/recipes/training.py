@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from evaluation.errors import EvaluationFault, RecipeError, RunLocked
+from evaluation.errors import EvaluationFault, RecipeError, RunLocked, Unfinished
 from evaluation.recipes import card
 from evaluation.recipes import recipe as recipes
 from evaluation.recipes.frames import frames, save
@@ -34,12 +34,15 @@ Show = Callable[[str, int, int], None]
 """Told what is going on, how much of it is done, and of how much."""
 
 
-def train(name: str, root: Path, *, device: str = "cpu", show: Show = lambda *_: None) -> Trained:
+def train(
+    name: str, root: Path, *, device: str = "cpu", seconds: float | None = None, show: Show = lambda *_: None
+) -> Trained:
     """Train the checkpoint of a recipe in `root`/`name`, or go on with it. What is finished is only looked up.
 
-    Raises UnknownRecipe, RecipeError when the folder was begun with another recipe, DatasetUnavailable, EvaluationFault
-    when the training's process fails, ConversionError when the safetensors are not what was trained, and RunLocked when
-    another process is at it.
+    `seconds`: how long to learn now; None: to the end. Raises Unfinished when they were not enough, UnknownRecipe,
+    RecipeError when the folder was begun with another recipe, DatasetUnavailable, EvaluationFault when the training's
+    process fails, ConversionError when the safetensors are not what was trained, and RunLocked when another process is
+    at it.
     """
     recipe = recipes.load(name)
     folder = root / name
@@ -47,16 +50,16 @@ def train(name: str, root: Path, *, device: str = "cpu", show: Show = lambda *_:
     with _alone(folder):
         begin(recipe, folder)
         made = finished(name, root)
-        return made or _make(name, recipe, root, device=device, show=show)
+        return made or _make(name, recipe, root, device=device, seconds=seconds, show=show)
 
 
-def _make(name: str, recipe: Recipe, root: Path, *, device: str, show: Show) -> Trained:
+def _make(name: str, recipe: Recipe, root: Path, *, device: str, seconds: float | None, show: Show) -> Trained:
     folder = root / name
     archive = prepared(recipe, root, show=show)
     family = environment.find(recipe.network)
     family.ensure(say=lambda text: show(text, 0, 1))
     if not (folder / "upstream").exists():
-        _fit(recipe, family.python, archive, folder, device=device, show=show)
+        _fit(recipe, family.python, archive, folder, device=device, seconds=seconds, show=show)
     show("safetensors", 0, 1)
     converted = _without_pickle(name, recipe, folder)
     if not converted.exact:
@@ -136,18 +139,27 @@ def _trained(name: str, root: Path) -> Trained:
     )
 
 
-def _fit(recipe: Recipe, python: Path, archive: Path, folder: Path, *, device: str, show: Show) -> None:
-    """Run fit.py in the family's environment, and show its steps."""
+def _fit(
+    recipe: Recipe, python: Path, archive: Path, folder: Path, *, device: str, seconds: float | None, show: Show
+) -> None:
+    """Run fit.py in the family's environment, and show its steps. Raises Unfinished when the time was up before."""
+    limit = [] if seconds is None else ["--seconds", str(seconds)]
+    step = 0
     show("reading the frames", 0, recipe.steps)
     with subprocess.Popen(
-        [python, "-I", FIT, archive, folder, "--device", device], stdout=subprocess.PIPE, text=True
+        [python, "-I", FIT, archive, folder, "--device", device, *limit], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             told = json.loads(line)
-            show(_summary(told.get("validation", {})), told["step"], recipe.steps)
+            step = told["step"]
+            show(_summary(told.get("validation", {})), step, recipe.steps)
     if process.returncode:
         raise EvaluationFault(f"the training in {folder} ended with exit code {process.returncode}; run it again")
+    if not (folder / "upstream").exists():
+        raise Unfinished(
+            f"the time was up after {step:,} of {recipe.steps:,} steps; the same command goes on in {folder}"
+        )
 
 
 def _summary(errors: dict[str, float]) -> str:

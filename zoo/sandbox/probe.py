@@ -22,8 +22,8 @@ TIME_LIMIT = 60.0
 
 
 @functools.cache
-def failure(mode: Literal["bwrap", "landlock", "none"]) -> str | None:
-    """Why this mode does not hold on this machine; None when it does."""
+def failure(mode: Literal["bwrap", "landlock", "none"], *, gpu: bool = False) -> str | None:
+    """Why this mode, with the accelerators open or not, does not hold on this machine; None when it does."""
     from zoo.sandbox.launch import launch  # inside, where this file is run, there is no zoo
 
     with tempfile.TemporaryDirectory() as folder, socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
@@ -40,6 +40,7 @@ def failure(mode: Literal["bwrap", "landlock", "none"]) -> str | None:
             program=Path(__file__),
             arguments=[str(own), str(secret), *ports, str(os.getpid())],
             read=[own],
+            gpu=gpu,
         )
         try:
             done = subprocess.run(

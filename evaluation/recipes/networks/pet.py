@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+import types
 from pathlib import Path
 from typing import Any
+
+# metatrain imports it for training on a cluster; the package has no wheel
+if importlib.util.find_spec("hostlist") is None:
+    sys.modules["hostlist"] = types.ModuleType("hostlist")
 
 import metatensor.torch as mts
 import metatomic.torch  # noqa: F401  # registers the classes that a checkpoint is made of
@@ -66,11 +73,11 @@ class Network:
         )
         nodes, pairs = self.module.calculate_features(data)
         answer, *_ = self.module.predict(nodes, pairs, data, cells, batch.owner, ["energy", *DIRECT])
-        n = len(cells)
+        none = torch.zeros(len(cells), device=cells.device)
         return {
-            "energy": torch.zeros(n).index_add(0, batch.owner, answer["energy"][0].reshape(-1)),
+            "energy": none.index_add(0, batch.owner, answer["energy"][0].reshape(-1)),
             "direct_forces": answer[DIRECT[0]][0].reshape(-1, 3),
-            "direct_stress": torch.zeros(n, 3, 3).index_add(0, batch.owner, answer[DIRECT[1]][0].reshape(-1, 3, 3)),
+            "direct_stress": torch.zeros_like(cells).index_add(0, batch.owner, answer[DIRECT[1]][0].reshape(-1, 3, 3)),
         }
 
     def save(self, path: Path) -> None:

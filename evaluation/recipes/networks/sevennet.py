@@ -61,7 +61,8 @@ class Network:
         for name, layer in self.module.named_children():
             if name != "force_output":
                 data = layer(data)
-        composition = torch.zeros(len(cells)).index_add(0, batch.owner, self._shifts[batch.numbers])
+        shifts = self._shifts.to(cells.device)[batch.numbers]
+        composition = torch.zeros(len(cells), device=cells.device).index_add(0, batch.owner, shifts)
         return {"energy": data[keys.PRED_TOTAL_ENERGY].reshape(-1) - composition}
 
     def save(self, path: Path) -> None:

@@ -84,6 +84,40 @@ def test_training_goes_on_in_the_middle_of_an_epoch(fit: Any, tmp_path: Path, mo
     assert torch.equal(*results)
 
 
+def test_frames_that_live_on_a_device_make_the_same_batches(fit: Any, tmp_path: Path) -> None:
+    from evaluation.recipes.resident import Resident
+
+    frames = _read(fit, tmp_path)["train"]
+    join = Resident(frames, fit.Batch, device="cpu")
+    chosen = [frames[3], frames[0], frames[2]]
+    turns = [fit.rotation(np.random.default_rng(k)) for k in range(3)]
+    expected, found = fit.Batch.of(chosen, turns), join(chosen, turns)
+    for name in ("centers", "neighbours", "numbers", "owner", "shifts", "sizes"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+    for name in ("positions", "cells", "per_atom"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name))
+    torch.testing.assert_close(found.labels, expected.labels)
+
+
+def test_a_training_whose_time_is_up_goes_on_later(fit: Any, tmp_path: Path) -> None:
+    frames = _read(fit, tmp_path)
+    first = _training(fit, tmp_path)
+    learn = first._learn
+
+    def to_step_25(batch: Any) -> Any:
+        if first.step == 24:
+            first.deadline = 0.0
+        return learn(batch)
+
+    first._learn = to_step_25
+    assert not first.run(frames)
+    later = _training(fit, tmp_path)
+    later.resume("cpu")
+    assert later.step == 25
+    assert later.run(frames)
+    assert later.step == STEPS
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["pet-tiny", "sevennet-n"])
 def test_training_is_repeatable_and_goes_on_where_it_was_killed(name: str, tmp_path: Path) -> None:
