@@ -48,9 +48,9 @@ benchmark: install ## measure start-up, and isolation in each sandbox as a ratio
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
 
-gpu-report: install ## on a machine with a GPU: the tests that need one, and batched relaxation against a loop of ASE's
+gpu-report: install ## on a machine with a GPU: parity, the sandbox, relaxation, phonon forces, memory and speed (10 minutes)
 	$(BIN)/python -m pytest -m gpu
-	$(BIN)/python tests/benchmarks/relaxation.py --device cuda chgnet-0.3.0 sevennet-0
+	$(BIN)/python tests/benchmarks/gpu_report.py build/gpu-report.json
 
 train: install ## train a checkpoint of ours from its recipe, NAME=pet-tiny (an hour on one core), or all of them in order
 	$(BIN)/mlip-zoo train $(if $(NAME),$(NAME),--all)

@@ -51,11 +51,27 @@ def run_inside(
     name: str, *, program: Path = Path(__file__), extra: str = "", arguments: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Run a benchmark's `measure` in an environment that has everything."""
+    from zoo.sandbox.launch import KEEP_PAGES, THREADS
+
+    # the same allocator and threads on both sides: it is the pipe that is measured
+    variables = {**os.environ, **KEEP_PAGES, **dict.fromkeys(THREADS, "1")}
+    done = subprocess.run(
+        [python_with(name, extra=extra), str(program), name, "--inside", *arguments],
+        env=variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def python_with(name: str, *, extra: str = "") -> Path:
+    """The interpreter of an environment that holds a family's packages and ours; built where it is missing."""
     import uv
 
     from zoo.cards import index
     from zoo.runtime import environment
-    from zoo.sandbox.launch import KEEP_PAGES, THREADS
 
     family = environment.find(index.card(name).family)
     folder = ROOT / "build" / f"benchmark-{extra}{family.folder.name}"
@@ -72,17 +88,7 @@ def run_inside(
             ],
             check=True,
         )
-    # the same allocator and threads on both sides: it is the pipe that is measured
-    variables = {**os.environ, **KEEP_PAGES, **dict.fromkeys(THREADS, "1")}
-    done = subprocess.run(
-        [python, str(program), name, "--inside", *arguments],
-        env=variables,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    return python
 
 
 def measure(name: str) -> dict[str, tuple[float, float, float, float, float]]:
