@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from zoo import example_crystals, settings
 from zoo.sandbox import choice, landlock, launch, probe
 
 Note = Callable[..., None]
+MODELS = ("sevennet-0", "pet-tiny", "pet-tiny@direct", "pet-n", "chgnet-0.3.0")
 CLOSE = {"float32": (1e-5, 1e-3, 1e-5), "float64": (1e-9, 1e-8, 1e-10)}
 """eV/atom, eV/Å, eV/Å³: other kernels add in another order."""
 SOLIDS = {
@@ -64,16 +66,21 @@ def parity(note: Note, *, device: str, small: bool) -> None:
     """Largest differences of energy (eV/atom), forces (eV/Å) and stress (eV/Å³) between the device and the CPU."""
     crystals = [example_crystals.distorted(name) for name in example_crystals.names()]
     crystals += [example_crystals.distorted(name, seed=1).repeat((2, 2, 1)) for name in example_crystals.names()[:3]]
-    for name in ("sevennet-0", "pet-tiny", "pet-tiny@direct", "pet-n", "chgnet-0.3.0"):
-        for dtype in ("float32", "float64"):
-            with _told(note, f"{name} {dtype}") as told:
-                elements = set(zoo.get_card(name.partition("@")[0]).elements or ())
-                known = [atoms for atoms in crystals if {*atoms.symbols} <= elements]
-                with (
-                    zoo.load(name, dtype=dtype, device=device) as there,  # type: ignore[arg-type]  # one of the two
-                    zoo.load(name, dtype=dtype, device="cpu") as here,  # type: ignore[arg-type]
-                ):
-                    told.update(_differences(there.compute(known), here.compute(known), known, CLOSE[dtype]))
+
+    def compare(name: str, dtype: Any) -> None:
+        with _told(note, f"{name} {dtype}") as told:
+            elements = set(zoo.get_card(name.partition("@")[0]).elements or ())
+            known = [atoms for atoms in crystals if {*atoms.symbols} <= elements]
+            with (
+                zoo.load(name, dtype=dtype, device=device, threads=1) as there,
+                zoo.load(name, dtype=dtype, device="cpu", threads=1) as here,
+            ):
+                told.update(_differences(there.compute(known), here.compute(known), known, CLOSE[dtype]))
+
+    names = ("sevennet-0", "pet-tiny") if small else MODELS
+    with ThreadPoolExecutor(1 if small else 5) as pool:  # most of the time they are starting
+        for dtype in ("float32",) if small else ("float32", "float64"):
+            list(pool.map(compare, names, [dtype] * len(names)))
 
 
 def sandbox(note: Note, *, device: str, small: bool) -> None:
@@ -253,13 +260,18 @@ def speed(note: Note, *, device: str, small: bool) -> None:
             "64x64": [one.repeat((4, 4, 2)) for one in mgo[:64]],
             "8x512": [one.repeat((8, 8, 4)) for one in mgo[:8]],
         }
-    for name in ("sevennet-0", "pet-tiny", "pet-tiny@direct", "pet-n", "chgnet-0.3.0"):
-        with _told(note, name) as told, zoo.load(name, device=device, threads=1) as potential:
+    models = {name: zoo.load(name, device=device, threads=1) for name in (MODELS[:2] if small else MODELS)}
+    with ThreadPoolExecutor(len(models)) as pool:
+        started = {name: pool.submit(lambda one: one.info, potential) for name, potential in models.items()}
+    for name, potential in models.items():
+        with _told(note, name) as told, potential:
+            started[name].result()
             potential.atoms_per_batch = 8192
             for case, atoms in batches.items():
                 n = sum(map(len, atoms))
                 end = time.monotonic() + 1.2
-                walls, inside = [], []
+                walls: list[float] = []
+                inside: list[float] = []
                 potential.compute(atoms)
                 while len(walls) < 10 and (not walls or time.monotonic() < end):
                     clock = time.perf_counter()

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -119,11 +120,14 @@ def run_one(part: str, beside: Path, *, device: str, small: bool) -> None:
 
     found: dict[str, Any] = {}
 
+    lock = threading.Lock()
+
     def note(**figures: Any) -> None:
-        found.update(figures)
-        whole = beside.with_suffix(".tmp")
-        whole.write_text(json.dumps(found, default=str))
-        whole.replace(beside)
+        with lock:
+            found.update(figures)
+            whole = beside.with_suffix(".tmp")
+            whole.write_text(json.dumps(found, default=str))
+            whole.replace(beside)
 
     kind, _, name = part.partition(" ")
     gpu_parts.PARTS[kind](note, device=device, small=small, **({"name": name} if name else {}))

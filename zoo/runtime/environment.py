@@ -202,8 +202,8 @@ def describe(adapter: Path) -> Environment:
         faults.append(f"requires-python is {header.get('requires-python')!r}, no specifier like '>=3.12'")
     if faults:
         raise EnvironmentFault(f"{adapter.name}: {'; '.join(faults)}")
-    base = _base_python(header["requires-python"])
-    identity = json.dumps([header, platform.machine(), sys.platform, base, *_wheels_identity()])
+    places = _wheels_identity() or (_base_python(header["requires-python"]),)
+    identity = json.dumps([header, platform.machine(), sys.platform, *places])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return Environment(
         family=adapter.stem,
@@ -258,7 +258,9 @@ def _fault(text: object, *, may_drop: bool = False) -> str | None:
 def _wheels_identity() -> tuple[object, ...]:
     """What an environment from wheels is made of beside its header; empty for one from the registry."""
     folder = wheels_dir()
-    return (sys.prefix, wheels.listed(folder)) if folder else ()
+    if folder is None:
+        return ()
+    return platform.python_version(), list(map(str, wheels.base_folders())), wheels.listed(folder)
 
 
 def _environments_dir() -> Path:

@@ -85,12 +85,20 @@ def build(folder: Path, found: Mapping[str, Found]) -> None:
     wheels = sorted(str(one.wheel) for one in found.values() if one.wheel)
     if wheels:
         _pip(wheels, packages)
-    base = _packages_folders()
+    base = base_folders()
     # added last, so that what was installed here goes first
     lines = [f"import site; site.addsitedir({str(path)!r})\n" for path in base]
     (packages / "base-packages.pth").write_text("".join(lines), encoding="utf-8")
     with (folder / "pyvenv.cfg").open("a", encoding="utf-8") as settings:
         settings.writelines(f"{BASE_PACKAGES} = {path}\n" for path in base)
+
+
+def base_folders() -> list[Path]:
+    """The folders of packages that environments take from this interpreter; inside one of them, the same ones."""
+    settings = Path(sys.prefix, "pyvenv.cfg")
+    pairs = [line.partition("=") for line in settings.read_text().splitlines()] if settings.is_file() else []
+    noted = [value.strip() for key, _, value in pairs if key.strip() == BASE_PACKAGES]
+    return [Path(path) for path in dict.fromkeys(noted or site.getsitepackages()) if Path(path).is_dir()]
 
 
 def receipt(dependencies: Sequence[str], found: Mapping[str, Found]) -> dict[str, object]:
@@ -137,10 +145,6 @@ def _needs(wheel: Path) -> Iterator[Requirement]:
     return map(Requirement, message.get_all("Requires-Dist", []))
 
 
-def _packages_folders() -> list[Path]:
-    return [Path(path) for path in dict.fromkeys(site.getsitepackages()) if Path(path).is_dir()]
-
-
 def _of_this_interpreter() -> dict[str, str]:
-    folders = [str(path) for path in _packages_folders()]
+    folders = [str(path) for path in base_folders()]
     return {canonicalize_name(d.metadata["Name"]): d.version for d in importlib.metadata.distributions(path=folders)}
