@@ -85,6 +85,7 @@ def parity(note: Note, *, device: str, small: bool) -> None:
 
 def sandbox(note: Note, *, device: str, small: bool) -> None:
     """Whether each sandbox holds with the GPU open, and whether a model computes in it."""
+    Path.home().mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = str(Path.home())  # the secret that the probe must not read lies in the home directory
     modes: tuple[launch.Confinement, ...] = ("none", "landlock", "bwrap")
     for mode in modes:
