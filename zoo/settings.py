@@ -86,6 +86,11 @@ WHEELS = Variable(
     "taken from the interpreter that runs mlip-zoo. The versions then need not be the pinned ones: results list them.",
     "environments from the registry, at the adapters' pins",
 )
+COMMIT = Variable(
+    "MLIP_ZOO_COMMIT",
+    "Commit that this code was copied from, where it runs outside a git checkout: results name it as theirs.",
+    "none: such results name no commit",
+)
 HUB_OFFLINE = Variable("HF_HUB_OFFLINE", "Same as `MLIP_ZOO_OFFLINE`; huggingface_hub reads it too.", "off")
 HUB_ENDPOINT = Variable(
     "HF_ENDPOINT", "Address of the Hugging Face Hub; huggingface_hub reads it too.", "the public Hub"
@@ -102,6 +107,7 @@ VARIABLES = (
     SANDBOX,
     UNTRUSTED,
     WHEELS,
+    COMMIT,
     HUB_OFFLINE,
     HUB_ENDPOINT,
 )
@@ -150,6 +156,11 @@ def pins_file() -> Path:
 def pinned_only() -> bool:
     """Whether `MLIP_ZOO_PINNED_ONLY` keeps checkpoints from being pinned when they are first loaded."""
     return PINNED_ONLY.on()
+
+
+def commit() -> str | None:
+    """The commit of `MLIP_ZOO_COMMIT`; None when it is not set."""
+    return COMMIT.text()
 
 
 def debug() -> bool:

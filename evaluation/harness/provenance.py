@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evaluation.result import Hardware
+from zoo import settings
 
 # Distributions of the host whose versions can move a number
 HOST_PACKAGES = ("ase", "numpy", "scipy", "pyarrow", "safetensors")
@@ -21,11 +22,14 @@ def now() -> str:
 
 
 def commit() -> str | None:
-    """Commit of the checkout that this code runs from, `-dirty` when it has uncommitted changes; None outside one."""
+    """Commit of the checkout that this code runs from, `-dirty` when it has uncommitted changes.
+
+    Outside of one it is what the user says (`zoo.settings.commit`), or None.
+    """
     here = Path(__file__).parent
     found = _git(here, "rev-parse", "HEAD")
     if found is None:
-        return None
+        return settings.commit()
     return f"{found}-dirty" if _git(here, "status", "--porcelain", "--untracked-files=no") else found
 
 
