@@ -23,9 +23,10 @@ def main() -> None:
         return
     from zoo.sandbox import seccomp
 
-    first = ["nothing", "landlock", "seccomp", "landlock+seccomp"]
+    first = ["nothing", "landlock", "seccomp", "landlock+seccomp", "seccomp~gpu", "landlock+seccomp~gpu"]
+    first += ["landlock without scopes", "landlock without network", "landlock without either"]
     found = {name: run(name) for name in first}
-    if found["landlock+seccomp"] != found["nothing"]:
+    if found["landlock+seccomp~gpu"] != found["nothing"]:
         more = [f"landlock/{path}" for path in ("/proc", "/sys", "/dev", "/etc", "/run", "/var", "/tmp", "/opt", "/")]
         for table in ("_ALWAYS", "_SHARED", "_OF_A_PROCESS", "_SIGNALS", "_METADATA"):
             more.append(f"seccomp-{table}")
@@ -54,6 +55,10 @@ def tried(name: str) -> list[int]:
     libc.prctl(38, 1, 0, 0, 0)  # no new privileges
     os.environ["HOME"] = "/nonexistent"
     kind, _, more = name.partition("/")
+    if "without scopes" in kind or "without either" in kind:
+        landlock.SCOPE_ABI = 99
+    if "without network" in kind or "without either" in kind:
+        landlock.abi = lambda: 3
     if "landlock" in kind:
         proc = [f"/proc/{os.getpid()}", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/driver/nvidia"]
         extra = [f"/{more}" if more else "/"] if "/" in name else []
@@ -64,7 +69,7 @@ def tried(name: str) -> list[int]:
             calls = getattr(seccomp, table)
             for each in [call] if call else list(calls):
                 del calls[each]
-        seccomp.restrict(own_namespaces=False, signals_scoped=True)
+        seccomp.restrict(own_namespaces=False, signals_scoped=True, gpu="gpu" in kind)
     return started()
 
 

@@ -154,7 +154,6 @@ def relaxation(note: Note, *, device: str, small: bool) -> None:
         for name in example_crystals.names()
     ]
     note(crystals=len(starts), fmax=ways.FMAX, model="sevennet-0")
-    settings.use(settings.SANDBOX, "auto")
     with (
         zoo.load("sevennet-0", device=device, threads=1, isolated=True) as isolated,
         zoo.load("sevennet-0", device=device, isolated=False) as inside,

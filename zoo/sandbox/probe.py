@@ -19,6 +19,8 @@ from typing import Literal
 
 MUST = frozenset({"read its own file", "write to its own folder"})
 TIME_LIMIT = 60.0
+_SOCKETS = ("tcp", "udp", "unix", "datagrams")
+"""Of the host, which listen: two ports and two places."""
 
 
 @functools.cache
@@ -26,10 +28,20 @@ def failure(mode: Literal["bwrap", "landlock", "none"], *, gpu: bool = False) ->
     """Why this mode, with the accelerators open or not, does not hold on this machine; None when it does."""
     from zoo.sandbox.launch import launch  # inside, where this file is run, there is no zoo
 
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket() as tcp,
+        socket.socket(type=socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_UNIX) as unix,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as datagrams,
+    ):
         for listening in (tcp, udp):
             listening.bind(("127.0.0.1", 0))
-        tcp.listen()
+        places = [str(Path(folder) / name) for name in ("unix", "datagrams")]
+        for listening, place in zip((unix, datagrams), places, strict=True):
+            listening.bind(place)
+        for listening in (tcp, unix):
+            listening.listen()
         own, secret = Path(folder) / "own", Path(folder) / "secret"
         own.write_text("its own", encoding="utf-8")
         secret.write_text("nobody else's", encoding="utf-8")
@@ -38,7 +50,7 @@ def failure(mode: Literal["bwrap", "landlock", "none"], *, gpu: bool = False) ->
             mode=mode,
             python=Path(sys.executable),
             program=Path(__file__),
-            arguments=[str(own), str(secret), *ports, str(os.getpid())],
+            arguments=[str(own), str(secret), str(os.getpid()), *ports, *places],
             read=[own],
             gpu=gpu,
         )
@@ -71,7 +83,13 @@ def _connect(port: int, kind: socket.SocketKind) -> None:
         here.send(b"probe")
 
 
-def _tried(own: str, secret: str, tcp: str, udp: str, host: str) -> list[str]:
+def _send(place: str, kind: socket.SocketKind) -> None:
+    with socket.socket(socket.AF_UNIX, kind) as here:
+        here.connect(place)
+        here.send(b"probe")
+
+
+def _tried(own: str, secret: str, host: str, *, tcp: str, udp: str, unix: str, datagrams: str) -> list[str]:
     """What could be done, in words."""
     attempts: dict[str, Callable[[], object]] = {
         "read its own file": lambda: Path(own).read_bytes(),
@@ -82,7 +100,8 @@ def _tried(own: str, secret: str, tcp: str, udp: str, host: str) -> list[str]:
         "write beside its program": lambda: tempfile.TemporaryFile(dir=Path(__file__).parent).close(),
         "connect by TCP": lambda: _connect(int(tcp), socket.SOCK_STREAM),
         "send by UDP": lambda: _connect(int(udp), socket.SOCK_DGRAM),
-        "open a Unix socket": lambda: socket.socket(socket.AF_UNIX).close(),
+        "connect to a Unix socket": lambda: _send(unix, socket.SOCK_STREAM),
+        "send to a Unix socket": lambda: _send(datagrams, socket.SOCK_DGRAM),
         "read the host's variables": lambda: Path(f"/proc/{host}/environ").read_bytes(),
         "signal the host": lambda: _signal(int(host)),
     }
@@ -110,4 +129,4 @@ def _signal(host: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_tried(*sys.argv[1:])))
+    sys.stdout.write(json.dumps(_tried(*sys.argv[1:4], **dict(zip(_SOCKETS, sys.argv[4:], strict=True)))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import pickle
@@ -153,6 +154,41 @@ def test_nothing_is_connected(kind: str, tmp_path: Path) -> None:
         assert tried(tmp_path, attempts.get(kind, connecting), place=listening.getsockname()) == 0
         with pytest.raises(BlockingIOError):
             listening.recv(1) if kind == "udp" else listening.accept()
+
+
+SOCKETS = """
+import errno, json, socket, sys
+
+def said(family, kind, place):
+    try:
+        with socket.socket(family, kind) as here:
+            here.connect(place)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+unix, inet = socket.AF_UNIX, socket.AF_INET
+print(json.dumps([
+    said(unix, socket.SOCK_STREAM, sys.argv[1]),
+    said(unix, socket.SOCK_SEQPACKET, chr(0) + "nobody"),
+    said(unix, socket.SOCK_DGRAM, sys.argv[1]),
+    said(inet, socket.SOCK_STREAM, ("127.0.0.1", 1)),
+]))
+"""
+
+
+def test_beside_an_accelerator_a_socket_opens_and_finds_nobody(mode: launch.Confinement, tmp_path: Path) -> None:
+    """CUDA's driver does not start where it may open none."""
+    program, place = tmp_path / "sockets.py", str(tmp_path / "s")
+    program.write_text(SOCKETS)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(place)
+        listening.listen()
+        started = launch.launch(
+            mode=mode, python=Path(sys.executable), program=program, arguments=[place], read=[tmp_path], gpu=True
+        )
+        done = subprocess.run(started.command, env=started.environment, capture_output=True, text=True, check=False)
+    assert json.loads(done.stdout) == ["ECONNREFUSED", "ECONNREFUSED", "EPERM", "EPERM"], done.stderr
+    assert probe.failure(mode, gpu=True) is None
 
 
 @pytest.mark.usefixtures("mode")
