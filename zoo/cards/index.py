@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from zoo.cards import checked
 from zoo.cards.card import Card, read_card
 from zoo.cards.fields import LONGEST_NAME, NAME
 from zoo.cards.front_matter import file_name
@@ -107,11 +108,15 @@ def _stored(path: Path) -> Card:
         changed = path.stat().st_mtime_ns
     except OSError as error:
         raise CardError(f"{file_name(path)}: cannot be read: {error.strerror}") from None
-    return _read(path, changed)
+    try:
+        recorded = checked.path(path).stat().st_mtime_ns
+    except OSError:
+        recorded = 0
+    return _read(path, changed, recorded)
 
 
 @cache
-def _read(path: Path, changed: int) -> Card:  # noqa: ARG001  # a card may be pinned while this process runs
+def _read(path: Path, changed: int, recorded: int) -> Card:  # noqa: ARG001  # either may change while this runs
     return read_card(path)
 
 

@@ -10,8 +10,9 @@ import pytest
 from tests import toy
 from zoo.adapters import families
 from zoo.cards import elements, index
-from zoo.cards.card import WebPage, parse_card, training_sets
+from zoo.cards.card import WebPage, parse_card
 from zoo.cards.mode import Mode
+from zoo.cards.training_sets import training_sets
 from zoo.errors import CardError, ModeError, UnknownModel
 
 
