@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from zoo.cards import authors as answers
 from zoo.cards import checked, front_matter
 from zoo.cards.defects import MOST_CHEMISTRY, Defects
 from zoo.cards.elements import SYMBOLS
@@ -246,6 +247,8 @@ class Card(_Frozen):
     """The Markdown below the front matter."""
     checks: dict[str, checked.Passed] = Field(default_factory=dict, exclude=True)
     """Passed checks by mode, from their own file; a card's text has none."""
+    authors: answers.Authors | None = Field(default=None, exclude=True)
+    """What the authors' own calculator says, likewise."""
 
     @field_validator("elements")
     @classmethod
@@ -310,6 +313,8 @@ class Card(_Frozen):
     def claims_sha256(self) -> str:
         """Of what the card says and checks compare: a card that says something else has not been checked."""
         claims = self.model_dump(mode="json", include=_CLAIMS, exclude_defaults=True)
+        if self.authors is not None:
+            claims["authors"] = self.authors.model_dump(mode="json")
         return hashlib.sha256(json_text(claims).encode()).hexdigest()
 
     def require_pinned(self) -> None:
@@ -386,7 +391,7 @@ _CLAIMS = {
 def read_card(path: Path) -> Card:
     """Read one card, with its passed checks. Raises CardError with file, field and reason."""
     card = parse_card(front_matter.read_text(path), name=path.stem, file=front_matter.file_name(path))
-    return card.model_copy(update={"checks": checked.read(path)})
+    return card.model_copy(update={"checks": checked.read(path), "authors": answers.read(path)})
 
 
 def parse_card(text: str, *, name: str, file: str) -> Card:
@@ -401,11 +406,12 @@ def parse_card(text: str, *, name: str, file: str) -> Card:
     header, prose = front_matter.split(text, name=file)
     if re.search(r"^name\s*:", header, re.MULTILINE):
         raise CardError(f"{file}: name: no such field; a card's name is its file's name")
-    if re.search(r"""^['"]?checks['"]?\s*:""", header, re.MULTILINE):
-        raise CardError(f"{file}: checks: no such field; 'mlip-zoo check {name} --record' writes what passed")
+    if found := re.search(r"""^['"]?(checks|authors)['"]?\s*:""", header, re.MULTILINE):
+        made = f"'mlip-zoo {'check --record' if found[1] == 'checks' else 'canary'}' writes it beside the card"
+        raise CardError(f"{file}: {found[1]}: no such field; {made}")
     if len(prose) > LONGEST_PROSE:
         raise CardError(f"{file}: {len(prose):,} characters below the front matter; at most {LONGEST_PROSE:,} are read")
     if has_user(prose):
         raise CardError(f"{file}: a link below the front matter has 'user@' before its host; take it out")
     card = front_matter.parse_yaml(f"name: {name!r}\n{header}", Card, name=file, first_line=0)
-    return card.model_copy(update={"prose": prose, "checks": {}})
+    return card.model_copy(update={"prose": prose, "checks": {}, "authors": None})

@@ -1,13 +1,15 @@
-"""Commands that check a model: check."""
+"""Commands that check a model: check, canary."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from zoo.console import print_table
+from zoo.files import json_text
 from zoo.sandbox import options
 
 app = typer.Typer()
@@ -62,3 +64,41 @@ def check(
 
         file = write_record(potential.card.name, potential.mode, report, device=device_name)
         typer.echo(f"Recorded in {file}.", err=True)
+
+
+@app.command()
+def canary(
+    name: Annotated[str, typer.Argument(help="A card's name.")],
+    *,
+    with_: Annotated[
+        Path, typer.Option("--with", help="Script with a PEP 723 header and 'calculator(files)', the authors' own.")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    sandbox: options.Sandbox = None,
+    untrusted: options.Untrusted = False,
+) -> None:
+    """Compute crystals with the authors' own calculator, in a sandbox, and keep the answers beside the card."""
+    options.use(sandbox, untrusted=untrusted)
+    from zoo.cards import authors as answers_file
+    from zoo.cards import index
+    from zoo.checks import authors
+    from zoo.progress import status
+
+    with status(f"{name}:") as say:
+        found, script = authors.answers(index.card(name), with_, say=say)
+    file = answers_file.write(index.path(name), found, script)
+    if json:
+        sys.stdout.write(json_text(found.model_dump(mode="json")))
+    else:
+        from rich.table import Table
+
+        table = Table("crystal", "energy (eV/atom)", "largest force (eV/Å)", "pressure (GPa)")
+        for crystal, answer in found.answers.items():
+            pressure = "-" if answer.pressure_gpa is None else f"{answer.pressure_gpa:.3f}"
+            table.add_row(
+                crystal, f"{answer.energy_ev_per_atom:.4f}", f"{answer.max_force_ev_per_angstrom:.4f}", pressure
+            )
+        print_table(table)
+    typer.echo(
+        f"Written to {file}, with the script beside it. 'mlip-zoo check {name}' compares the zoo's own.", err=True
+    )
