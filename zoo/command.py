@@ -15,7 +15,7 @@ from zoo import settings
 from zoo.console import print_error
 from zoo.errors import ZooError
 
-COMMANDS = ("leaderboard.cli", "zoo.cli", "zoo.checks.cli", "evaluation.cli")
+COMMANDS = ("leaderboard.cli", "zoo.cli", "zoo.checks.cli", "zoo.submission.cli", "evaluation.cli")
 """Modules whose `app` has commands, in the order of the help."""
 GROUPS = (("leaderboard.cli", "site_app", "site"), ("zoo.checkpoints.cli", "app", "pins"))
 """Module, name of the app in it, and the command under which its own commands are."""
