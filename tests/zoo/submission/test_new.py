@@ -71,7 +71,7 @@ def test_a_card_comes_from_a_file(weights: Path, tmp_path: Path) -> None:
     assert card.checkpoint.upstream == PinnedFile(sha256=sha256(weights), bytes=len(CHECKPOINT))
     assert card.checkpoint.upstream_format == "nqx"
     assert cache.cached(card.checkpoint.upstream)
-    assert (mirror / sha256(weights)).read_bytes() == CHECKPOINT
+    assert (tmp_path / "mirror" / sha256(weights)).read_bytes() == CHECKPOINT
     assert "mlip-zoo submit check little" in told
     assert not card.verified
 
