@@ -22,8 +22,11 @@ from zoo.sandbox import options
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
+    from evaluation.harness.extension import Earlier
     from evaluation.harness.run import RunProgress
     from evaluation.result import Result
+    from evaluation.task import Task
+    from zoo.potential import Potential
 
 app = typer.Typer()
 export_app = typer.Typer(no_args_is_help=True, help="Stored records in the layout of other people's leaderboards.")
@@ -46,6 +49,10 @@ def evaluate(
     runs: Runs = Path("mlip-zoo-runs"),
     results: Annotated[
         Path | None, typer.Option(help="Folder for the results; 'results' inside --runs when not given.")
+    ] = None,
+    extend: Annotated[
+        Path | None,
+        typer.Option(help="Folder of results of the protocol's version before: their records are kept and added to."),
     ] = None,
     sandbox: options.Sandbox = None,
     untrusted: options.Untrusted = False,
@@ -76,6 +83,7 @@ def evaluate(
                         threads=threads,
                         runs=runs,
                         results=results or runs / "results",
+                        earlier=_earlier(extend, work, potential) if extend else None,
                     )
                     _tell(job.run(bar.show))
             except (ZooError, EvaluationError) as error:
@@ -83,6 +91,13 @@ def evaluate(
                 faults.append(f"{name}: {type(error).__name__}: {error}")
     if faults:
         raise EvaluationFault("\n".join(faults))
+
+
+def _earlier(folder: Path, task: Task, potential: Potential) -> Earlier:
+    from evaluation.harness.extension import earlier
+    from zoo.runtime import environment
+
+    return earlier(folder, task, potential.name, pinned=environment.find(potential.card.family).dependencies)
 
 
 def _tell(result: Result) -> None:

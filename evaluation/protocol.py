@@ -65,5 +65,8 @@ def read_protocol[P: TaskProtocol](task: str, kind: type[P], *, version: int = 1
 
 
 def protocol_sha256(protocol: TaskProtocol) -> str:
-    """Hash of a protocol's numbers (not of the file: a comment may change)."""
-    return hashlib.sha256(json_text(protocol.model_dump(mode="json")).encode()).hexdigest()
+    """Hash of a protocol's numbers (not of the file: a comment may change).
+
+    A number that is None does not exist in this version: an older version keeps its hash when a later one adds numbers.
+    """
+    return hashlib.sha256(json_text(protocol.model_dump(mode="json", exclude_none=True)).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from evaluation.physics.relaxation import Relaxed
+    from zoo.batch import Batch
 
 _LONGEST_ERROR = 4_000
 """Characters of the text that a record keeps of a failure."""
@@ -36,6 +37,13 @@ class SampleCost:
     def of_cell(cls, n_atoms: int, *, force_calls: int, seconds: float) -> SampleCost:
         """Of evaluations that all had the same number of atoms."""
         return cls(force_calls, force_calls * n_atoms, seconds)
+
+    @classmethod
+    def of_answers(cls, cells: Sequence[Atoms], answers: Batch, rows: slice) -> SampleCost:
+        """Of a sample's own structures, whose answers are these rows of a batch."""
+        calls = answers.calls[rows]
+        atoms = sum(int(n) * len(cell) for n, cell in zip(calls, cells, strict=True))
+        return cls(int(calls.sum()), atoms, float(answers.share_seconds()[rows].sum()))
 
     def __add__(self, other: SampleCost) -> SampleCost:
         return SampleCost(
@@ -65,6 +73,14 @@ def failed(sample: str, failure: StructureFailure, cost: SampleCost) -> Record:
         atom_calls=cost.atom_calls,
         seconds=cost.seconds,
     )
+
+
+def extended(record: Record, outcome: Mapping[str, JsonValue] | StructureFailure, cost: SampleCost) -> Record:
+    """An ok record with more outputs and what they cost; or, where there are none, the failed record."""
+    spent = cost + SampleCost(record.force_calls, record.atom_calls, record.seconds)
+    if isinstance(outcome, StructureFailure):
+        return failed(record.sample, outcome, spent)
+    return succeeded(record.sample, {**record.outputs, **outcome}, spent)
 
 
 def relaxed_record(sample: str, relaxed: Relaxed, *, reference: Atoms, **outputs: JsonValue) -> Record:

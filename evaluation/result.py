@@ -68,6 +68,16 @@ class Hardware(Strict):
     accelerator: str | None = None
 
 
+class Extended(Strict):
+    """An earlier result whose records were kept, and added to."""
+
+    protocol_version: int
+    protocol_sha256: str
+    commits: tuple[str | None, ...]
+    finished: str
+    """UTC, ISO 8601."""
+
+
 class Run(Strict):
     """The manifest. A result never claims more than what stands here."""
 
@@ -93,6 +103,8 @@ class Run(Strict):
     """Distribution → version, in the family's environment."""
     version: str
     """Of mlip-zoo."""
+    extended: Extended | None = None
+    """The earlier result that this run only added to. Left out where all of it ran."""
     commits: tuple[str | None, ...]
     """Of the checkouts that ran it, one unless it was continued by another; None for an installed package, `-dirty`
     when there were uncommitted changes."""
@@ -103,11 +115,12 @@ class Run(Strict):
     cost: Cost
 
     @model_serializer(mode="wrap")
-    def _without_absent_pinner(self, as_usual: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
-        """Results of pinned cards keep the bytes that they had before there were others."""
+    def _without_absent(self, as_usual: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Usual results keep the bytes that they had before there were others."""
         fields: dict[str, JsonValue] = as_usual(self)
-        if self.pinned_by is None:
-            fields.pop("pinned_by", None)
+        for name in ("pinned_by", "extended"):
+            if getattr(self, name) is None:
+                fields.pop(name, None)
         return fields
 
 

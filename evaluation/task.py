@@ -77,6 +77,14 @@ class KeepsWork(Protocol):
         """As `Task.run`. `folder` belongs to one entry under one set of conditions, and outlives the process."""
 
 
+@runtime_checkable
+class Extends(Protocol):
+    """A task whose protocol only adds to the records that its earlier versions made."""
+
+    def extend(self, records: Sequence[Record], potential: Computes) -> list[Record]:
+        """The records with what this version adds, in order; failed and unsupported ones stay as they are."""
+
+
 def column(rows: Sequence[Row], name: str) -> list[float | None]:
     """A column of `Task.table`; a yes counts as one."""
     return [None if row[name] is None else float(cast("float", row[name])) for row in rows]

@@ -91,6 +91,33 @@ METRICS = (
         )
     ),
     Metric(
+        name="frequency_mae_second",
+        label="ω MAE at 0.01 Å",
+        unit="THz",
+        better="lower",
+        best=0.0,
+        doc="As ω MAE, from displacements of 0.01 Å in the same relaxed crystals. The two are the ends of a band: in a "
+        "harmonic crystal they agree.",
+    ),
+    Metric(
+        name="frequency_change",
+        label="ω change",
+        unit="THz",
+        better="lower",
+        best=0.0,
+        doc="Mean absolute change of the frequencies between displacements of 0.03 and 0.01 Å, averaged over the mesh "
+        "and over crystals. It grows with anharmonicity and with an energy surface that is rough at this scale.",
+    ),
+    Metric(
+        name="displacement_dependent",
+        label="displacement-dependent",
+        unit="",
+        better="lower",
+        best=0.0,
+        doc="Fraction of the crystals whose frequencies change by more than 0.1 THz on average between displacements "
+        "of 0.03 and 0.01 Å: their harmonic frequencies are no property of the model alone.",
+    ),
+    Metric(
         name="fc_asymmetry",
         label="Φ asymmetry",
         unit="",
@@ -147,11 +174,15 @@ METRICS = (
 
 
 class PhononsProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/phonons-v1.yaml`."""
+    """The numbers of `evaluation/protocols/phonons-v<N>.yaml`."""
 
     relaxation: KeptGroupRelaxation
     displacement: float
     """Å."""
+    second_displacement: float | None = None
+    """Å; of the frequencies that are compared with those of `displacement`. Version 1 has none."""
+    change_flagged: float | None = None
+    """THz: a larger mean change of the frequencies between the two is flagged. Version 1 flags none."""
     symprec: float
     """Å: of the relaxed cell, for the reduced set and the projector."""
     temperature: float
@@ -172,4 +203,4 @@ class PhononsProtocol(TaskProtocol):
 @cache
 def protocol() -> PhononsProtocol:
     """The numbers of today's protocol."""
-    return read_protocol("phonons", PhononsProtocol)
+    return read_protocol("phonons", PhononsProtocol, version=2)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.harness import provenance
+from evaluation.harness.extension import Earlier
 from evaluation.harness.store import Chunk, Session, Store, chunks, write_records, writing
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
@@ -18,7 +19,7 @@ from evaluation.recording import SampleCost, failed
 from evaluation.result import Cost, Counts, Result, Run
 from evaluation.scoring import scores
 from evaluation.subset import Subset
-from evaluation.task import KeepsWork, Sample, Task
+from evaluation.task import Extends, KeepsWork, Sample, Task
 from zoo import example_crystals
 from zoo.batch import StructureFailure
 from zoo.checkpoints.model_files import loaded_sha256
@@ -59,6 +60,8 @@ class Evaluation:
     """Folder of the records."""
     results: Path
     """Folder that gets `<task>/<entry>.json` and `.parquet`."""
+    earlier: Earlier | None = None
+    """A result of an earlier version of the protocol, whose records are kept and added to."""
 
     def run(self, show: Callable[[RunProgress], None] = lambda _: None) -> Result:
         """Run, score, write the Result with its records beside it, and return it.
@@ -67,6 +70,8 @@ class Evaluation:
         are not the samples' makes no record; the others still run, then EvaluationFault says what is missing. Running
         again continues there.
         """
+        if self.earlier:
+            self.earlier.require(self.conditions())
         plan = chunks(self.task.samples(self.subset), self.task.protocol.samples_per_chunk)
         with Store(self.runs, task=self.task.name, entry=self.potential.name, conditions=self.conditions()) as store:
             store.set_damaged_aside(plan)
@@ -95,6 +100,7 @@ class Evaluation:
             # only where there are some: the folders of all other runs keep their names
             **({"trained_datasets": trained} if trained else {}),
             **({"pinned_by": "user"} if self._pinned_by else {}),
+            **({"extends": self.earlier.about.model_dump(mode="json")} if self.earlier else {}),
             "entry": self.potential.name,
             "checkpoint_sha256": loaded_sha256(self.potential.card.checkpoint),
             "task": self.task.name,
@@ -162,6 +168,12 @@ class Evaluation:
             return [failed(sample.id, StructureFailure("failed", _reason(fault)), SampleCost())]
 
     def _task_run(self, samples: Sequence[Sample], store: Store) -> list[Record]:
+        if self.earlier and isinstance(self.task, Extends):
+            kept = self.earlier.records
+            added = iter(self.task.extend([kept[s.id] for s in samples if s.id in kept], self.potential))
+            missing = [sample for sample in samples if sample.id not in kept]
+            new = iter(self.task.run(missing, self.potential) if missing else ())
+            return [next(added) if sample.id in kept else next(new) for sample in samples]
         if isinstance(self.task, KeepsWork):
             with writing(store.work):
                 return self.task.run_in(store.work, samples, self.potential)
@@ -200,6 +212,7 @@ class Evaluation:
             packages=provenance.packages(),
             model_packages=dict(sorted(info["packages"].items())),
             version=provenance.version(),
+            extended=self.earlier.about if self.earlier else None,
             commits=tuple(dict.fromkeys(session.commit for session in sessions)),
             started=sessions[0].started,
             finished=provenance.now(),

@@ -21,6 +21,7 @@ def scores(rows: Sequence[Row], metrics: Sequence[Metric]) -> dict[str, Score]:
         name: mean_score(_numbers(compared, column), metric[name])
         for name, column in (
             ("frequency_mae", "frequency_mae"),
+            ("frequency_mae_second", "frequency_mae_second"),
             ("omega_max_mae", "omega_max_error"),
             ("dos_w1", "dos_w1"),
             ("heat_capacity_mae", "heat_capacity_error"),
@@ -30,6 +31,8 @@ def scores(rows: Sequence[Row], metrics: Sequence[Metric]) -> dict[str, Score]:
     }
     for prefix in ("", "strict_"):
         found |= _verdicts(compared, prefix, metric)
+    for name in ("frequency_change", "displacement_dependent"):
+        found[name] = mean_score(_numbers(rows, name), metric[name])
     for name in ("fc_asymmetry", "asr_violation", "space_group_residual", "degeneracy_splitting", "symmetry_tax"):
         found[name] = mean_score(_numbers(rows, name), metric[name])
     found["success"] = mean_score([1.0 if row["status"] == "ok" else None for row in rows], metric["success"])

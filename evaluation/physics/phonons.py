@@ -100,9 +100,13 @@ def displacements(crystal: PhononCrystal, *, distance: float) -> Displacements:
     )
 
 
-def n_displacements(crystal: PhononCrystal, *, distance: float) -> int:
-    """Size of the reduced set alone. Raises NoPrimitiveCell as `displacements` does."""
-    return len(rows_of(crystal.with_symmetry, distance, [], plus_minus="auto"))
+def reduced_displacements(crystal: PhononCrystal, *, distance: float) -> Displacements:
+    """The reduced set alone; the full one is empty. Raises NoPrimitiveCell as `displacements` does."""
+    rows: list[tuple[int, Array]] = []
+    reduced = rows_of(crystal.with_symmetry, distance, rows, plus_minus="auto")
+    return Displacements(
+        atoms=tuple(atom for atom, _ in rows), vectors=np.array([v for _, v in rows]), full=(), reduced=reduced
+    )
 
 
 def full_displacements(crystal: PhononCrystal, *, distance: float) -> Displacements:
@@ -152,10 +156,8 @@ def dynamics(crystal: PhononCrystal, moved: Displacements, forces: Array, *, qpo
     reduced = force_constants(symmetric, moved, moved.reduced, forces[1:])
     projector = Projector(symmetric)
     figures = [residuals(plain, constants, projector(constants)) for constants in (full, reduced)]
-    symmetric.force_constants = reduced
-    symmetric.symmetrize_force_constants(show_drift=False)
     return Dynamics(
-        frequencies=np.array(symmetric.run_qpoints(qpoints).frequencies),
+        frequencies=_frequencies(symmetric, reduced, qpoints),
         full=figures[0],
         reduced=figures[1],
         equilibrium_force=float(np.abs(forces[0]).max()),
@@ -169,9 +171,23 @@ def full_set_frequencies(crystal: PhononCrystal, moved: Displacements, forces: A
     what the forces lack of the crystal's own symmetry is left.
     """
     plain = crystal.without_symmetry
-    plain.force_constants = force_constants(plain, moved, moved.full, forces[1:])
-    plain.symmetrize_force_constants(show_drift=False)
-    return np.array(plain.run_qpoints(qpoints).frequencies)
+    return _frequencies(plain, force_constants(plain, moved, moved.full, forces[1:]), qpoints)
+
+
+def reduced_set_frequencies(crystal: PhononCrystal, moved: Displacements, forces: Array, *, qpoints: Array) -> Array:
+    """Frequencies (n_q, n_modes), THz, imaginary ones negative, as those of `dynamics`, and nothing else.
+
+    `forces` (n, n_atoms, 3), eV/Å: of the displaced supercells alone.
+    """
+    symmetric = crystal.with_symmetry
+    return _frequencies(symmetric, force_constants(symmetric, moved, moved.reduced, forces), qpoints)
+
+
+def _frequencies(phonon: Phonopy, constants: Array, qpoints: Array) -> Array:
+    """Of force constants that are symmetrised first: both sum rules and index permutation."""
+    phonon.force_constants = constants
+    phonon.symmetrize_force_constants(show_drift=False)
+    return np.array(phonon.run_qpoints(qpoints).frequencies)
 
 
 def commensurate(crystal: PhononCrystal) -> Array:

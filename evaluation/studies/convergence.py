@@ -5,12 +5,16 @@
 Each value runs the subset anew, with the other numbers as the protocol has them. The table goes to
 `leaderboard/results/convergence/<task>-<field>/<entry>.json`; a protocol's number is converged where the next one does
 not move its headline. Nothing is kept of a run that was stopped: a value takes minutes.
+
+A list counts as one number. Of strains and volume ratios it is the farthest from no strain, and all of them are scaled
+with it; of other lists (rotations, crystals) it is how many of them, from the first on.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 from typing import Any, cast
@@ -38,7 +42,8 @@ def with_number(task: Task, field: str, value: float) -> Task:
     inner = reduce(lambda found, key: found.get(key, {}), [name, *rest][:-1], data)
     if field.rsplit(".", 1)[-1] not in inner:
         raise ValueError(f"the protocol of {task.name} has no number {field!r}")
-    inner[field.rsplit(".", 1)[-1]] = value
+    leaf = field.rsplit(".", 1)[-1]
+    inner[leaf] = _varied(inner[leaf], value)
     other = cast(Any, type(task))()
     other.protocol = type(task.protocol).model_validate(data)
     return cast(Task, other)
@@ -46,7 +51,33 @@ def with_number(task: Task, field: str, value: float) -> Task:
 
 def number(protocol: TaskProtocol, field: str) -> float:
     """A number of a protocol by its name, `fmax` or `relaxation.fmax`."""
-    return float(reduce(getattr, field.split("."), cast(Any, protocol)))
+    found = reduce(getattr, field.split("."), cast(Any, protocol))
+    if not isinstance(found, Sequence):
+        return float(found)
+    return _reach(found) if _are_strains(found) else float(len(found))
+
+
+def _varied(old: object, value: float) -> object:
+    """What stands in the protocol's place of `old`; whole numbers stay whole."""
+    if not isinstance(old, Sequence):
+        return int(value) if isinstance(old, int) else value
+    if not _are_strains(old):
+        return old[: int(value)]
+    origin = _origin(old)
+    return tuple(origin + (number - origin) * value / _reach(old) for number in old)
+
+
+def _are_strains(found: Sequence[Any]) -> bool:
+    return all(isinstance(number, float) for number in found)
+
+
+def _origin(strains: Sequence[float]) -> float:
+    """No strain: a strain of zero, a volume ratio of one."""
+    return 1.0 if min(strains) > 0 else 0.0
+
+
+def _reach(strains: Sequence[float]) -> float:
+    return max(abs(number - _origin(strains)) for number in strains)
 
 
 def run(task: Task, subset: Subset, potential: Computes) -> list[Record]:

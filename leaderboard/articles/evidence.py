@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from evaluation.studies.calibration_data import Calibration, read_calibration
+from evaluation.studies.rotational_error_data import RotationalError, read_rotational_error
 from evaluation.studies.tolerance_data import Curves, read_curves
 from leaderboard.ranking.collect import Collection, Entry
 
@@ -22,6 +23,8 @@ class Evidence:
     """Tolerance curves, by the reference model's name."""
     calibrations: tuple[Calibration, ...] = ()
     """What detectors measure of perturbations of known amplitude."""
+    rotational_errors: tuple[RotationalError, ...] = ()
+    """Which part of an entry's force error is its dependence on orientation."""
 
     def of(self, task: str) -> list[Entry]:
         """Entries of a task that were made under today's protocol, dataset and checkpoint."""
@@ -33,7 +36,8 @@ def gather(collection: Collection) -> tuple[Evidence, list[str]]:
     faults: list[str] = []
     curves = _read(collection, "tolerance", read_curves, faults)
     calibrations = _read(collection, "calibration", read_calibration, faults)
-    return Evidence(collection.entries, tuple(curves), tuple(calibrations)), faults
+    errors = _read(collection, "rotational-error", read_rotational_error, faults)
+    return Evidence(collection.entries, tuple(curves), tuple(calibrations), tuple(errors)), faults
 
 
 def _read[Kind: BaseModel](

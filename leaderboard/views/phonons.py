@@ -35,6 +35,8 @@ class PhononsView:
     columns = (
         Column("frequency_mae", "ω MAE", "THz", 3),
         Column("frequency_bias", "ω bias", "THz", 3),
+        Column("frequency_mae_second", "ω MAE at 0.01 Å", "THz", 3),
+        Column("frequency_change", "ω change", "THz", 3),
         Column("omega_max_pred", "ω max", "THz", 2),
         Column("omega_max_ref", "ω max, PBE", "THz", 2),
         Column("omega_min_pred", "ω min", "THz", 2),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
 
 from evaluation import task as tasks
@@ -13,8 +15,12 @@ from evaluation.equation_of_state import PHYSICAL_DERIVATIVES
 from evaluation.harness.store import read_records
 from evaluation.metric import Score
 from evaluation.outputs.eos import dcdft, reference
+from evaluation.physics import phonons
+from evaluation.record import Record
 from evaluation.scoring import scores
 from evaluation.task import Row
+from evaluation.tasks.phonons import TASK as PHONONS
+from zoo.batch import Computes
 
 RESULTS = Path(__file__).parents[2] / "leaderboard" / "results"
 
@@ -73,6 +79,33 @@ def test_a_gradient_is_rough_at_the_scale_of_phonons_and_its_smallest_asymmetry_
     assert isinstance(smallest, float)
     assert isinstance(phonons, float)
     assert phonons > 0.02 > 5 * smallest
+
+
+def test_force_constants_are_asymmetric_before_they_are_symmetrised() -> None:
+    records = read_records(RESULTS / "phonons" / "chgnet-0.3.0@conservative.parquet")
+    full = [cast("dict[str, float]", record.outputs["residuals_full"])["fc_asymmetry"] for record in records]
+    assert (sum(asymmetry > 0.05 for asymmetry in full), len(full)) == (41, 107)
+
+
+@pytest.mark.slow
+def test_a_frequency_depends_on_the_displacement() -> None:
+    """CHGNet's transverse optical mode of NaCl at Γ, THz: imaginary at 0.002 Å, and no limit up to 0.1 Å."""
+    import zoo
+
+    with zoo.load("chgnet-0.3.0", device="cpu", threads=1) as potential:
+        (record,) = (r for r in _sodium_chloride(potential) if r.sample == "NaCl")
+        crystal = PHONONS._relaxed(record)
+        found = []
+        for distance in (0.002, 0.01, 0.03, 0.1):
+            moved = phonons.reduced_displacements(crystal, distance=distance)
+            forces = np.array(potential.compute(phonons.supercells(crystal, moved)[1:]).forces)
+            at_gamma = phonons.reduced_set_frequencies(crystal, moved, forces, qpoints=np.zeros((1, 3)))[0]
+            found.append(at_gamma[0] if at_gamma[0] < -0.1 else at_gamma[-1])
+    assert found == pytest.approx([-1.38, 1.94, 3.55, 4.13], abs=0.05)
+
+
+def _sodium_chloride(potential: Computes) -> list[Record]:
+    return PHONONS.run([sample for sample in PHONONS.samples("canary") if sample.id == "NaCl"], potential)
 
 
 def test_what_is_equal_in_the_rank_is_the_protocols_threshold_of_single_precision() -> None:

@@ -19,13 +19,16 @@ HASHES = {
     "kappa": "d11b36e6c269239a108e620e4aa8c8b07db8fa7ef2559edc364df2c2aab190b3",
     "ladder": "283949d709b58ad8487a21684daac9009e74cd72e05c2c848723e5a8b9180781",
     "orientation": "085a72da0acb1fb0b85d2d88394cdce641004e9530de697dedf3d4f516962894",
-    "phonons": "80d09611ec152ac7eb8fda7927a5031bba24333d60dbedc5154f58be00bcf5ef",
+    "phonons": "cc8688235cb8fc1ff844cc5faf7064706521816ac9ebb3c57c4e1f3e0e0cdabf",
     "relaxation": "4fb77cf4e85fd402018e0aecd2ef63b0569f9e6f0a21dcfce0002b6083d5df5d",
     "symmetry": "33854b28e01f6667dc39af361ac3f0419fe3d577502b10c74bea23bb189b0a10",
 }
 
 
-OLDER = {("relaxation", 1): "23bb6a1c01973bd229f985f5d1440749bc0b2815d018771eb51babe51c9b9b28"}
+OLDER = {
+    ("phonons", 1): "80d09611ec152ac7eb8fda7927a5031bba24333d60dbedc5154f58be00bcf5ef",
+    ("relaxation", 1): "23bb6a1c01973bd229f985f5d1440749bc0b2815d018771eb51babe51c9b9b28",
+}
 
 
 @pytest.mark.parametrize(("name", "version"), OLDER)

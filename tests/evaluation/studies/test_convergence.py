@@ -21,6 +21,26 @@ def test_one_number_is_another_and_the_task_of_before_keeps_its_own() -> None:
         with_number(task, "fmin", 0.5)
 
 
+@pytest.mark.parametrize(
+    ("task", "field", "value", "then"),
+    [
+        ("eos", "volume_ratios", 0.03, (0.97, 0.98, 0.99, 1.0, 1.01, 1.02, 1.03)),
+        ("elasticity", "normal_strains", 0.002, (-0.002, -0.001, 0.001, 0.002)),
+        ("forces", "fast_frames", 10.0, 10),
+    ],
+)
+def test_lists_and_whole_numbers_are_varied_too(task: str, field: str, value: float, then: object) -> None:
+    varied = with_number(tasks.load(task), field, value)
+    assert getattr(varied.protocol, field) == pytest.approx(then)
+    assert number(varied.protocol, field) == pytest.approx(value)
+
+
+def test_of_a_list_that_is_no_strain_the_first_are_taken() -> None:
+    task = tasks.load("constraints")
+    assert number(task.protocol, "rotations") == 24
+    assert number(with_number(task, "rotations", 6).protocol, "rotations") == 6
+
+
 def test_a_loose_threshold_stops_earlier_and_further_away() -> None:
     task = tasks.load("relaxation")
     ends = [sample.atoms for sample in task.samples("canary") if sample.id.endswith("/reference")]

@@ -127,9 +127,9 @@ def test_failures_are_records() -> None:
 
 def test_cost_is_that_of_relaxation_and_supercells(records: list[Record]) -> None:
     mgo = records[0]
-    relaxing = mgo.force_calls - 13
+    relaxing = mgo.force_calls - 13 - 2  # the perfect supercell, ± of two atoms along three axes; one of each atom
     assert relaxing >= 1
-    assert mgo.atom_calls == relaxing * 8 + 13 * 64
+    assert mgo.atom_calls == relaxing * 8 + 15 * 64
     # Springs take a second per structure; the stream's seconds are shared by atoms
     assert sum(record.seconds for record in records) == pytest.approx(sum(record.force_calls for record in records))
 
@@ -140,6 +140,38 @@ def test_an_average_costs_all_its_evaluations() -> None:
     assert copper.status == "ok"
     assert copper.force_calls % single.force_calls == 0
     assert copper.force_calls > single.force_calls
+
+
+def test_records_of_version_1_become_those_of_version_2(records: list[Record]) -> None:
+    older = [
+        record.model_copy(update={"outputs": {k: v for k, v in record.outputs.items() if not k.startswith("second_")}})
+        for record in records
+    ]
+    assert [row["frequency_change"] for row in TASK.table(older)] == [None] * 4
+    found = TASK.extend(older, Springs())
+    assert [record.outputs for record in found] == [record.outputs for record in records]
+    again = [now.force_calls - before.force_calls for now, before in zip(found, older, strict=True)]
+    assert again == [len(record.outputs["second_displaced_atoms"]) for record in records]  # type: ignore[arg-type]
+
+
+def test_a_crystal_without_its_second_displacement_has_failed(records: list[Record]) -> None:
+    found = TASK.extend(records, Springs(blind=["Si"]))
+    assert [record.status for record in found] == ["ok", "failed", "ok", "ok"]
+
+
+def test_frequencies_that_depend_on_the_displacement_are_flagged(
+    records: list[Record], reference: dict[str, phonondb.Spectrum]
+) -> None:
+    second = unpack(records[0].outputs["second_frequencies"])
+    assert np.abs(second - spectrum(records[0]).frequencies).max() < 0.05  # springs between neighbours: almost harmonic
+    softer = pack(0.9 * second, quantum=1e-6)
+    found = [renamed(records[0], second_frequencies=softer), *(renamed(record) for record in records[1:])]
+    rows = {str(row["sample"]): row for row in TASK.table(found)}
+    assert [row["displacement_dependent"] for row in rows.values()] == [name == "MgO-ref" for name in rows]
+    assert rows["MgO-ref"]["frequency_mae_second"] == pytest.approx(rows["MgO-ref"]["frequency_change"], abs=0.01)
+    scores = TASK.score(list(rows.values()))
+    assert scores["displacement_dependent"].value == pytest.approx(0.25)
+    assert scores["frequency_mae"].value == pytest.approx(0.0, abs=1e-9)
 
 
 def test_packed_numbers_come_back() -> None:

@@ -1,0 +1,339 @@
+"""Training series: what data, steps and parameters do to constraint violations and errors of one architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.studies.rotational_error_data import COMMAND
+from evaluation.subset import SUBSETS
+from leaderboard.analysis import training_series as series
+from leaderboard.analysis.training_series import ERROR, QUANTITIES, SHARE, Axis, Exponent, Member, Quantity
+from leaderboard.articles.article import Article, Part, Table
+from leaderboard.articles.evidence import Evidence
+from leaderboard.charts.log_axis import log_axis
+from leaderboard.charts.spec import Picture, Spec, finish, tooltips
+from leaderboard.formatting import NOTHING, capitalised, figure, interval, short
+from leaderboard.ranking.collect import Entry
+from zoo.files import json_text
+
+NETWORKS = {"pet": "PET", "sevennet": "SevenNet"}
+AXES: dict[Axis, str] = {
+    "data": "share of the training frames",
+    "steps": "training steps",
+    "parameters": "parameters",
+}
+FEWEST_POINTS = 3
+"""On an axis, for a verdict: through two points there is always a line."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A member's forces of one kind: a line in the pictures."""
+
+    network: str
+    forces: str
+
+    def __str__(self) -> str:
+        return f"{NETWORKS[self.network]}, {self.forces}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All figures of the series."""
+
+    members: Sequence[Member]
+    values: Mapping[tuple[str, str, str], Mapping[str, float]]
+    """(card, forces, quantity) → sample → figure."""
+    heads: Sequence[Head]
+
+    def line(self, head: Head, axis: Axis, quantity: Quantity) -> list[tuple[Member, Mapping[str, float]]]:
+        """Members along an axis with their figures; those without any are left out."""
+        found = (
+            (member, self.values.get((member.card, head.forces, quantity.key), {}))
+            for member in series.along(self.members, axis, head.network)
+        )
+        return [(member, values) for member, values in found if values]
+
+    def exponent(self, head: Head, axis: Axis, quantity: Quantity) -> Exponent | None:
+        """Of the quantity along an axis."""
+        points = self.line(head, axis, quantity)
+        x = [member.at(axis) for member, _ in points]
+        if quantity is SHARE:
+            totals = [self.values.get((member.card, head.forces, ERROR.key), {}) for member, _ in points]
+            return series.share_exponent(x, [values for _, values in points], totals)
+        return series.exponent(x, [values for _, values in points])
+
+    def mean(self, member: Member, head: Head, quantity: Quantity) -> float | None:
+        """The figure's mean over samples; of the share, the ratio of two means."""
+        values = self.values.get((member.card, head.forces, quantity.key), {})
+        if not values:
+            return None
+        mean = sum(values.values()) / len(values)
+        if quantity is not SHARE:
+            return mean
+        total = self.mean(member, head, ERROR)
+        return mean / total if total else None
+
+
+def article(evidence: Evidence) -> Article:
+    """The page; without results it says which commands make them."""
+    found = _measured(evidence)
+    return Article(
+        name="training-series",
+        title="Can training data replace the constraint?",
+        lede="One architecture without built-in rotational equivariance or conservative forces, trained on graded "
+        "shares of the same frames, for graded numbers of steps and in two sizes, beside an equivariant and "
+        "conservative network on the same frames. What each training costs in constraint violation and in error.",
+        parts=[*_parts(found)] or [_nothing()],
+        notes=(
+            "A point is a checkpoint. All were trained by this project from committed recipes and differ in what the "
+            "axis says alone. Part of the frames was labelled by an equivariant and conservative model (Nequix OAM-1), "
+            "so that the labels violate no constraint beyond rounding: every violation is the trained model's own.",
+            "An exponent b means that the quantity goes as x to the power of b. Brackets are 95 % intervals over "
+            "resamples of the samples, the same for all points of a line; they say nothing of other seeds, of which "
+            "there is one but where stated.",
+            "The rotational share is the variance of the forces over orientations, over the mean square error against "
+            "DFT, on frames that no training has seen: what averaging over orientations would remove.",
+            "These models are small, 30,000 to 200,000 parameters, and trained for minutes. What holds for them need "
+            "not hold for large ones.",
+        ),
+        downloads={"training-series.json": _json(found)},
+    )
+
+
+def _measured(evidence: Evidence) -> Measured:
+    cards = {entry.card.name: entry.card for entry in evidence.entries}
+    found = series.members({name: card.parameters for name, card in cards.items()})
+    names = {member.card for member in found}
+    values: dict[tuple[str, str, str], Mapping[str, float]] = {}
+    for entry in _largest(evidence):
+        if entry.card.name in names and _plain(entry):
+            for quantity in QUANTITIES:
+                if quantity.task == entry.task.name and (figures := series.figures(entry, quantity.column)):
+                    values[entry.card.name, entry.mode.forces, quantity.key] = figures
+    for errors in evidence.rotational_errors:
+        card, _, mode = errors.entry.partition("@")
+        if card in names and mode in ("conservative", "direct"):
+            for quantity in (ERROR, SHARE):
+                values[card, mode, quantity.key] = series.frame_figures(errors, quantity.column)
+    networks = {member.card: member.network for member in found}
+    heads = sorted({(networks[card], forces) for card, forces, _ in values})
+    return Measured(found, values, [Head(*head) for head in heads])
+
+
+def _largest(evidence: Evidence) -> Iterator[Entry]:
+    """Fresh entries, those of a larger subset after those of a smaller one."""
+    fresh = (entry for entry in evidence.entries if not entry.stale)
+    yield from sorted(fresh, key=lambda entry: SUBSETS.index(entry.result.run.subset))
+
+
+def _plain(entry: Entry) -> bool:
+    """Whether the mode is nothing but a choice of forces."""
+    return entry.name == f"{entry.card.name}@{entry.mode.forces}"
+
+
+def _nothing() -> Part:
+    return Part(
+        title="No results",
+        sentences=("No checkpoint of the series has results.",),
+        command=f"mlip-zoo evaluate {series.BASE} --task constraints",
+    )
+
+
+def _parts(found: Measured) -> Iterator[Part]:
+    if not found.heads:
+        return
+    yield Part(title="What the series says", sentences=[*_verdicts(found)])
+    yield Part(title="Trainings", table=_members(found), wide=True)
+    for axis, label in AXES.items():
+        pictures = [*_pictures(found, axis)]
+        if pictures:
+            yield Part(
+                title=f"Against the {label}",
+                pictures=pictures,
+                caption=f"Means over samples, both axes logarithmic; across: {label}. "
+                "Dashed: direct forces; solid: the gradient.",
+                table=_exponents(found, axis),
+            )
+    missing = [
+        m.card for m in found.members if not any(key[0] == m.card and key[2] == SHARE.key for key in found.values)
+    ]
+    if missing:
+        yield Part(
+            title="Not measured yet",
+            sentences=(f"The rotational share of {', '.join(missing)}.",),
+            command=COMMAND,
+        )
+
+
+def _verdicts(found: Measured) -> Iterator[str]:
+    yield _of_share(found)
+    yield _of_violation(found)
+    yield _of_constrained(found)
+
+
+def _of_share(found: Measured) -> str:
+    """Two published claims exclude each other: the share is flat, and the share falls with data."""
+    claims = (
+        "Is the rotational share of the error flat in the amount of data (arXiv 2512.02303), or does it fall "
+        "(arXiv 2601.16195)?"
+    )
+    told = []
+    for head in found.heads:
+        slope = found.exponent(head, "data", SHARE)
+        if slope is None or slope.points < FEWEST_POINTS:
+            continue
+        if slope.high < 0:
+            verdict = "it falls"
+        elif slope.low > 0:
+            verdict = "it rises"
+        else:
+            verdict = "undecided: a flat share is within the interval"
+        told.append(f"{head}: exponent {_told(slope)}, {verdict}")
+    return f"{claims} {'; '.join(told)}." if told else f"{claims} Undecided: fewer than three shares of data measured."
+
+
+def _of_violation(found: Measured) -> str:
+    question = "Does the violation itself fall with data?"
+    quantity = QUANTITIES[0]
+    told = []
+    for head in found.heads:
+        points = found.line(head, "data", quantity)
+        slope = found.exponent(head, "data", quantity)
+        if slope is None or head.network != "pet":
+            continue
+        first, last = (found.mean(member, head, quantity) for member, _ in (points[0], points[-1]))
+        told.append(
+            f"{head}: from {short(first)} to {short(last)} {quantity.unit} over a factor of "
+            f"{points[-1][0].share / points[0][0].share:.0f} in data, exponent {_told(slope)}"
+        )
+    return f"{question} {capitalised(quantity.label)}. {'; '.join(told)}." if told else f"{question} Not measured yet."
+
+
+def _of_constrained(found: Measured) -> str:
+    question = "Do errors of the constrained network fall with a steeper exponent (arXiv 2510.09768)?"
+    slopes = {str(head): found.exponent(head, "data", ERROR) for head in found.heads}
+    known = {head: slope for head, slope in slopes.items() if slope}
+    if not any(head.startswith(NETWORKS["sevennet"]) for head in known):
+        return f"{question} Undecided: the constrained sibling has fewer than two measured trainings."
+    told = "; ".join(f"{head}, {_told(slope)} over {slope.points} shares" for head, slope in known.items())
+    few = any(slope.points < FEWEST_POINTS for slope in known.values())
+    note = " Undecided: two shares of data and one seed each." if few else ""
+    return f"{question} Exponents of the mean square force error on unseen frames: {told}.{note}"
+
+
+def _told(slope: Exponent) -> str:
+    return f"{figure(slope.value, 2)} {interval(slope.low, slope.high, 2)}".strip()
+
+
+def _members(found: Measured) -> Table:
+    shown = (*QUANTITIES, ERROR, SHARE)
+    rows = []
+    for member in found.members:
+        for head in found.heads:
+            if head.network != member.network:
+                continue
+            figures = [found.mean(member, head, quantity) for quantity in shown]
+            if any(value is not None for value in figures):
+                rows.append(
+                    (
+                        member.card,
+                        head.forces,
+                        f"{member.share:.2g}",
+                        f"{member.steps:,}",
+                        f"{member.parameters:,}",
+                        "yes" if member.rotated else "no",
+                        *(NOTHING if value is None else short(value) for value in figures),
+                    )
+                )
+    columns = (
+        *("Checkpoint", "forces", "share of frames", "steps", "parameters", "rotations"),
+        *(f"{q.label}, {q.unit}" if q.unit else q.label for q in shown),
+    )
+    return Table(label="The trainings of the series and what was measured", columns=columns, rows=rows, texts=2)
+
+
+def _exponents(found: Measured, axis: Axis) -> Table | None:
+    rows = [
+        (capitalised(quantity.label), str(head), str(slope.points), str(slope.samples), _told(slope))
+        for quantity in (*QUANTITIES, ERROR, SHARE)
+        for head in found.heads
+        if (slope := found.exponent(head, axis, quantity))
+    ]
+    if not rows:
+        return None
+    return Table(
+        label=f"Exponents against the {AXES[axis]}",
+        columns=("Quantity", "network, forces", "trainings", "samples", "exponent"),
+        rows=rows,
+        texts=2,
+    )
+
+
+def _pictures(found: Measured, axis: Axis) -> Iterator[Picture]:
+    for quantity in (*QUANTITIES, ERROR, SHARE):
+        lines: dict[str, list[tuple[float, float, str]]] = {}
+        for head in found.heads:
+            points = [
+                (member.at(axis), mean, member.card)
+                for member, _ in found.line(head, axis, quantity)
+                if (mean := found.mean(member, head, quantity))
+            ]
+            if points:
+                lines[str(head)] = points
+        if any(len(points) > 1 for points in lines.values()):
+            title = f"{quantity.label}, {quantity.unit}" if quantity.unit else quantity.label
+            told = "; ".join(
+                f"{head}: {', '.join(f'{short(y)} at {short(x)}' for x, y, _ in points)}"
+                for head, points in lines.items()
+            )
+            yield Picture(
+                key=f"{axis}/{quantity.key}",
+                title=capitalised(title),
+                spec=_spec(lines, AXES[axis], title),
+                alt=f"{capitalised(title)} against the {AXES[axis]}. {told}.",
+            )
+
+
+def _spec(lines: Mapping[str, Sequence[tuple[float, float, str]]], across: str, title: str) -> Spec:
+    import altair as alt
+
+    rows = [
+        {"head": head, "x": x, "y": y, "card": card, "direct": head.endswith("direct")}
+        for head, points in lines.items()
+        for x, y, card in points
+    ]
+    xs, ys = ([float(row[name]) for row in rows] for name in ("x", "y"))  # type: ignore[arg-type]
+    x = alt.X("x:Q").title(None).scale(type="log", nice=False, padding=8).axis(log_axis(xs, grid=False))
+    y = alt.Y("y:Q").title(None).scale(type="log", nice=False, padding=8).axis(log_axis(ys))
+    told = tooltips(
+        card=("checkpoint", "N"), head=("network, forces", "N"), x=(across, "Q", ".3~g"), y=(title, "Q", ".3~g")
+    )
+    names = sorted(lines)
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=x,
+        y=y,
+        color=alt.Color("head:N").scale(domain=names).legend(orient="bottom", title=None, columns=1),
+        strokeDash=alt.StrokeDash("direct:N").scale(domain=[False, True], range=[[1, 0], [4, 3]]).legend(None),
+    )
+    return finish(base.mark_line() + base.mark_point(filled=True, size=60).encode(tooltip=told), 190)
+
+
+def _json(found: Measured) -> str:
+    return json_text(
+        [
+            {
+                "checkpoint": member.card,
+                "forces": head.forces,
+                "share": member.share,
+                "steps": member.steps,
+                "parameters": member.parameters,
+                "rotations": member.rotated,
+                **{q.key: found.mean(member, head, q) for q in (*QUANTITIES, ERROR, SHARE)},
+            }
+            for member in found.members
+            for head in found.heads
+            if head.network == member.network
+        ]
+    )

@@ -1,0 +1,54 @@
+"""Training series: who differs from whom in what, and exponents that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from leaderboard.analysis.training_series import along, exponent, members, share_exponent
+
+PARAMETERS = {"pet-n": 198938, "pet-n16": 198938, "pet-n64": 198938, "pet-n-30k": 30000, "pet-n-6000-steps": 198938}
+
+
+def test_each_axis_has_the_checkpoints_that_differ_in_it_alone() -> None:
+    found = members({**PARAMETERS, "pet-n-seed-2": 198938, "pet-tiny": 198938, "chgnet-0.3.0": 412525})
+    assert {member.card for member in found} == {*PARAMETERS, "pet-n-seed-2"}
+    assert [m.card for m in along(found, "data", "pet")] == ["pet-n64", "pet-n16", "pet-n"]
+    assert [m.card for m in along(found, "steps", "pet")] == ["pet-n-6000-steps", "pet-n"]
+    assert [m.card for m in along(found, "parameters", "pet")] == ["pet-n-30k", "pet-n"]
+    assert along(found, "data", "sevennet") == []
+
+
+def power(x: float, slope: float, *, seed: int = 0) -> dict[str, float]:
+    scatter = np.random.default_rng(seed).lognormal(size=40)
+    return {f"s{i}": float(factor * x**slope) for i, factor in enumerate(scatter)}
+
+
+def test_a_power_law_has_its_exponent() -> None:
+    x = [1 / 64, 1 / 16, 1.0]
+    exact = exponent(x, [power(each, -0.4) for each in x])
+    assert exact is not None
+    assert (exact.value, exact.low, exact.high) == pytest.approx((-0.4, -0.4, -0.4))
+    noisy = exponent(x, [power(each, -0.4, seed=k) for k, each in enumerate(x)])
+    assert noisy is not None
+    assert noisy.low < noisy.value < noisy.high
+    assert noisy.high - noisy.low > 0.05
+
+
+def test_only_samples_that_all_have_count() -> None:
+    first, second = power(0.5, 1.0), power(1.0, 1.0)
+    second.pop("s0")
+    found = exponent([0.5, 1.0], [first, second])
+    assert found is not None
+    assert (found.samples, found.value) == (39, pytest.approx(1.0))
+    assert exponent([0.5, 1.0], [first, {"other": 1.0}]) is None
+    assert exponent([1.0, 1.0], [first, first]) is None
+
+
+def test_a_constant_share_has_exponent_zero() -> None:
+    x = [0.25, 1.0]
+    totals = [power(each, -0.5) for each in x]
+    parts = [{name: 0.02 * value for name, value in total.items()} for total in totals]
+    found = share_exponent(x, parts, totals)
+    assert found is not None
+    assert found.value == pytest.approx(0.0, abs=1e-12)

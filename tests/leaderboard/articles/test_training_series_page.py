@@ -1,0 +1,75 @@
+"""The page of the training series: verdicts that follow from the figures, and none where there are too few."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from evaluation.studies.rotational_error_data import FrameError, RotationalError
+from leaderboard.articles.evidence import Evidence
+from leaderboard.articles.training_series_page import article
+from leaderboard.ranking.collect import Entry
+from tests.leaderboard.entries import entry
+from zoo.cards.mode import Mode
+
+DIRECT = Mode(forces="direct")
+SHARES = {"pet-n64": 1 / 64, "pet-n16": 1 / 16, "pet-n": 1.0}
+
+
+def constraints(card: str, share: float) -> Entry:
+    rows = [{"sample": f"s{i}", "status": "ok", "rotation_force": 20 * share**-0.5 * (1 + 0.1 * i)} for i in range(6)]
+    return entry("constraints", card, rows=rows, mode=DIRECT)
+
+
+def errors(card: str, share: float, *, slope: float) -> RotationalError:
+    scatter = np.random.default_rng(0).lognormal(size=20)
+    return RotationalError(
+        entry=f"{card}@direct",
+        checkpoint_sha256="0" * 64,
+        orientations=24,
+        frames=tuple(
+            FrameError(sample=f"f{i}", n_atoms=4, total=float(s), rotational=float(0.1 * s * share**slope))
+            for i, s in enumerate(scatter)
+        ),
+        unanswered=0,
+        dataset_sha256="0" * 64,
+        version="0",
+        commit=None,
+        finished="2026-11-27T00:00:00Z",
+    )
+
+
+def verdicts(slope: float) -> str:
+    evidence = Evidence(
+        tuple(constraints(card, share) for card, share in SHARES.items()),
+        rotational_errors=tuple(errors(card, share, slope=slope) for card, share in SHARES.items()),
+    )
+    return " ".join(article(evidence).parts[0].sentences)
+
+
+def test_the_hypotheses_are_decided_by_the_intervals() -> None:
+    falls, flat = verdicts(-0.3), verdicts(0.0)
+    assert "PET, direct: exponent -0.30" in falls.replace("−", "-")
+    assert "it falls" in falls
+    assert "it falls" not in flat.partition("?")[2]
+    assert "over a factor of 64 in data" in falls
+    assert "Undecided: the constrained sibling has fewer than two measured trainings" in falls
+
+
+def test_pictures_table_and_data_have_the_same_figures() -> None:
+    evidence = Evidence(tuple(constraints(card, share) for card, share in SHARES.items()))
+    made = article(evidence)
+    (picture,) = made.pictures
+    assert picture.key == "data/rotation_force"
+    assert "at 0.016" in picture.alt
+    rows = json.loads(made.downloads["training-series.json"])
+    assert [row["checkpoint"] for row in rows] == list(SHARES)
+    assert rows[-1]["rotation_force"] == 25.0
+    assert rows[-1]["frequency_mae"] is None
+    assert "Undecided" in made.parts[0].sentences[0]
+
+
+def test_without_results_the_page_says_how_to_make_them() -> None:
+    (part,) = article(Evidence(())).parts
+    assert part.command == "mlip-zoo evaluate pet-n --task constraints"
