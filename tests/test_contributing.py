@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 TEXT = re.sub(r"^ *```.*?^ *```$", "", PAGE, flags=re.DOTALL | re.MULTILINE)
 MODE = {"device": "cpu", "dtype": "float64", "forces": "conservative", "fidelity": None, "runtime": "eager"}
-NAMES = {"FAMILY": "chgnet", "NAME": "chgnet-0.3.0", "TASK": "eos"}
+NAMES = {"FAMILY": "chgnet", "NAME": "chgnet-0.3.0", "SCRIPT": "authors.py", "TASK": "eos"}
 
 
 def example(mark: str) -> str:

@@ -1,4 +1,4 @@
-"""Commands about models: list, show, check, convert, fetch, pin, environments."""
+"""Commands about models: list, show, convert, fetch, pin, environments."""
 
 from __future__ import annotations
 
@@ -54,45 +54,6 @@ def show(name: str, *, json: Json = False) -> None:
     console = Console()
     console.print(_facts_table(card, users))
     console.print(Markdown(card.prose))
-
-
-@app.command()
-def check(
-    name: str,
-    *,
-    device: Device = "auto",
-    time_limit: Annotated[float, typer.Option(help="Seconds after which a call counts as hung.")] = 600.0,
-    json: Json = False,
-    sandbox: options.Sandbox = None,
-    untrusted: options.Untrusted = False,
-) -> None:
-    """Check that a model keeps the contract: gradients, stress, symmetries, batches, its canary. Exit code 1 if not."""
-    options.use(sandbox, untrusted=untrusted)
-    from zoo.checks.suite import check as run_checks
-    from zoo.checks.suite import table
-    from zoo.loading import load
-    from zoo.progress import status
-
-    potential = load(name, device=device, threads=1, batch_time_limit=time_limit)
-    with potential, status(f"{potential.name}:") as say:
-        report = run_checks(
-            potential,
-            card=potential.card,
-            forces=potential.mode.forces,
-            fidelity=potential.mode.fidelity,
-            averaging=potential.mode.averaging,
-            rotation=potential.card.rotation or "learned",  # without a claim it is measured, and not demanded
-            inversion=potential.card.inversion or "learned",
-            dtype=potential.mode.dtype,
-            time_limit=time_limit,
-            progress=say,
-        )
-    if json:
-        _print_json(report.model_dump(mode="json"))
-    else:
-        print_table(table(report))
-    if not report.passed:
-        raise typer.Exit(1)
 
 
 @app.command()

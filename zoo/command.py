@@ -15,9 +15,13 @@ from zoo import settings
 from zoo.console import print_error
 from zoo.errors import ZooError
 
-COMMANDS = ("leaderboard.cli", "zoo.cli", "evaluation.cli")
+COMMANDS = ("leaderboard.cli", "zoo.cli", "zoo.checks.cli", "zoo.submission.cli", "evaluation.cli")
 """Modules whose `app` has commands, in the order of the help."""
-GROUPS = (("leaderboard.cli", "site_app", "site"), ("zoo.checkpoints.cli", "app", "pins"))
+GROUPS = (
+    ("leaderboard.cli", "site_app", "site"),
+    ("zoo.checkpoints.cli", "app", "pins"),
+    ("zoo.submission.submit_cli", "app", "submit"),
+)
 """Module, name of the app in it, and the command under which its own commands are."""
 ERRORS = (("evaluation.errors", "EvaluationError"), ("leaderboard.errors", "LeaderboardError"))
 """Errors of the other packages that are raised on purpose: module, class."""

@@ -10,17 +10,23 @@ if TYPE_CHECKING:
 # Lattice constants (Å) are near experiment; nothing rests on their being exact, only on their being fixed.
 _ROCKSALT = {"NaCl": 5.64, "MgO": 4.21, "LiF": 4.03, "TiN": 4.24}
 _ZINCBLENDE = {"ZnS": 5.41, "GaAs": 5.65, "SiC": 4.36}
+_ELEMENTS = {"Al": ("fcc", 4.05), "Cu": ("fcc", 3.61), "Na": ("bcc", 4.29), "W": ("bcc", 3.16), "Si": ("diamond", 5.43)}
 
 
 def names() -> tuple[str, ...]:
-    """Names of all crystals."""
+    """Names of all compounds."""
     return tuple(f"{formula.lower()}-rocksalt" for formula in _ROCKSALT) + tuple(
         f"{formula.lower()}-zincblende" for formula in _ZINCBLENDE
     )
 
 
+def element_names() -> tuple[str, ...]:
+    """Names of all crystals of one element."""
+    return tuple(f"{symbol.lower()}-{prototype}" for symbol, (prototype, _) in _ELEMENTS.items())
+
+
 def ideal(name: str) -> Atoms:
-    """The perfect crystal, primitive cell, periodic. Raises KeyError for an unknown name."""
+    """The perfect crystal, periodic: a compound's primitive cell, an element's cubic one. Raises KeyError."""
     return _built(name, cubic=False)
 
 
@@ -52,6 +58,9 @@ def distort(atoms: Atoms, *, seed: int = 0, rattle: float = 0.05, strain: float 
 def _built(name: str, *, cubic: bool) -> Atoms:
     from ase.build import bulk
 
+    if name in element_names():
+        symbol, (prototype, a) = list(_ELEMENTS.items())[element_names().index(name)]
+        return bulk(symbol, prototype, a=a, cubic=True)  # of one atom nothing could be displaced
     symbol, _, prototype = name.partition("-")
     table = {"rocksalt": _ROCKSALT, "zincblende": _ZINCBLENDE}[prototype]
     formula, a = next((f, a) for f, a in table.items() if f.lower() == symbol)

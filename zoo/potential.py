@@ -6,7 +6,7 @@ import copy
 import os
 import pickle
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ase import Atoms
@@ -189,6 +189,18 @@ class Potential(Calculator):
         None where the checkpoint has one head only, or where this potential was not loaded by name.
         """
         return self._changed(forces=next((head for head in self.card.forces if head != self.mode.forces), None))
+
+    def in_other_modes(self) -> Iterator[tuple[Mode, Potential]]:
+        """The entry in each head, level of theory and dtype of its card that is not its own, one change at a time.
+
+        Each is in a worker of its own, which the caller closes; none where this potential was not loaded by name.
+        """
+        choices = {"forces": self.card.forces, "fidelity": tuple(self.card.fidelities), "dtype": self.card.dtypes}
+        for part, has in choices.items():
+            for other in has:
+                changed = self._changed(**{part: other}) if other != getattr(self.mode, part) else None
+                if changed is not None:
+                    yield changed.mode, changed
 
     def _changed(self, **change: str | None) -> Potential | None:
         """The entry in a mode that differs in one part; None where there is nothing to change it to."""

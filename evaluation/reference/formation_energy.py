@@ -31,8 +31,8 @@ from evaluation.outputs import relaxation
 from evaluation.record import Record
 from evaluation.reference import dataset, mp2020
 from evaluation.task import Row, Sample
-from zoo.cards.card import training_sets
 from zoo.cards.elements import SYMBOLS
+from zoo.cards.training_sets import training_sets
 
 if TYPE_CHECKING:
     from zoo.batch import Computes

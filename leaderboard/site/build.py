@@ -29,7 +29,8 @@ from leaderboard.site.entry_section import sections
 from leaderboard.site.markdown import prose_html
 from leaderboard.site.templating import Renderer, data_path
 from zoo.cards import index
-from zoo.cards.card import Card, training_sets
+from zoo.cards.card import Card
+from zoo.cards.training_sets import training_sets
 
 if TYPE_CHECKING:
     from evaluation.task import Task

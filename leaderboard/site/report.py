@@ -24,8 +24,9 @@ from leaderboard.site.entry_section import Charts, Section, sections, spec_key
 from leaderboard.site.markdown import prose_html
 from leaderboard.site.templating import Renderer
 from zoo.cards import index
-from zoo.cards.card import Card, training_sets
+from zoo.cards.card import Card
 from zoo.cards.mode import Mode
+from zoo.cards.training_sets import training_sets
 
 if TYPE_CHECKING:
     from leaderboard.charts.spec import Datasets, Spec

@@ -16,6 +16,7 @@ from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.result import Cost, Counts, Hardware, Result, Run
 from evaluation.subset import Subset
+from tests import toy
 
 CARD = """\
 ---
@@ -102,6 +103,7 @@ def write_card(folder: Path, name: str, model: Model) -> None:
     # JSON text is YAML text, whatever is in it
     fields = {**asdict(model), "title": json.dumps(model.title)}
     (folder / f"{name}.md").write_text(CARD.format(**fields), encoding="utf-8")
+    toy.record(folder, name)
 
 
 def records(model: Model, subset: Subset) -> list[Record]:

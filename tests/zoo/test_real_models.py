@@ -22,15 +22,15 @@ from zoo.checkpoints import cache
 from zoo.checkpoints.convert import convert
 from zoo.checkpoints.model_files import prepare
 from zoo.checks.suite import Conformance, check
-from zoo.cli import app
+from zoo.command import app
 from zoo.errors import WorkerStartError
 from zoo.runtime import environment
 from zoo.wrappers.rotation import random_rotation, rotated
 
 # One with and one without exact rotations by default: the others run the same code, and SevenNet-0 runs in the README.
 ONE_OF_EACH = ["chgnet-0.3.0", "pet-tiny"]
-VERIFIED = [card.name for card in index.cards() if card.verified]
-CARDS = [pytest.param(n, marks=() if n in ONE_OF_EACH else pytest.mark.slow) for n in VERIFIED]
+COMPARED = [card.name for card in index.cards() if card.canary]
+CARDS = [pytest.param(n, marks=() if n in ONE_OF_EACH else pytest.mark.slow) for n in COMPARED]
 CONVERTED = [param for param in CARDS if zoo.get_card(str(param.values[0])).checkpoint.upstream is not None]
 
 # Lattice constants (Å) of Cu (fcc), Si (diamond) and NaCl (rocksalt) relaxed with the authors' own calculators. Those
@@ -105,7 +105,7 @@ def test_conformance(name: str) -> None:
 
 
 def test_the_command_prints_the_report_as_json() -> None:
-    done = CliRunner().invoke(app, ["check", "pet-tiny", "--json"])
+    done = CliRunner().invoke(app(), ["check", "pet-tiny", "--json"])
     assert done.exit_code == 0
     assert Conformance.model_validate_json(done.stdout).potential == "pet-tiny"
 

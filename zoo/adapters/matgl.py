@@ -36,6 +36,9 @@ ARCHITECTURES = {"TensorNet": "matgl.models._tensornet_pyg"}
 PAIRS_TOLERANCE = 1e-8
 """Å; an atom is no neighbour of itself."""
 
+COMPANION = "model.json"
+"""Beside a checkpoint's `state.pt`: what builds the network."""
+
 
 def load(
     files: dict[str, Path], *, device: str, dtype: str, forces: str, fidelity: str | None, runtime: str

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, RootModel, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from zoo.cards import front_matter
+from zoo.cards import authors as answers
+from zoo.cards import checked, front_matter
+from zoo.cards.defects import MOST_CHEMISTRY, Defects
 from zoo.cards.elements import SYMBOLS
 from zoo.cards.fields import (
     LONGEST_NAME,
@@ -30,7 +32,9 @@ from zoo.cards.fields import (
     has_user,
 )
 from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
+from zoo.cards.training_sets import Names, training_sets
 from zoo.errors import CardError, ModeError, UnpinnedCheckpoint
+from zoo.files import json_text
 from zoo.strict import Finite
 
 
@@ -89,9 +93,6 @@ class PinnedFile(_Frozen):
     sha256: Sha256
     bytes: Annotated[int, Field(gt=0, le=10**12)]
     sources: Annotated[tuple[Source, ...], Field(max_length=20)] = ()
-
-
-Names = Annotated[tuple[Name, ...], Field(max_length=50)]
 
 
 class Safetensors(_Frozen):
@@ -196,32 +197,12 @@ class Licence(_Frozen):
     weights: Line | None = None
 
 
-class TrainingSet(_Frozen):
-    """An entry of training_sets.yaml."""
-
-    title: Line
-    structures: Annotated[int, Field(gt=0, le=10**12)] | None = None
-    theory: Line
-    theory_detail: Line
-    licence: Line | None = None
-    source: WebAddress
-    settings: Literal["mp", "matpes"] | None = None
-    """Whose DFT settings and pseudopotentials: total energies, and those of the elements, compare only within one.
-
-    `mp`: the Materials Project's PBE and PBE+U, which WBM and Alexandria share. `matpes`: no Hubbard U, and newer
-    pseudopotentials. None: others, or no one scale.
-    """
-    datasets: Names = ()
-    """Of `evaluation/datasets`, where it was made from them: all of their frames but those that
-    `evaluation.reference.holdout` holds out. No frame but those is scored for a model that was trained on it."""
-
-
 class Card(_Frozen):
     """One checkpoint. The file's name is the card's name; everything measured lives in results, never here.
 
     A card grows in three steps: *unpinned* (where the checkpoint is; who loads it pins it), *pinned* (its hash),
-    *verified* (its canary: somebody has compared it with the authors' own calculator). Until it is verified, a fact
-    that could not be checked is None, never a guess; a verified card has them all.
+    *verified* (`mlip-zoo check` passed, with the answers of the authors' own calculator; recorded beside the card, see
+    `zoo.cards.checked`). A fact that could not be checked is None, never a guess; a card with a canary has them all.
     """
 
     name: Name
@@ -259,9 +240,15 @@ class Card(_Frozen):
     code: WebAddress
     checkpoint: Checkpoint
     canary: Canary | None = None
+    defects: Defects = Field(default_factory=dict)
+    """What is known to be wrong with the model: check → unit → size. A larger one fails `mlip-zoo check`."""
     superseded_by: Name | None = None
     prose: str = ""
     """The Markdown below the front matter."""
+    checks: dict[str, checked.Passed] = Field(default_factory=dict, exclude=True)
+    """Passed checks by mode, from their own file; a card's text has none."""
+    authors: answers.Authors | None = Field(default=None, exclude=True)
+    """What the authors' own calculator says, likewise."""
 
     @field_validator("elements")
     @classmethod
@@ -291,8 +278,13 @@ class Card(_Frozen):
         return self
 
     @model_validator(mode="after")
-    def _verified_is_complete(self) -> Card:
-        if not self.verified:
+    def _claims_are_complete(self) -> Card:
+        if self.defects.get("chemistry", {}).get("eV/atom", 0.0) > MOST_CHEMISTRY:
+            raise ValueError(
+                f"defects.chemistry: more than {MOST_CHEMISTRY:g} eV/atom is no defect of a model but other weights, "
+                "or species in another order"
+            )
+        if self.canary is None:
             return self
         if not self.checkpoint.pinned:
             raise ValueError("a canary is of bytes that are known by their hash; this checkpoint is unpinned")
@@ -306,8 +298,24 @@ class Card(_Frozen):
 
     @property
     def verified(self) -> bool:
-        """Whether somebody has compared the checkpoint with its authors' own calculator."""
-        return self.canary is not None
+        """Whether the checks passed in the default mode, the answers of the authors' own calculator among them."""
+        found = self.passed(self.default_mode)
+        return found is not None and found.canary
+
+    def passed(self, mode: Mode) -> checked.Passed | None:
+        """The passed check of this mode; None where there is none of these claims and this checkpoint."""
+        found = self.checks.get(str(mode))
+        files = (self.checkpoint.upstream, self.checkpoint.safetensors and self.checkpoint.safetensors.weights)
+        current = found is not None and found.claims_sha256 == self.claims_sha256
+        return found if found and current and found.checkpoint_sha256 in {f.sha256 for f in files if f} else None
+
+    @property
+    def claims_sha256(self) -> str:
+        """Of what the card says and checks compare: a card that says something else has not been checked."""
+        claims = self.model_dump(mode="json", include=_CLAIMS, exclude_defaults=True)
+        if self.authors is not None:
+            claims["authors"] = self.authors.model_dump(mode="json")
+        return hashlib.sha256(json_text(claims).encode()).hexdigest()
 
     def require_pinned(self) -> None:
         """Raise UnpinnedCheckpoint, with the way out, when the checkpoint has no hash yet."""
@@ -372,22 +380,18 @@ class Card(_Frozen):
 
 
 _FACTS = ("parameters", "cutoff", "elements", "energies", "rotation", "inversion")
-"""What a verified card tells."""
-
-
-class TrainingSets(RootModel[dict[Name, TrainingSet]]):
-    """training_sets.yaml."""
-
-
-@cache
-def training_sets() -> dict[str, TrainingSet]:
-    """All training sets that cards may name."""
-    return front_matter.read_yaml(Path(__file__).with_name("training_sets.yaml"), TrainingSets).root
+"""What a card with a canary tells."""
+_CLAIMS = {
+    *("name", "family", "parameters", "cutoff", "elements", "energies", "forces", "rotation", "inversion"),
+    *("cutoff_crossing", "fidelities", "dtypes", "runtimes", "canary", "defects"),
+}
+"""What `mlip-zoo check` compares with the loaded model, or is told by."""
 
 
 def read_card(path: Path) -> Card:
-    """Read one card. Raises CardError with file, field and reason."""
-    return parse_card(front_matter.read_text(path), name=path.stem, file=front_matter.file_name(path))
+    """Read one card, with its passed checks. Raises CardError with file, field and reason."""
+    card = parse_card(front_matter.read_text(path), name=path.stem, file=front_matter.file_name(path))
+    return card.model_copy(update={"checks": checked.read(path), "authors": answers.read(path)})
 
 
 def parse_card(text: str, *, name: str, file: str) -> Card:
@@ -402,9 +406,12 @@ def parse_card(text: str, *, name: str, file: str) -> Card:
     header, prose = front_matter.split(text, name=file)
     if re.search(r"^name\s*:", header, re.MULTILINE):
         raise CardError(f"{file}: name: no such field; a card's name is its file's name")
+    if found := re.search(r"""^['"]?(checks|authors)['"]?\s*:""", header, re.MULTILINE):
+        made = f"'mlip-zoo {'check --record' if found[1] == 'checks' else 'canary'}' writes it beside the card"
+        raise CardError(f"{file}: {found[1]}: no such field; {made}")
     if len(prose) > LONGEST_PROSE:
         raise CardError(f"{file}: {len(prose):,} characters below the front matter; at most {LONGEST_PROSE:,} are read")
     if has_user(prose):
         raise CardError(f"{file}: a link below the front matter has 'user@' before its host; take it out")
     card = front_matter.parse_yaml(f"name: {name!r}\n{header}", Card, name=file, first_line=0)
-    return card.model_copy(update={"prose": prose})
+    return card.model_copy(update={"prose": prose, "checks": {}, "authors": None})

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from zoo.cards import authors, checked
 from zoo.cards.card import Card, read_card
 from zoo.cards.fields import LONGEST_NAME, NAME
 from zoo.cards.front_matter import file_name
@@ -107,12 +108,19 @@ def _stored(path: Path) -> Card:
         changed = path.stat().st_mtime_ns
     except OSError as error:
         raise CardError(f"{file_name(path)}: cannot be read: {error.strerror}") from None
-    return _read(path, changed)
+    return _read(path, changed, *(_changed(beside.path(path)) for beside in (checked, authors)))
 
 
 @cache
-def _read(path: Path, changed: int) -> Card:  # noqa: ARG001  # a card may be pinned while this process runs
+def _read(path: Path, *changed: int) -> Card:  # noqa: ARG001  # any of its files may change while this process runs
     return read_card(path)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # there is none
+        return 0
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -101,6 +101,8 @@ def block(checkpoint: Checkpoint) -> str:
     lines = ["checkpoint:"]
     if checkpoint.upstream:
         lines += [f"  upstream_format: {checkpoint.upstream_format}", *_file("upstream", checkpoint.upstream, "  ")]
+    if isinstance(checkpoint.upstream_config, PinnedFile):
+        lines += _file("upstream_config", checkpoint.upstream_config, "  ")
     if checkpoint.safetensors:
         lines += ["  safetensors:", *_file("weights", checkpoint.safetensors.weights, "    ")]
         lines += _file("config", checkpoint.safetensors.config, "    ")
@@ -135,7 +137,7 @@ def write(path: Path, checkpoint: Checkpoint, *, out: Path | None = None) -> Pat
 
 def _file(role: str, file: PinnedFile, indent: str) -> list[str]:
     lines = [f"{indent}{role}:", f"{indent}  sha256: {file.sha256}", f"{indent}  bytes: {file.bytes}"]
-    lines.append(f"{indent}  sources:")
+    lines += [f"{indent}  sources:"] if file.sources else []
     for source in file.sources:
         fields = [f"{key}: {_scalar(value)}" for key, value in source.model_dump().items()]
         lines += [indent + ("    - " if not n else "      ") + field for n, field in enumerate(fields)]

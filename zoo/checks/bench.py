@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from zoo.batch import Array, Batch, Computes, StructureFailure
 from zoo.cards.card import Card
-from zoo.cards.mode import Averaging, Dtype, Forces
+from zoo.cards.mode import Averaging, Dtype, Forces, Mode
 from zoo.checks.bounds import BOUNDS, SLOPE_NOISE
 from zoo.checks.caller import Caller
 from zoo.checks.finding import Fault, Symmetry
@@ -80,6 +80,20 @@ class Bench:
     def reference(self) -> Batch:
         """The answer to `structures`; raises Fault where it is not usable."""
         return usable(self.raw, self.structures)
+
+    @cached_property
+    def facts(self) -> Mapping[str, object] | None:
+        """What the loaded model says of itself; None where the potential was not loaded by name. Starts it."""
+        if not hasattr(type(self.potential), "info"):
+            return None
+        info = self.caller.run(lambda: getattr(self.potential, "info"))  # noqa: B009  # not of every potential
+        facts = info.get("facts", {})
+        return facts if isinstance(facts, Mapping) else {}
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that is under test, as far as it is told."""
+        return Mode(forces=self.forces, fidelity=self.fidelity, averaging=self.averaging, dtype=self.dtype)
 
     @property
     def jumps(self) -> bool:

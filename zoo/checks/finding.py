@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pydantic import Field
 
 from zoo.cards.mode import Dtype, Forces
 from zoo.files import json_text
@@ -13,7 +17,8 @@ from zoo.strict import Finite
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-Status = Literal["passed", "failed", "skipped"]
+Status = Literal["passed", "declared", "failed", "skipped"]
+"""`declared`: beyond its bound, and no further than the card admits."""
 Symmetry = Literal["exact", "learned"]
 
 
@@ -83,6 +88,8 @@ class Verdict(Finite):
     bound: float | None = None
     """The most it may be; None where nothing is promised."""
     unit: str = ""
+    sizes: dict[str, float] = Field(default_factory=dict)
+    """Unit → the largest value beyond its bound: what a card would have to declare."""
     detail: str = ""
     """The fault by name when there is one, then every measure, the worst first."""
 
@@ -95,6 +102,9 @@ class Conformance(Finite):
     rotation: Symmetry
     inversion: Symmetry
     dtype: Dtype
+    trained_datasets: tuple[str, ...] | None = None
+    """Evaluation datasets that the card's training sets were made from: their held-out frames alone are scored. None
+    without a card."""
     crystals: tuple[str, ...]
     """The structures that were used, names of `zoo.example_crystals`."""
     checks: tuple[Verdict, ...]
@@ -111,7 +121,11 @@ class Conformance(Finite):
     @property
     def failed(self) -> tuple[Verdict, ...]:
         """The checks that failed."""
-        return tuple(check for check in self.checks if check.status == "failed")
+        return self.with_status("failed")
+
+    def with_status(self, status: Status) -> tuple[Verdict, ...]:
+        """The checks with this verdict."""
+        return tuple(check for check in self.checks if check.status == status)
 
     def __getitem__(self, name: str) -> Verdict:
         for check in self.checks:
@@ -124,20 +138,42 @@ class Conformance(Finite):
         return json_text(self.model_dump(mode="json"))
 
 
-def graded(name: str, finding: Finding) -> Verdict:
-    """The verdict on a finding: failed when any measure is beyond its bound and the potential claims otherwise."""
+def graded(name: str, finding: Finding, *, declared: Mapping[str, float] = MappingProxyType({})) -> Verdict:
+    """The verdict on a finding: failed when any measure is beyond its bound and the potential claims otherwise.
+
+    `declared`: unit → size of the defect that the card admits in this check. Within that it is a mark; beyond, failed.
+    """
     worst = finding.worst
     measures = sorted(finding.measures, key=lambda measure: -measure.excess)
-    texts = [finding.diagnosis] if finding.beyond else []
-    texts += [f"not judged: {finding.unclaimed}"] if finding.unclaimed else []
+    beyond = [measure for measure in measures if measure.excess > 1]
+    # what a card gives a size to, it is held to, also where it makes no claim
+    refuted = [m for m in beyond if m.unit in declared and not m.value <= declared[m.unit]]
+    known = bool(declared) and not refuted and all(m.unit in declared for m in beyond)
+    if refuted:
+        sizes = ", ".join(f"{declared[m.unit]:.2g} {m.unit}" for m in refuted)
+        texts = [f"larger than the defect that the card declares ({sizes})", finding.diagnosis]
+    elif beyond and known:
+        sizes = ", ".join(f"{size:.2g} {unit}" for unit, size in declared.items())
+        texts = [f"a known defect, declared up to {sizes}", finding.diagnosis]
+    else:
+        texts = [finding.diagnosis] if finding.beyond else []
+    texts += [f"not judged: {finding.unclaimed}"] if finding.unclaimed and not refuted else []
     texts += [finding.note, "; ".join(str(measure) for measure in measures)]
+    status: Status = "passed"
+    if refuted or (finding.beyond and not known):
+        status = "failed"
+    elif beyond and known:
+        status = "declared"
+    elif finding.unclaimed:
+        status = "skipped"
     return Verdict(
         name=name,
-        status="skipped" if finding.unclaimed else "failed" if finding.beyond else "passed",
+        status=status,
         value=worst.value if worst and math.isfinite(worst.value) else None,
-        bound=worst.bound if worst and not finding.unclaimed else None,
+        bound=worst.bound if worst and status != "skipped" else None,
         unit=worst.unit if worst else "",
         detail="; ".join(text for text in texts if text),
+        sizes={m.unit: m.value for m in reversed(beyond) if math.isfinite(m.value)},
     )
 
 
@@ -147,7 +183,7 @@ def table(report: Conformance) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    colours = {"passed": "green", "failed": "bold red", "skipped": "dim"}
+    colours = {"passed": "green", "declared": "yellow", "failed": "bold red", "skipped": "dim"}
     counts = ", ".join(f"{sum(check.status == status for check in report.checks)} {status}" for status in colours)
     grid = Table(title=f"{report.potential}: {counts}")
     for heading, justify in (("check", "left"), ("verdict", "left"), ("value", "right"), ("bound", "right")):
@@ -161,5 +197,30 @@ def table(report: Conformance) -> RenderableType:
         grid.add_row(Text(check.name), Text(check.status, style=style), *map(Text, (*numbers, check.unit)))
         if check.status != "passed":
             details.append(Text.assemble((f"{check.name}: ", style), check.detail))
+    details += [Text(line, style="dim") for line in _rules(report)]
     mode = f"{report.forces} forces, {report.rotation} rotation, {report.dtype}, on {', '.join(report.crystals)}; "
     return Group(grid, *details, Text(f"{mode}{report.calls} calls, {report.seconds:.1f} s", style="dim"))
+
+
+def _rules(report: Conformance) -> list[str]:
+    """What follows from the card: the defect that it could declare, and which frames the model is never scored on."""
+    from zoo.cards.defects import Declarable
+
+    lines = []
+    for verdict in report.failed:
+        if verdict.sizes and verdict.name in get_args(Declarable):
+            sizes = ", ".join(f"{unit}: {_rounded_up(size):g}" for unit, size in verdict.sizes.items())
+            lines.append(f"If that is the model itself, its card can say so: defects: {{{verdict.name}: {{{sizes}}}}}")
+    if report.trained_datasets:
+        lines.append(f"Trained on frames of {', '.join(report.trained_datasets)}: only held-out frames are scored.")
+    elif report.trained_datasets is not None:
+        lines.append(
+            "By its training sets it has seen no evaluation dataset: all frames are scored. A set that the card leaves "
+            "out is leakage."
+        )
+    return lines
+
+
+def _rounded_up(size: float) -> float:
+    """A fifth more, two digits: another machine's rounding must not refute it."""
+    return float(f"{1.2 * size:.1e}")

@@ -18,8 +18,9 @@ import numpy as np
 from zoo import example_crystals
 from zoo.batch import Computes
 from zoo.cards.card import Card
+from zoo.cards.defects import sizes
 from zoo.cards.mode import Averaging, Dtype, Forces
-from zoo.checks import ase_interface, canary, continuity, contract, derivatives, invariances
+from zoo.checks import ase_interface, canary, chemistry, claims, continuity, contract, derivatives, invariances
 from zoo.checks.bench import Bench
 from zoo.checks.caller import Caller
 from zoo.checks.finding import Conformance, Fault, Finding, Measure, Skipped, Symmetry, Verdict, graded, table
@@ -34,6 +35,9 @@ __all__ = ["CHECKS", "Conformance", "Verdict", "check", "table"]
 CHECKS: tuple[Callable[[Bench], Finding], ...] = (
     contract.shapes,
     contract.finite,
+    claims.cutoff,
+    claims.parameters,
+    claims.elements,
     contract.determinism,
     derivatives.precision,
     derivatives.forces,
@@ -57,8 +61,10 @@ CHECKS: tuple[Callable[[Bench], Finding], ...] = (
     contract.empty_list,
     contract.bad_input,
     contract.unsupported_element,
+    chemistry.chemistry,
     canary.canary,
     contract.input_not_mutated,
+    claims.modes,
 )
 """In the order of the report, after `survives` and `responds in time`; a check's name is its function's."""
 
@@ -117,11 +123,22 @@ def check(
         rotation=rotation,
         inversion=inversion,
         dtype=dtype,
+        trained_datasets=tuple(sorted(card.trained_datasets)) if card else None,
         crystals=compounds,
         checks=(_survives(ends), _responds_in_time(ends, caller), *done),
         calls=caller.calls,
         seconds=time.monotonic() - started,
     )
+
+
+def judged(name: str, function: Callable[[Bench], Finding], bench: Bench) -> Verdict:
+    """One check's verdict, held against what the card declares; raises what the potential raises."""
+    try:
+        return graded(name, function(bench), declared=sizes(bench.card.defects, name) if bench.card else {})
+    except Skipped as reason:
+        return Verdict(name=name, status="skipped", detail=str(reason))
+    except Fault as fault:
+        return Verdict(name=name, status="failed", detail=str(fault))
 
 
 def _verdict(name: str, function: Callable[[Bench], Finding], bench: Bench, ends: dict[str, WorkerError]) -> Verdict:
@@ -131,11 +148,7 @@ def _verdict(name: str, function: Callable[[Bench], Finding], bench: Bench, ends
             name=name, status="skipped", detail=f"not run: the potential was lost in {', '.join(map(repr, ends))}"
         )
     try:
-        return graded(name, function(bench))
-    except Skipped as reason:
-        return Verdict(name=name, status="skipped", detail=str(reason))
-    except Fault as fault:
-        return Verdict(name=name, status="failed", detail=str(fault))
+        return judged(name, function, bench)
     except Exception as error:  # noqa: BLE001  # whatever a potential raises is this check's failure, with its words
         if isinstance(error, (WorkerDied, WorkerStartError, WorkerTimeout)):
             ends[name] = error

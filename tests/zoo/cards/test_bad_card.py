@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from tests import toy
 from zoo.cards import index
 from zoo.cards.card import parse_card
-from zoo.cli import app
+from zoo.command import app
 from zoo.errors import CardError
 from zoo.loading import load
 
@@ -114,6 +114,7 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cards"
     folder.mkdir()
     (folder / "toy.md").write_text(toy.CARD)
+    toy.record(folder)
     monkeypatch.setenv("MLIP_ZOO_CARDS", str(folder))
     return folder
 
@@ -122,7 +123,7 @@ def cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_bad_card_is_one_line_and_stops_no_command(cards: Path, caplog: pytest.LogCaptureFixture, kind: str) -> None:
     make, reason = BAD[kind]
     make(cards / "bad.md")
-    listed = CliRunner().invoke(app, ["list"])
+    listed = CliRunner().invoke(app(), ["list"])
     assert (listed.exit_code, listed.exception) == (0, None)
     assert "toy" in listed.stdout
     (warning,) = caplog.messages
@@ -138,7 +139,7 @@ def test_a_bad_card_is_one_line_and_stops_no_command(cards: Path, caplog: pytest
             ask("bad")
         assert reason in str(caught.value)
     for command in ("show", "check"):
-        assert isinstance(CliRunner().invoke(app, [command, "bad"]).exception, CardError)
+        assert isinstance(CliRunner().invoke(app(), [command, "bad"]).exception, CardError)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,7 @@ def test_markup_in_a_card_is_text(cards: Path) -> None:
     (cards / "toy.md").write_text(
         toy.CARD.replace("title: Toy", f"title: '{marked}'").replace("weights: MIT", "weights: '[/b]'")
     )
-    shown = CliRunner().invoke(app, ["show", "toy"])
+    shown = CliRunner().invoke(app(), ["show", "toy"])
     assert shown.exception is None
     assert marked in shown.stdout
     assert "weights [/b]" in shown.stdout

@@ -133,6 +133,7 @@ def test_an_unpinned_checkpoint_is_not_prepared_either() -> None:
 
 def test_list_and_show_tell_pinned_from_unpinned(cards: Path) -> None:
     (cards / "verified.md").write_text(toy.CARD, encoding="utf-8")
+    toy.record(cards, "verified")
     told = json.loads(CliRunner().invoke(app(), ["list", "--json"]).stdout)
     assert [(card["name"], card["pinned"], card["verified"]) for card in told] == [
         ("toy", False, False),

@@ -1,0 +1,42 @@
+"""Known defects: what a card admits of its model, with its size: shown as a mark, refuted when larger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+Declarable = Literal[
+    "batch equals single",
+    "chemistry",
+    "choice of cell",
+    "continuity",
+    "extensivity",
+    "far translation",
+    "forces",
+    "inversion",
+    "large system",
+    "net force",
+    "periodicity",
+    "precision",
+    "rotation",
+    "stress",
+    "translation",
+]
+"""Checks of physics, by name. What every answer owes its caller (shapes, its own failures, the canary) is no defect."""
+
+Unit = Literal["eV", "eV/atom", "eV/Å", "eV/Å³"]
+Size = Annotated[float, Field(gt=0, le=10)]
+Defects = Annotated[
+    dict[Declarable, Annotated[dict[Unit, Size], Field(min_length=1, max_length=4)]], Field(max_length=20)
+]
+"""Check → unit → the most that it was measured to be off; `mlip-zoo check` prints the lines to put here."""
+
+MOST_CHEMISTRY = 1.2
+"""eV/atom: a formation energy that is further off is another compound's, or that of a wrong species."""
+
+
+def sizes(defects: Mapping[Declarable, Mapping[Unit, float]], check: str) -> dict[str, float]:
+    """Unit → size of what is declared for a check; empty where nothing is."""
+    return {str(unit): size for name, found in defects.items() if name == check for unit, size in found.items()}
