@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,9 @@ class SampleCost:
 
 
 def succeeded(sample: str, outputs: Mapping[str, JsonValue], cost: SampleCost) -> Record:
-    """The record of a sample that the model has an answer for."""
+    """The record of a sample that the model has an answer for; of one with a number that is none it has failed."""
+    if place := _not_a_number(outputs):
+        return failed(sample, StructureFailure("failed", f"the model led to no number: {place}"), cost)
     return Record(
         sample=sample,
         status="ok",
@@ -61,6 +64,21 @@ def succeeded(sample: str, outputs: Mapping[str, JsonValue], cost: SampleCost) -
         atom_calls=cost.atom_calls,
         seconds=cost.seconds,
     )
+
+
+def _not_a_number(value: object) -> str | None:
+    """Where in the outputs there is an infinite number or none; None where all are numbers."""
+    if isinstance(value, float):
+        return "" if not math.isfinite(value) else None
+    parts: Iterable[tuple[object, object]] = ()
+    if isinstance(value, Mapping):
+        parts = value.items()
+    elif isinstance(value, list | tuple):
+        parts = enumerate(value)
+    for name, part in parts:
+        if (place := _not_a_number(part)) is not None:
+            return f"{name}.{place}".rstrip(".")
+    return None
 
 
 def failed(sample: str, failure: StructureFailure, cost: SampleCost) -> Record:

@@ -17,16 +17,24 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 
+NUMBERS = {"connect": (42, 203), "bind": (49, 200), "listen": (50, 201), "accept": (43, 202), "sendmsg": (46, 211)}
+SOCKETS: dict[str, tuple[str, ...]] = {
+    "seccomp, sockets open": (),
+    **{f"seccomp, sockets open, no {call}": (call,) for call in NUMBERS},
+}
+"""Tries in which a socket may be opened, and what may then not be done with it."""
+
+
 def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(tried(sys.argv[1])))
         return
     from zoo.sandbox import seccomp
 
-    first = ["nothing", "landlock", "seccomp", "landlock+seccomp", "seccomp~gpu", "landlock+seccomp~gpu"]
+    first = ["nothing", "landlock", "seccomp", "landlock+seccomp", *SOCKETS]
     first += ["landlock without scopes", "landlock without network", "landlock without either"]
     found = {name: run(name) for name in first}
-    if found["landlock+seccomp~gpu"] != found["nothing"]:
+    if found["landlock+seccomp"] != found["nothing"]:
         more = [f"landlock/{path}" for path in ("/proc", "/sys", "/dev", "/etc", "/run", "/var", "/tmp", "/opt", "/")]
         for table in ("_ALWAYS", "_SHARED", "_OF_A_PROCESS", "_SIGNALS", "_METADATA"):
             more.append(f"seccomp-{table}")
@@ -64,12 +72,16 @@ def tried(name: str) -> list[int]:
         extra = [f"/{more}" if more else "/"] if "/" in name else []
         landlock.restrict(read=[*plan["read"], *proc, *extra], write=["/tmp"], devices=[*plan["devices"], *extra])
     if "seccomp" in kind:
-        if "-" in kind:
+        if kind in SOCKETS:
+            calls = seccomp._ALWAYS
+            del calls["socket"]
+            calls |= {call: NUMBERS[call] for call in SOCKETS[kind]}
+        elif "-" in kind:
             table, _, call = kind.partition("-")[2].partition(".")
             calls = getattr(seccomp, table)
             for each in [call] if call else list(calls):
                 del calls[each]
-        seccomp.restrict(own_namespaces=False, signals_scoped=True, gpu="gpu" in kind)
+        seccomp.restrict(own_namespaces=False, signals_scoped=True)
     return started()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import JsonValue
 
 from evaluation.recording import SampleCost, failed, succeeded
 from zoo.batch import StructureFailure
@@ -29,3 +30,11 @@ def test_a_failure_keeps_its_kind_and_its_text(failure: StructureFailure, text: 
 def test_an_answer_has_no_error() -> None:
     record = succeeded("Cu", {"energy": -3.5}, SampleCost(1, 1, 0.0))
     assert (record.status, record.error, record.outputs) == ("ok", None, {"energy": -3.5})
+
+
+def test_an_answer_that_is_no_number_is_the_samples_failure() -> None:
+    """JSON has no such numbers: the whole run ended there."""
+    outputs: dict[str, JsonValue] = {"energy": -3.5, "relaxation": {"steps": 3, "max_forces": [0.1, float("nan")]}}
+    record = succeeded("Cu", outputs, SampleCost(1, 1, 0.5))
+    assert (record.status, record.outputs, record.seconds) == ("failed", {}, 0.5)
+    assert record.error == "the model led to no number: relaxation.max_forces.1"

@@ -149,7 +149,8 @@ class Worker:
             self.close()
 
     def _launch(self) -> Launch:
-        mode = choice.effective()
+        gpu = self.mode.get("device") != "cpu"
+        mode = choice.effective(gpu=gpu and choice.accelerated())
         if mode == "none":
             environment.make_own(self.python.parent.parent)
         return launch(
@@ -157,7 +158,7 @@ class Worker:
             python=self.python,
             program=WORKER,
             read=[self.adapter, *map(Path, self.files.values())],
-            gpu=self.mode.get("device") != "cpu",
+            gpu=gpu,
             threads=self.threads,
         )
 

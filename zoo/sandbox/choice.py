@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import sys
+from pathlib import Path
 from typing import Literal, get_args
 
 from zoo import settings
@@ -18,8 +19,8 @@ Asked = Literal["auto", "bwrap", "landlock", "none"]
 CHOICES: tuple[str, ...] = get_args(Asked)
 
 
-def effective() -> Confinement:
-    """The mode of this machine and its settings.
+def effective(*, gpu: bool = False) -> Confinement:
+    """The mode of this machine and its settings, for a worker that may use the accelerators or not.
 
     `auto` (the default) is the strongest that proves itself here; where none does it is `none`, with a warning, or an
     error for a run that is untrusted. Raises SandboxUnavailable for a mode that was asked for and is not to be had.
@@ -35,7 +36,7 @@ def effective() -> Confinement:
     modes: tuple[Confinement, ...] = ("bwrap", "landlock")
     for mode in modes:
         if asked in ("auto", mode):
-            reason = unavailable(mode)
+            reason = unavailable(mode, gpu=gpu)
             if reason is None:
                 return mode
             reasons[mode] = reason
@@ -43,13 +44,18 @@ def effective() -> Confinement:
     if asked != "auto" or settings.untrusted():
         raise SandboxUnavailable(
             f"no sandbox can be set up here ({told}). Install bubblewrap ('bwrap'), or use a kernel from 6.2 on with "
-            "Landlock; 'none' runs models without one"
+            f"Landlock{', or compute on the CPU' if gpu else ''}; 'none' runs models without one"
         )
     _warn(told)
     return "none"
 
 
-def unavailable(mode: Confinement) -> str | None:
+def accelerated() -> bool:
+    """Whether this machine has an accelerator that CUDA's driver is for."""
+    return Path("/dev/nvidiactl").exists()
+
+
+def unavailable(mode: Confinement, *, gpu: bool = False) -> str | None:
     """Why a mode cannot be had on this machine; None when a probe inside proved that it holds."""
     if mode == "none":
         return None
@@ -57,7 +63,7 @@ def unavailable(mode: Confinement) -> str | None:
         return f"needs Linux, this is {sys.platform}"
     if mode == "bwrap" and bwrap() is None:
         return "bubblewrap is not installed"
-    return failure(mode)
+    return failure(mode, gpu=gpu)
 
 
 @functools.cache

@@ -80,9 +80,9 @@ def enter(plan: dict[str, Any], scratch: str) -> None:
             for path in proc:
                 landlock.keep_open(path)
             landlock.restrict(read=[*plan["read"], *proc], write=[scratch], devices=plan["devices"])
-            seccomp.restrict(own_namespaces=False, signals_scoped=scoped, gpu=plan["gpu"])
+            seccomp.restrict(own_namespaces=False, signals_scoped=scoped)
         else:
-            seccomp.restrict(own_namespaces=True, signals_scoped=True, gpu=plan["gpu"])
+            seccomp.restrict(own_namespaces=True, signals_scoped=True)
     os.execv(plan["command"][0], plan["command"])  # noqa: S606  # ours
 
 

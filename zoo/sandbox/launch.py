@@ -101,7 +101,6 @@ def launch(
         "limits": limits,
         "read": [],
         "devices": [],
-        "gpu": gpu,
     }
     if mode == "landlock":
         limits["RLIMIT_NPROC"] = PROCESSES + _processes_of_this_user()

@@ -6,6 +6,7 @@ there, the ports listen, and the same program without a sandbox does them all (a
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import json
 import os
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Literal
 
 MUST = frozenset({"read its own file", "write to its own folder"})
+DRIVER = "start CUDA's driver"
+"""What a program can do where there is an accelerator; a sandbox in which it cannot is none for it."""
 TIME_LIMIT = 60.0
 _SOCKETS = ("tcp", "udp", "unix", "datagrams")
 """Of the host, which listen: two ports and two places."""
@@ -25,7 +28,25 @@ _SOCKETS = ("tcp", "udp", "unix", "datagrams")
 
 @functools.cache
 def failure(mode: Literal["bwrap", "landlock", "none"], *, gpu: bool = False) -> str | None:
-    """Why this mode, with the accelerators open or not, does not hold on this machine; None when it does."""
+    """Why this mode, with the accelerators open or not, does not hold on this machine; None when it does.
+
+    With them open, CUDA's driver must start inside where it starts outside.
+    """
+    could = _could(mode, gpu=gpu)
+    if isinstance(could, str):
+        return could
+    if missing := sorted(MUST - could):
+        return f"inside, a program could not {', '.join(missing)}"
+    if harm := sorted(could - MUST - {DRIVER}):
+        return f"inside, a program could {', '.join(harm)}"
+    if gpu and DRIVER not in could and DRIVER in _could("none", gpu=True):
+        return f"inside, a program could not {DRIVER}"
+    return None
+
+
+@functools.cache
+def _could(mode: Literal["bwrap", "landlock", "none"], *, gpu: bool) -> frozenset[str] | str:
+    """What a program could do inside, in words, or why it did not start."""
     from zoo.sandbox.launch import launch  # inside, where this file is run, there is no zoo
 
     with (
@@ -69,12 +90,7 @@ def failure(mode: Literal["bwrap", "landlock", "none"], *, gpu: bool = False) ->
     if done.returncode:
         told = done.stderr.decode("utf-8", "replace").strip().splitlines()
         return f"it did not start ({told[-1][:200] if told else f'exit {done.returncode}'})"
-    could = frozenset(json.loads(done.stdout))
-    if missing := sorted(MUST - could):
-        return f"inside, a program could not {', '.join(missing)}"
-    if harm := sorted(could - MUST):
-        return f"inside, a program could {', '.join(harm)}"
-    return None
+    return frozenset(json.loads(done.stdout))
 
 
 def _connect(port: int, kind: socket.SocketKind) -> None:
@@ -104,6 +120,7 @@ def _tried(own: str, secret: str, host: str, *, tcp: str, udp: str, unix: str, d
         "send to a Unix socket": lambda: _send(datagrams, socket.SOCK_DGRAM),
         "read the host's variables": lambda: Path(f"/proc/{host}/environ").read_bytes(),
         "signal the host": lambda: _signal(int(host)),
+        DRIVER: _start_driver,
     }
     could = []
     for what, attempt in attempts.items():
@@ -119,6 +136,11 @@ def _listed(secret: Path) -> None:
     # a namespace may have an empty folder of that name
     if secret.name not in [path.name for path in secret.parent.iterdir()]:
         raise FileNotFoundError
+
+
+def _start_driver() -> None:
+    if ctypes.CDLL("libcuda.so.1").cuInit(0):
+        raise OSError
 
 
 def _signal(host: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import pickle
@@ -154,41 +153,6 @@ def test_nothing_is_connected(kind: str, tmp_path: Path) -> None:
         assert tried(tmp_path, attempts.get(kind, connecting), place=listening.getsockname()) == 0
         with pytest.raises(BlockingIOError):
             listening.recv(1) if kind == "udp" else listening.accept()
-
-
-SOCKETS = """
-import errno, json, socket, sys
-
-def said(family, kind, place):
-    try:
-        with socket.socket(family, kind) as here:
-            here.connect(place)
-    except OSError as error:
-        return errno.errorcode[error.errno]
-
-unix, inet = socket.AF_UNIX, socket.AF_INET
-print(json.dumps([
-    said(unix, socket.SOCK_STREAM, sys.argv[1]),
-    said(unix, socket.SOCK_SEQPACKET, chr(0) + "nobody"),
-    said(unix, socket.SOCK_DGRAM, sys.argv[1]),
-    said(inet, socket.SOCK_STREAM, ("127.0.0.1", 1)),
-]))
-"""
-
-
-def test_beside_an_accelerator_a_socket_opens_and_finds_nobody(mode: launch.Confinement, tmp_path: Path) -> None:
-    """CUDA's driver does not start where it may open none."""
-    program, place = tmp_path / "sockets.py", str(tmp_path / "s")
-    program.write_text(SOCKETS)
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(place)
-        listening.listen()
-        started = launch.launch(
-            mode=mode, python=Path(sys.executable), program=program, arguments=[place], read=[tmp_path], gpu=True
-        )
-        done = subprocess.run(started.command, env=started.environment, capture_output=True, text=True, check=False)
-    assert json.loads(done.stdout) == ["ECONNREFUSED", "ECONNREFUSED", "EPERM", "EPERM"], done.stderr
-    assert probe.failure(mode, gpu=True) is None
 
 
 @pytest.mark.usefixtures("mode")
@@ -375,12 +339,32 @@ def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatc
         launch, "_namespaces", lambda *_: [sys.executable, "-c", "import os, sys; os.execv(*sys.argv[1:3])"]
     )
     monkeypatch.setattr(launch, "bwrap", lambda: "/bin/true")
+    monkeypatch.setattr(probe, "_could", probe._could.__wrapped__)
     assert probe.failure.__wrapped__("bwrap") is not None
+
+
+def test_a_sandbox_in_which_the_accelerator_does_not_start_is_none_for_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Models would compute on the CPU there, and say nothing."""
+    monkeypatch.setattr(
+        probe, "_could", lambda mode, *, gpu: probe.MUST | ({probe.DRIVER} if mode == "none" else set())
+    )
+    monkeypatch.setattr(choice, "failure", probe.failure.__wrapped__)
+    monkeypatch.setattr(choice, "bwrap", lambda: "/usr/bin/bwrap")
+    choice._warn.cache_clear()
+    assert choice.effective() == "bwrap"
+    with caplog.at_level(logging.WARNING):
+        assert choice.effective(gpu=True) == "none"
+    assert "could not start CUDA's driver" in caplog.text
+    monkeypatch.setenv("MLIP_ZOO_UNTRUSTED", "1")
+    with pytest.raises(SandboxUnavailable, match="compute on the CPU"):
+        choice.effective(gpu=True)
 
 
 @pytest.fixture
 def nothing_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "unavailable", lambda mode: f"{mode} is not here")
+    monkeypatch.setattr(choice, "unavailable", lambda mode, **_: f"{mode} is not here")
     choice._warn.cache_clear()
 
 
