@@ -37,6 +37,15 @@ Results = Annotated[
 def board(
     results: Results = None,
     task: Annotated[str | None, typer.Option(help="Only this task.", show_default=False)] = None,
+    common: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--common",
+            help="A model, NAME or NAME@MODE; given several times, the board has these alone, on the samples that "
+            "all of them support.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -46,7 +55,7 @@ def board(
         from leaderboard.ranking.export import to_json
 
         collection = _collect(results, task)
-        found = boards(collection.entries)
+        found = boards(_common(collection.entries, common) if common else collection.entries)
         if json:
             typer.echo(to_json(found), nl=False)
         elif found:
@@ -55,7 +64,16 @@ def board(
             from leaderboard.terminal.board import show
 
             show(found, collection.folders, Console(highlight=False))
+            if common:
+                typer.echo(f"Every sample here is supported by all of: {', '.join(common)}.")
     _end(collection.faults)
+
+
+def _common(entries: tuple[Entry, ...], names: list[str]) -> list[Entry]:
+    from leaderboard.ranking.common_samples import on_common_samples
+    from zoo.cards import index
+
+    return on_common_samples(entries, {index.entry_name(*index.resolve(name)) for name in names})
 
 
 @app.command()

@@ -129,6 +129,10 @@ class Entry:
         names = sample_names(self.task.name, subset)
         if not self.rows or isinstance(names, DatasetUnavailable):
             return None
+        return self.of(names, subset=subset)
+
+    def of(self, names: frozenset[str], *, subset: Subset) -> Entry:
+        """This entry on some of its samples, as `restricted_to`; `subset` is what they are shown as. It has `rows`."""
         records = scored.of_samples(self.records, names)
         accounts = scored.accounts(records)
         rows = tuple(row for row in self.rows if row["sample"] in names)
