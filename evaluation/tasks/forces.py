@@ -118,6 +118,16 @@ class ForcesTask:
         seconds = batch.share_seconds()
         return [self._record(sample, batch, i, float(seconds[i]), said) for i, sample in enumerate(samples)]
 
+    def extend(self, records: Sequence[Record], potential: Computes) -> list[Record]:
+        """Records with what the model's energies are and the corrections; nothing is computed by the model."""
+        said = formation_energy.energies_are(potential)
+        return [
+            record.model_copy(update={"outputs": {**record.outputs, **said, **_corrected(record.sample, said)}})
+            if record.status == "ok"
+            else record
+            for record in records
+        ]
+
     def _record(self, sample: Sample, batch: Batch, i: int, seconds: float, said: dict[str, JsonValue]) -> Record:
         calls = int(batch.calls[i])
         cost = SampleCost.of_cell(len(sample.atoms), force_calls=calls, seconds=seconds)
@@ -130,9 +140,7 @@ class ForcesTask:
             "stress_pred": None if batch.stresses is None else _voigt(batch.stresses[i]),
             **self._reference(sample.atoms),
             **said,
-            "mp2020_correction": frame_energy.correction(
-                sample.atoms, said, settings=SETTINGS.get(_parts(sample.id)[0])
-            ),
+            **_corrected(sample.id, said),
         }
         return succeeded(sample.id, outputs, cost)
 
@@ -242,6 +250,14 @@ def _sample(key: str, index: int, subset: Subset) -> Sample:
         dataset="mlearn" if key == "mlearn" else "mattersim-bench",
         held_out=held_out_frame(formula, index),
     )
+
+
+def _corrected(sample: str, said: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The output `mp2020_correction` of a sample, eV."""
+    key, index, _ = _parts(sample)
+    if (settings := SETTINGS.get(key)) is None:
+        return {"mp2020_correction": None}
+    return {"mp2020_correction": frame_energy.correction(_frames(key)[index][1], said, settings=settings)}
 
 
 def _parts(sample: str) -> tuple[str, int, str]:
