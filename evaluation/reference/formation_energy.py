@@ -29,7 +29,7 @@ from pydantic import JsonValue
 from evaluation.metric import Score
 from evaluation.outputs import relaxation
 from evaluation.record import Record
-from evaluation.reference import dataset
+from evaluation.reference import dataset, mp2020
 from evaluation.task import Row, Sample
 from zoo.cards.card import training_sets
 from zoo.cards.elements import SYMBOLS
@@ -41,10 +41,6 @@ COLUMNS = ("e_form_pred", "e_form_ref", "e_form_signed_error", "e_form_error")
 """What `row` gives: eV/atom twice, meV/atom twice."""
 UNKNOWN = "the card does not say whether its energies contain MP2020 corrections"
 NO_U = "DFT's energy has a Hubbard U, and the model learned from energies without"
-
-PLUS_U_METALS = frozenset({"Co", "Cr", "Fe", "Mn", "Mo", "Ni", "V", "W"})
-PLUS_U_ANIONS = frozenset({"F", "O"})
-"""Where both are, the Materials Project computes with a U (pymatgen's MPRelaxSet), and so does WBM."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +60,20 @@ class FormationReference:
         return {"correction": self.correction, "elements": self.elements, "e_form_ref": self.e_form}
 
 
-def energies_are(potential: Computes, samples: Sequence[Sample]) -> dict[str, JsonValue]:
+def energies_are(potential: Computes, samples: Sequence[Sample] = ()) -> dict[str, JsonValue]:
     """What a record says of a potential's energies, in the words of its card; None where that does not say.
 
     The training sets are named where energies are not on the Materials Project's scale. Raises DatasetUnavailable when
-    the samples have references and the elements' energies for them are not to be had: before hours of relaxation.
+    the samples have references and the elements' energies for them are not to be had: before hours of relaxation. A
+    task that needs no elements gives no samples.
     """
     card, mode = getattr(potential, "card", None), getattr(potential, "mode", None)
     if card is None:
         return {"energies_are": None}
     trained = card.speaks_for(mode.fidelity if mode else None)
-    if _scale(trained) == ("PBE", "mp"):
+    if scale(trained) == ("PBE", "mp"):
         return {"energies_are": card.energies}
-    if _scale(trained) == ("PBE", "matpes") and any(sample.reference for sample in samples):
+    if scale(trained) == ("PBE", "matpes") and any(sample.reference for sample in samples):
         matpes_elements()
     return {"energies_are": card.energies, "trained_on": list(trained)}
 
@@ -85,18 +82,39 @@ def incomparable(record: Record) -> str | None:
     """Why the energy of an ok record with a reference cannot be compared with it; None where it can."""
     if record.outputs["energies_are"] not in ("dft", "mp2020-corrected"):
         return UNKNOWN
-    trained = _trained_on(record)
-    match _scale(trained):
+    trained = trained_on(record)
+    match scale(trained):
         case "PBE", "mp":
             return None
         case "PBE", "matpes":
             symbols = _symbols(record)
-            if symbols & PLUS_U_METALS and symbols & PLUS_U_ANIONS:
+            if mp2020.has_hubbard_u(symbols):
                 return NO_U
             unknown = sorted(symbols - matpes_elements().keys())
             return f"MatPES has no energy of the element {', '.join(unknown)}" if unknown else None
+    return other_scale(trained)
+
+
+def other_scale(trained: Iterable[str]) -> str:
+    """Why energies that were learned from these sets cannot be compared."""
     titles = ", ".join(training_sets()[name].title for name in trained)
     return f"energies learned from {titles} do not compare with the Materials Project's PBE"
+
+
+def scale(trained: Iterable[str]) -> tuple[str | None, str | None]:
+    """Level of theory and DFT settings of training sets, each None where they have none in common.
+
+    A set without known settings says nothing beside one whose are: what begins on OMat24 and is fine-tuned on
+    MPtrj has the Materials Project's scale.
+    """
+    sets = [training_sets()[name] for name in trained]
+    theories, settings = {each.theory for each in sets}, {each.settings for each in sets} - {None}
+    return theories.pop() if len(theories) == 1 else None, settings.pop() if len(settings) == 1 else None
+
+
+def trained_on(record: Record) -> tuple[str, ...]:
+    """The training sets that a record names; on the Materials Project's scale it names none."""
+    return tuple(cast("list[str]", record.outputs.get("trained_on", ["mptrj"])))
 
 
 def e_form(record: Record) -> float | None:
@@ -106,7 +124,7 @@ def e_form(record: Record) -> float | None:
     outputs = cast("dict[str, float]", record.outputs)
     correction = outputs["correction"] if record.outputs["energies_are"] == "dft" else 0.0
     elements = outputs["elements"]
-    if _scale(_trained_on(record)) == ("PBE", "matpes"):
+    if scale(trained_on(record)) == ("PBE", "matpes"):
         elements = float(np.mean([matpes_elements()[SYMBOLS[z - 1]] for z in _numbers(record)]))
     return relaxation.energies(record)[-1] + correction - elements
 
@@ -150,21 +168,6 @@ def size(score: Score) -> Score:
     ends = sorted((abs(score.low), abs(score.high)))
     low = 0.0 if score.low <= 0 <= score.high else ends[0]
     return score.model_copy(update={"value": abs(score.value), "low": low, "high": ends[1]})
-
-
-def _scale(trained: Iterable[str]) -> tuple[str | None, str | None]:
-    """Level of theory and DFT settings of training sets, each None where they have none in common.
-
-    A set without known settings says nothing beside one whose are: what begins on OMat24 and is fine-tuned on
-    MPtrj has the Materials Project's scale.
-    """
-    sets = [training_sets()[name] for name in trained]
-    theories, settings = {each.theory for each in sets}, {each.settings for each in sets} - {None}
-    return theories.pop() if len(theories) == 1 else None, settings.pop() if len(settings) == 1 else None
-
-
-def _trained_on(record: Record) -> tuple[str, ...]:
-    return tuple(cast("list[str]", record.outputs.get("trained_on", ["mptrj"])))
 
 
 def _numbers(record: Record) -> list[int]:

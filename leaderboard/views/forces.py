@@ -30,7 +30,7 @@ class ForcesView:
         Column("force_rmse", "force RMSE", "meV/Å", 1),
         Column("force_cosine", "cosine", "", 3),
         Column("force_rms_ref", "force, DFT (RMS)", "eV/Å", 3),
-        Column("energy_error", "energy error, shifted", "meV/atom", 1),
+        Column("energy_error", "energy error", "meV/atom", 1),
         Column("stress_mae", "stress MAE", "GPa", 3),
     )
     caption = (

@@ -14,7 +14,7 @@ HASHES = {
     "discovery": "f50b50e03eb5e743fa2b7d28007ed186f91d2c3f532a5edca96dcfbf50b3c2e8",
     "elasticity": "553a492eedbd765eb1d824d47477be7172a0cbf4ac583aa5b16c3baa799799e4",
     "eos": "9d7eeb6bea83cfb8ea9b8ab8f7ad71e7b1117ba42773c8dd359e66628dc9f23e",
-    "forces": "8c47a5cecb67074e6c7de2ab8e9ca318f002da864b5ab4f3f6d4f7bd690bfd85",
+    "forces": "86f553d9d5403380ec7667f9db249ee5040e2779cf75e3ffb4a50283cd4dcb65",
     "formation": "c94994660fb3393e04c2b50f1488f79b32280b60f103ac7fea32d2c4a83e8748",
     "kappa": "d11b36e6c269239a108e620e4aa8c8b07db8fa7ef2559edc364df2c2aab190b3",
     "ladder": "283949d709b58ad8487a21684daac9009e74cd72e05c2c848723e5a8b9180781",
@@ -25,7 +25,10 @@ HASHES = {
 }
 
 
-OLDER = {("relaxation", 1): "23bb6a1c01973bd229f985f5d1440749bc0b2815d018771eb51babe51c9b9b28"}
+OLDER = {
+    ("forces", 1): "8c47a5cecb67074e6c7de2ab8e9ca318f002da864b5ab4f3f6d4f7bd690bfd85",
+    ("relaxation", 1): "23bb6a1c01973bd229f985f5d1440749bc0b2815d018771eb51babe51c9b9b28",
+}
 
 
 @pytest.mark.parametrize(("name", "version"), OLDER)

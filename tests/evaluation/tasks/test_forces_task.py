@@ -15,16 +15,27 @@ from evaluation.definitions.forces import SETS
 from evaluation.harness.run import Evaluation
 from evaluation.harness.store import read_records
 from evaluation.record import Record
+from evaluation.reference.formation_energy import NO_U
 from evaluation.reference.holdout import held_out
-from evaluation.task import load
+from evaluation.task import Sample, load
 from evaluation.tasks import forces as module
 from evaluation.tasks.forces import TASK
 from tests import toy
 from zoo.batch import Batch, StructureFailure
-from zoo.cards import card
+from zoo.cards import card, index
 from zoo.potential import Potential
 
 SALTS = [f"{metal}{halogen}" for metal in ("Li", "Na", "K", "Rb", "Cs") for halogen in ("F", "Cl", "Br", "I")]
+
+
+MATPES, RAW, CORRECTED, SILENT, OTHER = (
+    "tensornet-matpes-pbe",
+    "sevennet-0",
+    "chgnet-0.3.0",
+    "matris-10m-mp",
+    "sevennet-mf-0@r2scan",
+)
+"""Models of MatPES, of the Materials Project's raw and corrected energies, without a word on it, of another theory."""
 
 
 def frame(number: int, formula: str) -> tuple[str, Atoms]:
@@ -44,8 +55,9 @@ def frames(monkeypatch: pytest.MonkeyPatch) -> None:
 class Reference:
     """A potential that knows the reference, up to a known error of everything."""
 
-    def __init__(self, *, unknown: str = "-", stress: bool = True) -> None:
+    def __init__(self, *, unknown: str = "-", stress: bool = True, entry: str = MATPES) -> None:
         self.unknown, self.stress = unknown, stress
+        self.card, self.mode = index.resolve(entry)
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         known = [a if a.calc else frame(0, "NaCl")[1] for a in atoms]
@@ -92,6 +104,60 @@ def test_known_errors_are_measured_and_element_shifts_are_none() -> None:
     assert (scores["force_mae"].n, scores["force_mae"].n_missing) == (250, 0)
     assert scores["force_mae_mpf_tp"].value is None
     assert set(scores) == {metric.name for metric in TASK.metrics}
+
+
+def test_what_learned_from_the_references_own_energies_is_compared_as_it_is() -> None:
+    rows = [row for row in TASK.table(records("fast", entry=RAW)) if row["set"] != "canary"]
+    shift = {"LiF": 650.0, "NaF": -500.0, "KBr": 0.0}
+    for formula, expected in shift.items():
+        found = [row["energy_error"] for row in rows if row["formula"] == formula]
+        assert found == pytest.approx([expected] * len(found))
+    assert {(row["energy_compared"], row["energy_reason"]) for row in rows} == {("as computed", None)}
+
+
+def test_corrected_energies_are_compared_with_corrected_dft() -> None:
+    anions = {"KF": -0.462, "KBr": -0.534, "KI": -0.379}
+    samples = [
+        Sample(id=f"mptrj-random/{i:04d}-{formula}", atoms=frame(i, formula)[1], subset="fast")
+        for i, formula in enumerate(anions)
+    ]
+    found = TASK.run(samples, Reference(entry=CORRECTED))
+    for record, row, anion in zip(found, TASK.table(found), anions.values(), strict=True):
+        assert record.outputs["mp2020_correction"] == pytest.approx(2 * anion)
+        shift = 0.5 if row["formula"] == "KF" else 0.0
+        assert row["energy_error"] == pytest.approx((shift - anion / 2) * 1000)
+        assert row["energy_compared"] == "with MP2020 corrections"
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason", "mlearn"),
+    [(SILENT, "does not say", True), (OTHER, "do not compare with", False)],
+)
+def test_other_energies_have_no_error_and_the_reason(entry: str, reason: str, *, mlearn: bool) -> None:
+    samples = [
+        Sample(id=f"{key}/{i:04d}-KBr", atoms=frame(i, "KBr")[1], subset="full")
+        for key in ("mptrj-random", "mlearn")
+        for i in range(3)
+    ]
+    rows = TASK.table(TASK.run(samples, Reference(entry=entry)))
+    scores = TASK.score(rows)
+    compared = [row for row in rows if row["set"] != "mlearn"]
+    assert all(row["energy_error"] is None and reason in str(row["energy_reason"]) for row in compared)
+    assert (scores["energy_mae_mptrj_random"].value, scores["energy_mae_mptrj_random"].n_missing) == (None, 3)
+    # elements have no corrections: one constant per element is enough there
+    assert (scores["energy_mae_mlearn"].value is not None) is mlearn
+    assert scores["force_mae"].n_missing == 0
+
+
+def test_a_hubbard_u_on_one_side_is_no_comparison() -> None:
+    wustite, lime = (frame(0, formula)[1] for formula in ("FeO", "CaO"))
+    samples = [
+        Sample(id=f"mptrj-random/000{i}-{atoms.symbols}", atoms=atoms, subset="fast")
+        for i, atoms in enumerate((wustite, lime, lime))
+    ]
+    rows = TASK.table(TASK.run(samples, Reference()))
+    assert [row["energy_reason"] for row in rows] == [NO_U, None, None]
+    assert [row["energy_compared"] for row in rows] == [None, *["up to a constant per element"] * 2]
 
 
 def test_the_canary_runs_without_data_or_reference(monkeypatch: pytest.MonkeyPatch) -> None:

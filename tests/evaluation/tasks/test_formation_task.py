@@ -13,7 +13,7 @@ from ase.build import bulk
 from evaluation.definitions.formation import METRICS
 from evaluation.errors import DatasetUnavailable
 from evaluation.record import Record
-from evaluation.reference import dataset, formation_energy
+from evaluation.reference import dataset, formation_energy, mp2020
 from evaluation.task import Sample
 from evaluation.tasks.formation import TASK, materials
 from tests.evaluation.known import Known
@@ -181,7 +181,7 @@ def test_the_crystals_with_a_u_are_those_that_mp2020_corrects_for_it() -> None:
     for material in found.values():
         counts = Counter(material.atoms.symbols)
         metals = 0.0
-        if counts.keys() & formation_energy.PLUS_U_METALS and counts.keys() & formation_energy.PLUS_U_ANIONS:
+        if mp2020.has_hubbard_u(counts.keys()):
             with_u.add(material.id)
             metals = sum(MP2020.get(symbol, 0.0) * n for symbol, n in counts.items())
         anions = (material.reference.correction * len(material.atoms) - metals) / len(material.atoms)
