@@ -130,7 +130,7 @@ class CanaryNumbers(Strict):
 
 
 class KappaProtocol(TaskProtocol):
-    """The numbers of `evaluation/protocols/kappa-v1.yaml`."""
+    """The numbers of `evaluation/protocols/kappa-v2.yaml`."""
 
     relaxation: KeptGroupRelaxation
     displacement: float
@@ -156,4 +156,4 @@ class KappaProtocol(TaskProtocol):
 @cache
 def protocol() -> KappaProtocol:
     """The numbers of today's protocol."""
-    return read_protocol("kappa", KappaProtocol)
+    return read_protocol("kappa", KappaProtocol, version=2)

@@ -16,7 +16,8 @@ dysprosium, whose f electrons the two sets treat in different ways, it is about 
 functional than PBE, and those on OMat24's scale, have no formation energy here.
 
 This is not the figure of Matbench Discovery, which relaxes from WBM's initial structures instead of DFT's: SevenNet-0
-has 44.0 meV/atom here and, by its archived predictions, 50.0 there, on the same 240 crystals.
+has 44.0 meV/atom here and, by its archived predictions, 50.0 there, on the same 240 crystals. A variant that starts
+from WBM's initial structures is not here, because the data set has the DFT geometries alone.
 
 The sample is random: archived predictions of published models have the same mean error on it as on all 256,963
 crystals, within a few meV/atom. Volume and RMSD say how far the relaxation moved away from the DFT crystal.

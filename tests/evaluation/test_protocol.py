@@ -16,7 +16,7 @@ HASHES = {
     "eos": "9d7eeb6bea83cfb8ea9b8ab8f7ad71e7b1117ba42773c8dd359e66628dc9f23e",
     "forces": "86f553d9d5403380ec7667f9db249ee5040e2779cf75e3ffb4a50283cd4dcb65",
     "formation": "c94994660fb3393e04c2b50f1488f79b32280b60f103ac7fea32d2c4a83e8748",
-    "kappa": "d11b36e6c269239a108e620e4aa8c8b07db8fa7ef2559edc364df2c2aab190b3",
+    "kappa": "876e767b2e6a44d0f4cbd2553d59ff36211a26ba1030fadf490014dbc9b58635",
     "ladder": "283949d709b58ad8487a21684daac9009e74cd72e05c2c848723e5a8b9180781",
     "orientation": "085a72da0acb1fb0b85d2d88394cdce641004e9530de697dedf3d4f516962894",
     "phonons": "80d09611ec152ac7eb8fda7927a5031bba24333d60dbedc5154f58be00bcf5ef",
@@ -27,6 +27,7 @@ HASHES = {
 
 OLDER = {
     ("forces", 1): "8c47a5cecb67074e6c7de2ab8e9ca318f002da864b5ab4f3f6d4f7bd690bfd85",
+    ("kappa", 1): "d11b36e6c269239a108e620e4aa8c8b07db8fa7ef2559edc364df2c2aab190b3",
     ("relaxation", 1): "23bb6a1c01973bd229f985f5d1440749bc0b2815d018771eb51babe51c9b9b28",
 }
 
