@@ -20,6 +20,7 @@ HASHES = {
     "ladder": "283949d709b58ad8487a21684daac9009e74cd72e05c2c848723e5a8b9180781",
     "orientation": "085a72da0acb1fb0b85d2d88394cdce641004e9530de697dedf3d4f516962894",
     "phonons": "80d09611ec152ac7eb8fda7927a5031bba24333d60dbedc5154f58be00bcf5ef",
+    "pressure": "84d41aff2e41ef5c9a0c6e2df9eed98ac626e300dfd5034e19f553ca807713a1",
     "relaxation": "4fb77cf4e85fd402018e0aecd2ef63b0569f9e6f0a21dcfce0002b6083d5df5d",
     "symmetry": "33854b28e01f6667dc39af361ac3f0419fe3d577502b10c74bea23bb189b0a10",
 }
