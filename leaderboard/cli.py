@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,11 +37,13 @@ Results = Annotated[
 @app.command()
 def board(
     results: Results = None,
-    task: Annotated[str | None, typer.Option(help="Only this task.", show_default=False)] = None,
+    task: Annotated[
+        str | None, typer.Option(help="The boards of this task, with ranks and every metric.", show_default=False)
+    ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Print the leaderboard."""
+    """Print the table across tasks, or the boards of one task."""
     with _extra():
         from leaderboard.ranking.board import boards
         from leaderboard.ranking.export import to_json
@@ -52,9 +55,15 @@ def board(
         elif found:
             from rich.console import Console
 
-            from leaderboard.terminal.board import show
+            from leaderboard.ranking.overview import overview
+            from leaderboard.terminal import board as one_task
+            from leaderboard.terminal import overview as across
 
-            show(found, collection.folders, Console(highlight=False))
+            console = Console(highlight=False)
+            if task:
+                one_task.show(found, collection.folders, console)
+            else:
+                across.show(overview(collection.entries, found), collection.folders, console)
     _end(collection.faults)
 
 
@@ -186,7 +195,7 @@ def site_build(
     with _extra():
         from leaderboard.site.build import build
 
-        faults = build(_collect(results, None), out)
+        faults = build(_collect(results, None), out, day=datetime.now(UTC).date())
     typer.echo(f"{out / 'index.html'} written; 'mlip-zoo site serve --out {out}' shows it.")
     _end(faults)
 

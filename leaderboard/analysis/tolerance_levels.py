@@ -8,6 +8,16 @@ from statistics import median
 
 from evaluation.studies.tolerance_data import Curves, Dial, Point
 
+PERTURBATIONS: dict[Dial, tuple[str, str, float]] = {
+    "asymmetry": ("force-constant asymmetry λ", "", 1.0),
+    "rotation_error": ("rotation error of the forces", "meV/Å", 1000.0),
+    "smooth": ("smooth noise", "meV/Å", 1000.0),
+    "rough": ("white noise", "meV/Å", 1000.0),
+}
+"""Perturbation → its label, the unit of its amplitude as shown, and that unit per house unit."""
+MEASURED: dict[Dial, str] = {"asymmetry": "lambda", "rotation_error": "rotation_force", "rough": "force_noise"}
+"""Perturbation → the metric of the constraints task that measures it on other models, in the unit as shown."""
+
 
 @dataclass(frozen=True)
 class Level:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from evaluation.studies.tolerance_data import COMMAND, Curves, Dial, Point
-from leaderboard.analysis.tolerance_levels import Level, levels, tolerated
+from leaderboard.analysis.tolerance_levels import MEASURED, PERTURBATIONS, Level, levels, tolerated
 from leaderboard.analysis.violation_error import VIOLATIONS
 from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
@@ -19,15 +19,6 @@ from zoo.files import json_text
 if TYPE_CHECKING:
     from leaderboard.ranking.collect import Entry
 
-PERTURBATIONS: dict[Dial, tuple[str, str, float]] = {
-    "asymmetry": ("force-constant asymmetry λ", "", 1.0),
-    "rotation_error": ("rotation error of the forces", "meV/Å", 1000.0),
-    "smooth": ("smooth noise", "meV/Å", 1000.0),
-    "rough": ("white noise", "meV/Å", 1000.0),
-}
-"""Perturbation → its label, the unit of its amplitude as shown, and that unit per house unit."""
-MEASURED: dict[Dial, str] = {"asymmetry": "lambda", "rotation_error": "rotation_force", "rough": "force_noise"}
-"""Perturbation → the metric of the constraints task that measures it on other models, in the unit as shown."""
 USUAL, FULL = "usual workflow", "full set, nothing symmetrised"
 _IMAGINARY = (
     f"Share of crystals and seeds, stable in the reference model, with an imaginary mode: {USUAL}, and {FULL} (dashed)."

@@ -9,7 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from evaluation.metric import Metric, Score
 from evaluation.scoring import supported
@@ -22,7 +22,12 @@ from leaderboard.ranking.rank import MIN_COVERAGE, Rank, ranks, ranks_by_score
 MIN_ENTRIES = 3
 """Entries of one level of theory that a rank takes."""
 MOST_LEADING = 5
-"""Metrics of a task that are shown beside other tasks'."""
+"""Metrics of a task that its page shows first."""
+
+
+Unranked = Literal["few entries", "few samples", "demonstration", "mode", "stale", "missing", "canary"]
+"""Kind of reason for having no rank: fewer than three entries, fewer than half of the samples, a model that this
+project trained, another floating-point type of a ranked entry, an earlier protocol, no number, a canary."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Place:
     rank: Rank | None
     unranked: str | None
     """Why there is no rank."""
+    kind: Unranked | None = None
+    """The same as one of few kinds."""
 
     def score(self, metric: Metric) -> Score:
         """The entry's score; without a value where its result, from another protocol, has none of that name."""
@@ -60,7 +67,7 @@ class Board:
 
     @property
     def leading(self) -> tuple[Metric, ...]:
-        """The metrics that stand beside other tasks': all where they are few; a task's page has them all."""
+        """The metrics that its page shows first: all where they are few."""
         metrics = self.task.metrics
         return metrics if len(metrics) <= MOST_LEADING + 1 else metrics[:MOST_LEADING]
 
@@ -133,13 +140,17 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     task, subset = entries[0].task, entries[0].result.run.subset
     metric = task.metrics[0]
     fresh = [entry for entry in entries if not entry.stale]
+    rivals = [entry for entry in fresh if not entry.demonstration and not _other_arithmetic(entry, fresh)]
     by_score = any("scores" in entry.unchecked for entry in fresh)
     found: dict[str, Rank | None] = {}
-    for group in _by_theory(fresh):
+    for group in _by_theory(rivals):
         found |= _ranks(group, metric, by_score=by_score)
-    crowded = {entry.name for group in _by_theory(fresh) if _enough(group, found) for entry in group}
+    crowded = {entry.name for group in _by_theory(rivals) if _enough(group, found) for entry in group}
     shown = {name: rank if name in crowded and subset != "canary" else None for name, rank in found.items()}
-    places = [Place(entry, shown.get(entry.name), _reason(entry, found, shown, metric)) for entry in entries]
+    reasons = {entry.name: _reason(entry, found, shown, metric) for entry in entries}
+    places = [
+        Place(entry, shown.get(entry.name), text, kind) for entry in entries for kind, text in [reasons[entry.name]]
+    ]
     sign = 1 if metric.better == "lower" else -1
 
     def order(place: Place) -> tuple[bool, float, float, str]:
@@ -159,6 +170,15 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
         shares_task=shares_task,
         by_score=by_score,
     )
+
+
+def _other_arithmetic(entry: Entry, among: Sequence[Entry]) -> bool:
+    """Whether it is another entry of `among` in another floating-point type than the card's default."""
+    default = entry.card.default_mode.dtype
+    if entry.mode.dtype == default:
+        return False
+    usual = entry.mode.model_copy(update={"dtype": default})
+    return any(other.card.name == entry.card.name and other.mode == usual for other in among)
 
 
 def _by_theory(entries: Sequence[Entry]) -> list[list[Entry]]:
@@ -191,18 +211,23 @@ def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
 
 def _reason(
     entry: Entry, found: Mapping[str, Rank | None], shown: Mapping[str, Rank | None], metric: Metric
-) -> str | None:
+) -> tuple[Unranked | None, str | None]:
     if entry.stale:
-        return f"made with another {' and '.join(entry.stale)} than today's"
-    if shown[entry.name] is not None:
-        return None
+        return "stale", f"made with another {' and '.join(entry.stale)} than today's"
+    if shown.get(entry.name) is not None:
+        return None, None
+    if entry.demonstration:
+        return "demonstration", "trained by this project for demonstration"
+    if entry.name not in found:
+        return "mode", "the same model in another floating-point type, which is no other model"
     score, run = entry.result.scores[metric.name], entry.result.run
     if found[entry.name] is None:
         if not score.n and not score.n_missing and not score.n_unsupported:
-            return f"none of its samples can be scored by {metric.label}"
+            return "missing", f"none of its samples can be scored by {metric.label}"
         numbers = score.n - (score.n_missing if metric.on_failure == "worst" else 0)
-        return f"a number for {numbers} of {run.counts.total} samples; a rank takes {MIN_COVERAGE:.0%}"
+        text = f"a number for {numbers} of {run.counts.total} samples; a rank takes {MIN_COVERAGE:.0%}"
+        return "few samples", text
     if run.subset == "canary":
-        return "a canary shows that a model runs, and ranks nothing"
+        return "canary", "a canary shows that a model runs, and ranks nothing"
     theory = f" of {entry.theory}, which is ranked apart" if entry.other_theory else ""
-    return f"a rank takes {MIN_ENTRIES} entries{theory}"
+    return "few entries", f"a rank takes {MIN_ENTRIES} entries{theory}"

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,19 +18,22 @@ from typing import TYPE_CHECKING
 from leaderboard import articles
 from leaderboard.analysis import convergence
 from leaderboard.analysis.constraint_grades import constraint_cards
+from leaderboard.analysis.phonon_safety import limits
 from leaderboard.articles.evidence import gather
 from leaderboard.charts import board_plots
 from leaderboard.charts.spec import Spec
 from leaderboard.errors import ResultFault, SiteError
 from leaderboard.ranking import export
 from leaderboard.ranking.board import Board, boards
-from leaderboard.ranking.collect import Collection, Entry
+from leaderboard.ranking.collect import Collection
 from leaderboard.site import sample_sheet
 from leaderboard.site.entry_section import sections
+from leaderboard.site.front import Front, front, news
+from leaderboard.site.front_pages import front_pages, search_page
 from leaderboard.site.markdown import prose_html
 from leaderboard.site.templating import Renderer, data_path
 from zoo.cards import index
-from zoo.cards.card import Card, training_sets
+from zoo.cards.card import Card
 
 if TYPE_CHECKING:
     from evaluation.task import Task
@@ -39,8 +43,10 @@ _MARKER = ".mlip-zoo-site"
 """A folder with this file was made by `build`, so that `build` may replace it."""
 
 
-def build(collection: Collection, out: Path) -> list[str]:
+def build(collection: Collection, out: Path, *, day: date | None = None) -> list[str]:
     """Write the site into `out`, whole or not at all; returns the faults that its pages do without.
+
+    `day`, the date that its pages give as that of the build, is the newest result's where none is given.
 
     Raises SiteError when `out` holds something that is not a site of ours, ResultFault when no result at all can be
     shown: an empty site does not replace an earlier one.
@@ -50,7 +56,7 @@ def build(collection: Collection, out: Path) -> list[str]:
     out = out.absolute()
     if out.exists() and not _is_ours(out):
         raise SiteError(f"{out} exists and is not a site that this command made; name another folder with --out")
-    files, faults = pages(collection)
+    files, faults = pages(collection, day=day)
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp"))
     try:
@@ -65,7 +71,7 @@ def build(collection: Collection, out: Path) -> list[str]:
     return faults
 
 
-def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
+def pages(collection: Collection, *, day: date | None = None) -> tuple[dict[str, bytes], list[str]]:
     """All files of the site, path → bytes, and the faults of results and cards that are left out."""
     survey = index.survey()
     # a result's card has its page, though another may look like it
@@ -75,16 +81,12 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
     written = [make(evidence) for make in articles.found()]
     all_boards = boards(collection.entries)
     tasks = {board.task.name: board.task for board in all_boards}
-    render = Renderer(tasks=tuple(tasks.values()), articles=written)
-    shown = {entry.card.name for entry in collection.entries}
+    latest = news(collection.entries)
+    built = day.isoformat() if day else max((each.day for each in latest), default="")
+    render = Renderer(tasks=tuple(tasks.values()), articles=written, built=built)
+    found = front(collection.entries, all_boards, limits(evidence.curves, evidence.entries))
     files: dict[str, str | bytes] = {
-        "index.html": render(
-            "index.html.j2",
-            boards=[(board, board_plots.describe(board)) for board in all_boards],
-            charts={"specs": _plots(all_boards), "datasets": {}},
-            waiting=[card for card in survey.cards if card.name not in shown],
-            faults=[_without_folder(fault, collection.folders) for fault in faults],
-        ),
+        **front_pages(render, found, list(cards.values()), latest, _without_folders(faults, collection.folders)),
         "data/board.csv": export.to_csv(all_boards),
         "data/board.json": export.to_json(all_boards),
         _MARKER: "Made by 'mlip-zoo site build', which may replace this folder.\n",
@@ -100,7 +102,8 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
         )
         files |= {f"data/{name}": data for name, data in article.downloads.items()}
     for _, card in sorted(cards.items()):
-        files[f"models/{card.name}.html"] = _model_page(render, card, all_boards, collection.entries)
+        files[f"models/{card.name}.html"] = _model_page(render, card, all_boards, found)
+    files["search.html"] = search_page(render, cards, tasks.values(), written)
     for task in tasks.values():
         mine = [board for board in all_boards if board.task is task]
         files[f"tasks/{task.name}.html"] = _task_page(render, task, mine)
@@ -115,13 +118,9 @@ def pages(collection: Collection) -> tuple[dict[str, bytes], list[str]]:
     return {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}, faults
 
 
-def _plots(all_boards: Sequence[Board]) -> dict[str, Spec]:
-    plots = {f"{board.task.name}-{board.subset}": board_plots.dot_plot(board) for board in all_boards}
-    return {name: plot for name, plot in plots.items() if plot is not None}
-
-
-def _model_page(render: Renderer, card: Card, all_boards: Sequence[Board], entries: Sequence[Entry]) -> str:
-    mine = [entry for entry in entries if entry.card.name == card.name]
+def _model_page(render: Renderer, card: Card, all_boards: Sequence[Board], front: Front) -> str:
+    rows = [row for row in front.table.rows if row.card.name == card.name]
+    mine = [entry for row in rows for entry in row.entries]
     found, charts = sections(all_boards, lambda entry: entry.card.name == card.name)
     modes = {entry.name: entry.mode for entry in mine}
     return render(
@@ -129,7 +128,7 @@ def _model_page(render: Renderer, card: Card, all_boards: Sequence[Board], entri
         root="../",
         card=card,
         known=index.names(),
-        training_sets=training_sets(),
+        safeties=[front.facts[row.name].safety for row in rows],
         prose=prose_html(card.prose),
         sections=found,
         constraints=[each for name in sorted(modes) for each in constraint_cards(card, modes[name], mine)],
@@ -140,7 +139,20 @@ def _model_page(render: Renderer, card: Card, all_boards: Sequence[Board], entri
 def _task_page(render: Renderer, task: Task, mine: Sequence[Board]) -> str:
     module = inspect.getmodule(type(task))
     prose = prose_html(inspect.getdoc(module) or "") if module else ""
-    return render("task.html.j2", root="../", task=task, boards=mine, prose=prose, convergence=convergence.tables(task))
+    return render(
+        "task.html.j2",
+        root="../",
+        task=task,
+        boards=[(board, board_plots.describe(board)) for board in mine],
+        charts={"specs": _plots(mine), "datasets": {}},
+        prose=prose,
+        convergence=convergence.tables(task),
+    )
+
+
+def _plots(all_boards: Sequence[Board]) -> dict[str, Spec]:
+    plots = {f"{board.task.name}-{board.subset}": board_plots.dot_plot(board) for board in all_boards}
+    return {name: plot for name, plot in plots.items() if plot is not None}
 
 
 @cache
@@ -151,11 +163,11 @@ def _vega() -> str:
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
 
 
-def _without_folder(fault: str, folders: Sequence[Path]) -> str:
-    """A fault without the paths of the machine that built the site, which are not published."""
+def _without_folders(faults: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Faults without the paths of the machine that built the site, which are not published."""
     for folder in folders:
-        fault = fault.replace(f"{folder}/", "")
-    return fault
+        faults = [fault.replace(f"{folder}/", "") for fault in faults]
+    return list(faults)
 
 
 def _is_ours(out: Path) -> bool:

@@ -11,8 +11,9 @@ from urllib.parse import quote
 from leaderboard import formatting
 from leaderboard.charts import board_plots
 from leaderboard.ranking.collect import Entry
+from leaderboard.site.front import CLAIMS, claims_constrained, licence
 from zoo.adapters import families
-from zoo.cards.card import Card
+from zoo.cards.card import Card, training_sets
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -25,9 +26,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Renderer:
-    """The templates; `tasks` and `articles` are what the site's head links."""
+    """The templates; `tasks` and `articles` are what the site's head links, `built` the day that its foot names."""
 
-    def __init__(self, *, tasks: Sequence[Task] = (), articles: Sequence[Article] = ()) -> None:
+    def __init__(self, *, tasks: Sequence[Task] = (), articles: Sequence[Article] = (), built: str = "") -> None:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
         self._environment: Environment = Environment(
@@ -45,7 +46,16 @@ class Renderer:
             digits=formatting,
             axis_title=board_plots.axis_title,
         )
-        self._environment.filters.update(json=json_block, href=quote, data=data_path, claim=_claim, worded=worded)
+        self._environment.globals.update(claims=CLAIMS, training_sets=training_sets(), built=built)
+        self._environment.filters.update(
+            json=json_block,
+            href=quote,
+            data=data_path,
+            claim=_claim,
+            worded=worded,
+            licence=licence,
+            claims_constrained=claims_constrained,
+        )
 
     def __call__(self, template: str, *, root: str = "", prose: str = "", style: str = "", **values: object) -> str:
         """Render a template.

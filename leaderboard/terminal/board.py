@@ -47,7 +47,7 @@ def show(boards: Sequence[Board], folders: Sequence[Path], console: Console) -> 
         console.print(Group(_title(board), _table(board, columns), *_notes(board, left_out)))
     if len({board.task.name for board in boards}) < len(boards):
         console.print(Text("Results of different subsets are ranked apart.", style="dim"))
-    read = ", ".join(_relative(folder) for folder in folders)
+    read = ", ".join(relative(folder) for folder in folders)
     console.print(Text(f"Read from {read}. Brackets: 95 % intervals over samples.", style="dim"))
 
 
@@ -184,6 +184,7 @@ def _notes(board: Board, left_out: Sequence[str]) -> list[Text]:
     return notes
 
 
-def _relative(folder: Path) -> str:
+def relative(folder: Path) -> str:
+    """A folder as a person in the working directory writes it."""
     absolute = folder.absolute()
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(folder)

@@ -44,7 +44,7 @@ def _constraints(each: ConstraintCard) -> Table:
     title = f"{each.task.title}{f', {each.measured}' if each.measured else ''}"
     table = _table(title, "claim, figure", "grade", "worst", "threshold", "unit", "at")
     for judgement in each.judgements:
-        head = Text.assemble(f"{judgement.claim}: ", (judgement.status, _STATUS.get(judgement.status, "")))
+        head = Text.assemble(f"{judgement.claim}: ", (judgement.verdict, _STATUS.get(judgement.verdict, "")))
         if judgement.false_label:
             head.append(" false label", style="red")
         table.add_row(head, "", "", "", "", "")

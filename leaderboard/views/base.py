@@ -61,6 +61,11 @@ class Check:
         """`A` to `F`, or `untested`; None without a threshold (`leaderboard.views.grades`)."""
         return None if self.threshold is None else grade(self.value, self.threshold)
 
+    @property
+    def normalised(self) -> float | None:
+        """The violation over its threshold: at most 1 is rounding. None without either."""
+        return None if self.value is None or not self.threshold else abs(self.value) / self.threshold
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -78,6 +83,19 @@ class Judgement:
     """Whether the card claims it and the figures refute it."""
     checks: tuple[Check, ...]
     """The figures that decide it."""
+
+    @property
+    def worst(self) -> Check | None:
+        """The check with the largest normalised violation; None where nothing was measured."""
+        measured = [check for check in self.checks if check.normalised is not None]
+        return max(measured, key=lambda check: check.normalised or 0.0, default=None)
+
+    @property
+    def verdict(self) -> str:
+        """The status in words: what a card never claimed is not refuted."""
+        if self.status == "untested" or self.claimed:
+            return self.status
+        return "holds, not claimed" if self.status == "confirmed" else "not claimed"
 
     @property
     def said(self) -> str:

@@ -37,14 +37,24 @@ def test_one_command_holds_all() -> None:
 def test_the_printed_board(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_result(Path("local"), "chgnet-0.3.0", MODELS["chgnet-0.3.0"], "canary")
-    done = run("board", "--results", "results", "--results", "local")
+    done = run("board", "--task", "eos", "--results", "results", "--results", "local")
     assert done.exit_code == 0
     assert [line.rstrip() for line in done.output.splitlines()] == GOLDEN.read_text(encoding="utf-8").splitlines()
 
 
+def test_one_table_across_tasks_is_printed_first(results: Path) -> None:
+    text = run("board", "--results", results, width=100).output
+    assert "All entries across tasks" in text
+    lines = [line.split() for line in text.splitlines() if line.strip().startswith(("SevenNet", "CHGNet"))]
+    assert [line[:2] for line in lines] == [["SevenNet-0", "(11Jul2024)"], ["CHGNet", "0.3.0"], ["CHGNet", "r2SCAN"]]
+    assert [line[-2:] for line in lines] == [["1.51", "354"], ["1.85", "175"], ["5.19", "174"]]
+    assert "[0.97, 3.15]" in text
+    assert "--task NAME" in text
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 def test_a_narrow_terminal_loses_columns_and_says_which(results: Path, width: int) -> None:
-    text = run("board", "--results", results, width=width).output
+    text = run("board", "--task", "eos", "--results", results, width=width).output
     assert "Too narrow here for: " in text
     assert len(text[text.index("Too narrow") :].splitlines()) <= 4 + 2 * (width == 60)
     table = text[text.index(" rank") : text.index("Yellow")]
@@ -83,7 +93,7 @@ def test_a_result_cannot_steer_the_terminal(results: Path) -> None:
         data = json.loads(path.read_text(encoding="utf-8"))
         (data["run"]["hardware"] if field == "cpu" else data["run"])[field] = "\x1b]0;pwned\x07\x1b[2J\x9b"
         path.write_text(json.dumps(data), encoding="utf-8")
-    done = run("board", "--results", results, width=300)
+    done = run("board", "--task", "eos", "--results", results, width=300)
     assert "pwned" in done.stdout
     assert "pwned" in done.stderr
     assert not {"\x1b", "\x07", "\x9b"} & {*done.stdout, *done.stderr}

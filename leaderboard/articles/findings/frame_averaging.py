@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def frame_averaging_findings(evidence: Evidence) -> list[Part]:
     """Accuracy gain and cost of averaging over orientations, for each task with both entries."""
-    compared = list(_averaged(evidence))
+    compared = list(averaged_pairs(evidence))
     if not compared:
         return []
     return [
@@ -41,7 +41,9 @@ def frame_averaging_findings(evidence: Evidence) -> list[Part]:
 
 
 @dataclass(frozen=True)
-class _Compared:
+class Compared:
+    """An entry and the same one averaged over orientations, on the samples that both have."""
+
     single: Entry
     averaged: Entry
     metric: Metric
@@ -74,8 +76,8 @@ def _metric(task: Task) -> Metric:
     return next(metric for metric in task.metrics if metric.name == wanted)
 
 
-def _averaged(evidence: Evidence) -> Iterator[_Compared]:
-    """Pairs of entries that differ in averaging single."""
+def averaged_pairs(evidence: Evidence) -> Iterator[Compared]:
+    """Pairs of entries that differ in averaging alone."""
     fresh = {(entry.task.name, entry.name): entry for entry in evidence.entries if not entry.stale and entry.rows}
     for averaged in fresh.values():
         if averaged.mode.averaging == "none":
@@ -92,10 +94,10 @@ def _averaged(evidence: Evidence) -> Iterator[_Compared]:
         change = np.array([b - a for a, b in both])
         low, high = bootstrap_interval(change)
         before, after = (mean(each) for each in zip(*both, strict=True))
-        yield _Compared(single, averaged, metric, len(both), before, after, low, high)
+        yield Compared(single, averaged, metric, len(both), before, after, low, high)
 
 
-def _said(each: _Compared) -> str:
+def _said(each: Compared) -> str:
     cost = f", at {short(each.cost)} times the cost" if each.cost else ""
     numbers = f"from {short(each.before, 3)} to {short(each.after, 3)} {each.metric.unit}".rstrip()
     verdict = "an accuracy gain" if each.better else "an accuracy loss"
@@ -107,7 +109,7 @@ def _said(each: _Compared) -> str:
     )
 
 
-def _row(each: _Compared) -> tuple[str, ...]:
+def _row(each: Compared) -> tuple[str, ...]:
     unit = f", {each.metric.unit}" if each.metric.unit else ""
     return (
         each.averaged.name,

@@ -25,6 +25,19 @@ from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_resul
 
 ROOT = Path(leaderboard.site.build.__file__).parents[2]
 VOID = {"br", "img", "input", "link", "meta"}
+FRONT = (
+    "index",
+    "choose",
+    "compare",
+    "contribute",
+    "data",
+    "glossary",
+    "models",
+    "reading",
+    "safe-for-phonons",
+    "search",
+)
+SCRIPTS = ("charts.js", "compare.js", "overview.js", "search.js", "tables.js", "vega.js")
 
 
 @dataclass
@@ -79,9 +92,9 @@ def files(collection: Collection) -> dict[str, bytes]:
 def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
     entries = [f"{name}@conservative" for name in MODELS]
     assert set(files) == {
-        "index.html",
-        "reading.html",
-        *(f"{name}.html" for name in ("calibration", "correlation", "findings", "tolerance")),
+        *(f"{name}.html" for name in FRONT),
+        *(f"{name}.html" for name in ("averaging", "calibration", "correlation", "findings", "tolerance")),
+        "data/feed.xml",
         "data/correlation.csv",
         "data/correlation.json",
         "tasks/eos.html",
@@ -89,7 +102,7 @@ def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
         "data/board.csv",
         "data/board.json",
         *(f"data/results/eos/fast/{entry}{suffix}" for entry in entries for suffix in (".json", ".parquet")),
-        *(f"static/{name}" for name in ("charts.js", "icon.svg", "site.css", "tables.js", "vega.js")),
+        *(f"static/{name}" for name in ("icon.svg", "site.css", *SCRIPTS)),
         ".mlip-zoo-site",
     }
 
@@ -139,7 +152,7 @@ def assert_inert(page: Page) -> None:
             inert = attrs.get("type") == "application/json"
             assert inert or re.fullmatch(r"(\.\./)?static/\w+\.js", attrs["src"] or ""), attrs
         if tag == "link":
-            assert re.fullmatch(r"(\.\./)?static/\w+\.(css|svg)", attrs["href"] or "")
+            assert re.fullmatch(r"(\.\./)?(static/\w+\.(css|svg)|data/feed\.xml)", attrs["href"] or "")
         if tag == "a" and ":" in (attrs["href"] or ""):
             assert (attrs["href"] or "").startswith("https://")
             assert attrs["rel"] == "nofollow noopener noreferrer"
@@ -168,7 +181,7 @@ def test_data_in_a_page_cannot_end_its_element() -> None:
 
 def test_pictures_are_valid_and_hold_every_element(files: dict[str, bytes]) -> None:
     found = html(files)
-    plot = found["index.html"].data()["specs"]["eos-fast"]
+    plot = found["tasks/eos.html"].data()["specs"]["eos-fast"]
     assert isinstance(plot, dict)
     altair.Chart.from_dict(plot)
     assert [row["entry"] for row in plot["data"]["values"]] == ["sevennet-0", "chgnet-0.3.0", "chgnet-r2scan"]
@@ -204,7 +217,7 @@ def test_a_card_without_a_result_has_a_page(collection: Collection, cards: Path)
     write_card(cards, "new", replace(MODELS["sevennet-0"], title="Brand new"))
     files, _ = pages(collection)
     assert "mlip-zoo evaluate new" in files["models/new.html"].decode()
-    assert '<a href="models/new.html"><bdi>Brand new</bdi></a>' in files["index.html"].decode()
+    assert '<a href="models/new.html"><bdi>Brand new</bdi></a>' in files["models.html"].decode()
 
 
 def test_faults_stand_on_the_board_without_the_machines_paths(results: Path, cards: Path) -> None:
@@ -231,6 +244,7 @@ def test_a_stale_result_keeps_its_scores_and_loses_rank_and_pictures(results: Pa
     assert "3.38" in text
     assert "data-datasets" not in text
     assert "made with another protocol" in files["index.html"].decode()
+    assert "earlier protocol" in files["index.html"].decode()
 
 
 def test_the_data_are_the_results_themselves(results: Path, files: dict[str, bytes]) -> None:
@@ -309,23 +323,22 @@ def test_text_can_be_read_on_every_ground(theme: int) -> None:
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
 
 
-def test_the_board_leads_with_some_metrics_and_a_task_s_page_has_all(
+def test_a_task_s_page_leads_with_some_metrics_and_unfolds_all(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels = [metric.label for metric in collection.entries[0].task.metrics]
     monkeypatch.setattr("leaderboard.ranking.board.MOST_LEADING", 2)
-    files, _ = pages(collection)
+    text = pages(collection)[0]["tasks/eos.html"].decode()
 
-    def headings(page: str) -> list[str]:
-        head = re.search(r"<thead>(.*?)</thead>", files[page].decode(), re.DOTALL)
-        assert head
-        found = re.findall(r'<th[^>]* title="[^"]*">([^<]*?)\s*<', head.group(1))
+    def headings(head: str) -> list[str]:
+        found = re.findall(r'<th[^>]* title="[^"]*">([^<]*?)\s*<', head)
         return [label for label in found if label in labels]
 
-    assert headings("index.html") == labels[:2]
-    assert headings("tasks/eos.html") == labels
-    assert f'href="tasks/eos.html#eos-fast">All {len(labels)} metrics</a>' in files["index.html"].decode()
-    assert 'href="../models/sevennet-0.html"' in files["tasks/eos.html"].decode()
+    first, second = re.findall(r"<thead>(.*?)</thead>", text, re.DOTALL)[:2]
+    assert headings(first) == labels[:2]
+    assert headings(second) == labels
+    assert f"<summary>All {len(labels)} metrics</summary>" in text
+    assert 'href="../models/sevennet-0.html"' in text
 
 
 def test_a_long_table_keeps_the_worst_and_links_the_rest(
@@ -355,7 +368,7 @@ def test_a_single_entry_has_nothing_to_be_drawn_against(results: Path) -> None:
     (path,) = (path for path in (results / "eos").glob("*.json") if path.name.startswith("sevennet"))
     for other in set((results / "eos").glob("*.json")) - {path}:
         other.unlink()
-    assert "<figure" not in pages(collect([results]))[0]["index.html"].decode()
+    assert "<figure" not in pages(collect([results]))[0]["tasks/eos.html"].decode()
 
 
 def test_a_protocol_s_values_are_words(collection: Collection) -> None:

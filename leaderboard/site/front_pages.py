@@ -1,0 +1,132 @@
+"""Front pages: the board, choosing, comparing, the verdict on phonons, models, search, glossary, data and the feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from leaderboard.analysis.licences import PERMISSIVE
+from leaderboard.analysis.phonon_safety import LEAST_CRYSTALS, LEAST_RECALL, MOST_DEPENDENT
+from leaderboard.ranking.export_columns import COLUMNS
+from leaderboard.ranking.overview import Row
+from leaderboard.site import feed
+from leaderboard.site.front import LATEST, Front, News, by_day, checkpoints_by_safety, claims_constrained, options
+from leaderboard.site.glossary import TERMS
+from leaderboard.site.periodic_table import places
+from leaderboard.site.templating import Renderer
+from zoo.cards.card import Card
+
+if TYPE_CHECKING:
+    from evaluation.task import Task
+    from leaderboard.articles.article import Article
+
+PRESETS = (
+    (
+        "Li-Fe-P-O, permissive licence: the fastest within 20 % of the best equation of state",
+        "elements=Li,Fe,P,O&licence=permissive&within=20&sort=cost",
+    ),
+    ("Safe for phonons, fastest first", "safe=yes&sort=cost"),
+    ("Unconstrained models, all modes", "constrained=no&modes=1&demo=1"),
+    ("r2SCAN, any licence", "theory=r2SCAN"),
+    (
+        "Combined score: equation of state, formation energy and elasticity alike",
+        "weights=eos:1,formation:1,elasticity:1&sort=-score",
+    ),
+)
+"""Title and address of what people ask for."""
+
+
+def front_pages(
+    render: Renderer, front: Front, cards: Sequence[Card], latest: Sequence[News], faults: Sequence[str]
+) -> dict[str, str]:
+    """The pages that are about all entries, path → text; `cards` are all of the zoo, `faults` what is left out."""
+    measured = {row.card.name for row in front.table.rows}
+    by_title = sorted(cards, key=lambda card: (card.title.casefold(), card.name))
+    return {
+        "index.html": render(
+            "index.html.j2",
+            front=front,
+            faults=faults,
+            latest=by_day(latest[:LATEST]),
+            waiting=sum(card.name not in measured for card in cards),
+            listed=len(cards),
+        ),
+        "choose.html": render(
+            "choose.html.j2",
+            front=front,
+            presets=PRESETS,
+            options=options(front),
+            periodic=places(),
+            permissive=sorted(PERMISSIVE),
+        ),
+        "compare.html": render("compare.html.j2", front=front),
+        "models.html": render("models.html.j2", cards=by_title, measured=measured),
+        "safe-for-phonons.html": render(
+            "safe.html.j2",
+            front=front,
+            by_verdict=checkpoints_by_safety(front),
+            answers=answers(front),
+            least_crystals=LEAST_CRYSTALS,
+            least_recall=LEAST_RECALL,
+            most_dependent=MOST_DEPENDENT,
+        ),
+        "glossary.html": render("glossary.html.j2", terms=TERMS),
+        "data.html": render("data.html.j2", columns=COLUMNS),
+        "data/feed.xml": feed.atom(latest),
+    }
+
+
+def answers(front: Front) -> list[str]:
+    """Which entries, and which unconstrained ones, are safe for phonons, in words."""
+    rows = front.table.rows
+    free = [row for row in rows if claims_constrained(row) is False]
+    return [_answer(free, front, "unconstrained entries"), _answer(rows, front, "entries")]
+
+
+def _answer(rows: Sequence[Row], front: Front, what: str) -> str:
+    found = {
+        verdict: [row for row in rows if front.facts[row.name].safety.verdict == verdict]
+        for verdict in ("yes", "no", "not measured")
+    }
+    safe = ", ".join(f"{row.card.title} ({row.mode})" for row in found["yes"])
+    told = f"Of {len(rows)} {what}, {len(found['yes'])} {'is' if len(found['yes']) == 1 else 'are'} safe for phonons"
+    told += f": {safe}." if safe else "."
+    return f"{told} {len(found['no'])} not; {len(found['not measured'])} not measured."
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page that the search lists."""
+
+    title: str
+    path: str
+    kind: str
+    words: str
+    """What else finds it."""
+
+
+def search_page(render: Renderer, cards: Mapping[str, Card], tasks: Iterable[Task], written: Sequence[Article]) -> str:
+    """Everything that has a page or a definition, as one list: complete without a script, narrowed by one."""
+    found = [
+        Found("Board", "index.html", "page", "leaderboard table ranks"),
+        Found("Choose a model", "choose.html", "page", "elements licence periodic table filter combined score"),
+        Found("Compare entries", "compare.html", "page", "side by side"),
+        Found("Safe for phonons", "safe-for-phonons.html", "page", "imaginary modes rule verdict"),
+        Found("Models in the zoo", "models.html", "page", "all cards licence"),
+        Found("How to read it", "reading.html", "page", "interval rank protocol"),
+        Found("Data", "data.html", "page", "CSV JSON Parquet schema columns download"),
+        Found("Correct, submit, cite", "contribute.html", "page", "citation submission error report"),
+        *(Found(article.title, f"{article.name}.html", "article", article.lede) for article in written),
+        *(
+            Found(task.title, f"tasks/{quote(task.name)}.html", "task", " ".join(m.label for m in task.metrics))
+            for task in tasks
+        ),
+        *(
+            Found(card.title, f"models/{quote(card.name)}.html", "model", f"{card.name} {card.family} {card.theory()}")
+            for _, card in sorted(cards.items())
+        ),
+        *(Found(term.name, f"glossary.html#{term.key}", "term", term.text) for term in TERMS),
+    ]
+    return render("search.html.j2", found=found)
