@@ -32,7 +32,7 @@ PRESETS = (
     ("r2SCAN, any licence", "theory=r2SCAN"),
     (
         "Combined score: equation of state, formation energy and elasticity alike",
-        "weights=eos:1,formation:1,elasticity:1&sort=-score",
+        "weights=eos%3A1,formation%3A1,elasticity%3A1&sort=-score",
     ),
 )
 """Title and address of what people ask for."""

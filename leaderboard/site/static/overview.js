@@ -113,7 +113,20 @@
     return keyed.map(([group]) => group);
   }
 
-  let shown = groups.map((group) => group.body);
+  // Of a long table so many checkpoints are in the document, until all are asked for: laying out a thousand is slow.
+  const MOST = 50;
+  let shown = bodies;
+  let everything = false;
+  const more = document.createElement("button");
+  more.type = "button";
+  more.className = "more";
+  more.hidden = true;
+  more.addEventListener("click", () => {
+    everything = true;
+    apply();
+  });
+  table.parentElement.after(more);
+
   function apply() {
     const matches = matcher();
     let rows = groups.flatMap((group) => group.rows.filter(matches));
@@ -126,26 +139,31 @@
     let count = 0;
     for (const group of groups) {
       const mine = group.rows.filter((row) => left.has(row));
-      group.body.hidden = mine.length === 0;
-      count += mine.length > 0;
+      group.left = mine.length > 0;
+      count += group.left;
       group.lead = mine[0] ?? group.rows[0];
       for (const [at, row] of group.rows.entries()) {
-        row.element.hidden = !left.has(row) || !(all || group.open || row === group.lead);
+        const away = !left.has(row) || !(all || group.open || row === group.lead);
+        if (row.element.hidden !== away) row.element.hidden = away;
         if (weights.size && row.score) {
           const value = score(row);
           row.score.textContent = value === null ? "–" : value.toFixed(3);
         }
       }
       if (group.button) {
-        const more = group.rows.length - 1;
+        const folded = group.rows.length - 1;
+        const words = group.open ? "fold" : `+${folded} ${folded === 1 ? "mode" : "modes"}`;
+        if (group.button.textContent !== words) group.button.textContent = words;
         group.button.setAttribute("aria-expanded", String(group.open || all));
-        group.button.textContent = group.open ? "fold" : `+${more} ${more === 1 ? "mode" : "modes"}`;
       }
     }
-    const ordered = sorted(groups).map((group) => group.body);
-    if (ordered.some((body, at) => body !== shown[at])) {
-      table.append(...ordered);
-      shown = ordered;
+    const ordered = sorted(groups.filter((group) => group.left)).map((group) => group.body);
+    const here = everything ? ordered : ordered.slice(0, MOST);
+    more.hidden = here.length === ordered.length;
+    more.textContent = `Show all ${ordered.length} checkpoints`;
+    if (here.length !== shown.length || here.some((body, at) => body !== shown[at])) {
+      table.replaceChildren(table.tHead, ...here);
+      shown = here;
     }
     const output = document.getElementById("count");
     output.value = count === groups.length ? "" : `${count} of ${groups.length} checkpoints`;
