@@ -73,9 +73,7 @@ def bundled(card: Card) -> Card:
     safetensors = card.checkpoint.safetensors
     assert safetensors
     weights = safetensors.weights.model_copy(update={"sources": (BundledSource(bundled="toy.safetensors"),)})
-    checkpoint = card.checkpoint.model_copy(
-        update={"safetensors": safetensors.model_copy(update={"weights": weights})}
-    )
+    checkpoint = card.checkpoint.model_copy(update={"safetensors": safetensors.model_copy(update={"weights": weights})})
     return card.model_copy(update={"checkpoint": checkpoint})
 
 
