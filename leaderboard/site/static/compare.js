@@ -11,7 +11,8 @@
   const asked = (new URLSearchParams(location.search).get("entries") ?? "").split(",");
   let picked = asked.filter((name) => rows.has(name)).slice(0, MOST);
   const NOTHING = "–";
-  const figure = (value) => (value === null || value === undefined ? NOTHING : Number(value.toPrecision(4)).toLocaleString("en"));
+  const figure = (value) =>
+    value === null || value === undefined ? NOTHING : value.toLocaleString("en", { maximumSignificantDigits: 4 });
 
   function cell(tag, content, name) {
     const made = document.createElement(tag);

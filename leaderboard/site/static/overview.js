@@ -25,7 +25,7 @@
   const hidden = new Set();
   const weights = new Map();
   let order = { key: null, ascending: true };
-  const number = (value, digits = 3) => (value === null ? "–" : Number(value.toPrecision(digits)).toLocaleString("en"));
+  const number = (value) => (value === null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: 3 }));
 
   function facet(name) {
     const control = facets.find((each) => each.dataset.facet === name);
