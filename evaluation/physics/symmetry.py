@@ -90,6 +90,6 @@ def displaced_supercells(atoms: Atoms, *, symprec: float, distance: float) -> in
     eye = np.eye(3, dtype=np.int64)
     crystal = phonons.PhononCrystal(atoms, eye, np.eye(3), symprec)
     try:
-        return phonons.n_displacements(crystal, distance=distance)
+        return len(phonons.reduced_displacements(crystal, distance=distance).reduced)
     except phonons.NoPrimitiveCell:
         return None

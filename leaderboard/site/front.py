@@ -12,7 +12,8 @@ from leaderboard.ranking.board import Board
 from leaderboard.ranking.collect import Entry
 from leaderboard.ranking.overview import Cell, Headline, Overview, Row, overview
 from leaderboard.views.base import Judgement
-from zoo.cards.card import Card, training_sets
+from zoo.cards.card import Card
+from zoo.cards.training_sets import training_sets
 
 CLAIMS = {"rotation": "rotation", "inversion": "inversion", "conservative": "conservative"}
 """Claim of the constraints task → heading of its column."""

@@ -13,7 +13,8 @@ from leaderboard.charts import board_plots
 from leaderboard.ranking.collect import Entry
 from leaderboard.site.front import CLAIMS, claims_constrained, licence
 from zoo.adapters import families
-from zoo.cards.card import Card, training_sets
+from zoo.cards.card import Card
+from zoo.cards.training_sets import training_sets
 
 if TYPE_CHECKING:
     from jinja2 import Environment

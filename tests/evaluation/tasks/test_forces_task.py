@@ -22,7 +22,8 @@ from evaluation.tasks import forces as module
 from evaluation.tasks.forces import TASK
 from tests import toy
 from zoo.batch import Batch, StructureFailure
-from zoo.cards import card, index
+from zoo.cards import index
+from zoo.cards.training_sets import training_sets
 from zoo.potential import Potential
 
 SALTS = [f"{metal}{halogen}" for metal in ("Li", "Na", "K", "Rb", "Cs") for halogen in ("F", "Cl", "Br", "I")]
@@ -192,10 +193,9 @@ def test_a_model_without_stress_has_no_stress_error_and_a_refusal_is_counted() -
 @pytest.fixture
 def trained_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Potential]:
     """The toy, as if it had been trained on MatterSim's sets."""
-    sets = card.training_sets()
+    sets = training_sets()
     monkeypatch.setattr(
-        card,
-        "training_sets",
+        "zoo.cards.card.training_sets",
         lambda: sets | {"mptrj": sets["mptrj"].model_copy(update={"datasets": ("mattersim-bench",)})},
     )
     with toy.potential(tmp_path) as potential:

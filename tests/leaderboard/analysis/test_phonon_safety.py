@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from leaderboard.analysis.phonon_safety import Limit, limits, phonon_safety
+from leaderboard.ranking.collect import Entry
 from tests.leaderboard.curves import curves
 from tests.leaderboard.entries import entry
 
@@ -12,12 +13,12 @@ LAMBDA = Limit("lambda", "force-constant asymmetry λ", "", 0.1, 6, "toy", large
 NOISE = Limit("force_noise", "white noise", "meV/Å", 0.3, 30, "toy", largest=False, own=2.4)
 
 
-def constraints(value: float | None, crystals: int = 3):  # noqa: ANN201
+def constraints(value: float | None, crystals: int = 3) -> Entry:
     rows = [{"sample": f"crystal-{i}", "lambda": value, "force_noise": 4.0} for i in range(crystals)]
     return entry("constraints", "toy", {}, rows=rows)
 
 
-def phonons(recall: float, dependent: float):  # noqa: ANN201
+def phonons(recall: float, dependent: float) -> Entry:
     return entry("phonons", "toy", {"stability_recall": recall, "displacement_dependent": dependent})
 
 

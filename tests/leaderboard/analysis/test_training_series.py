@@ -40,7 +40,8 @@ def test_only_samples_that_all_have_count() -> None:
     second.pop("s0")
     found = exponent([0.5, 1.0], [first, second])
     assert found is not None
-    assert (found.samples, found.value) == (39, pytest.approx(1.0))
+    assert found.samples == 39
+    assert found.value == pytest.approx(1.0)
     assert exponent([0.5, 1.0], [first, {"other": 1.0}]) is None
     assert exponent([1.0, 1.0], [first, first]) is None
 
