@@ -29,6 +29,7 @@ WHY = {
     "eos": "Δ is a median now, unsupported elements leave it, and a fit with a B0' outside -1 to 20 is a failure.",
     "forces": "Force errors are the same; energies are compared after the corrections that a model learned with.",
     "kappa": "The fast subset has wurtzites, and other solids.",
+    "phonons": "The same figure at 0.03 Å; what a second displacement, of 0.01 Å, changes stands beside it.",
     "relaxation": "L-BFGS to 1e-3 eV/Å instead of FIRE to 0.02, at which most crystals stopped where they started; "
     "what a model does not support leaves the score.",
 }
