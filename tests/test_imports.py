@@ -21,7 +21,7 @@ HEAVY = ("altair", "ase", "httpx2", "huggingface_hub", "matplotlib", "numpy", "p
 ALONE = [
     *(ROOT / "zoo" / "runtime" / f"{name}.py" for name in ("frames", "serving", "worker")),
     *sorted((ROOT / "zoo" / "adapters").glob("[!_]*.py")),
-    ROOT / "evaluation" / "recipes" / "fit.py",
+    *(ROOT / "evaluation" / "recipes" / f"{name}.py" for name in ("fit", "resident")),
     *sorted((ROOT / "evaluation" / "recipes" / "networks").glob("[!_]*.py")),
     ROOT / "evaluation" / "solvers" / "phono3py.py",
 ]
@@ -29,6 +29,7 @@ ALONE = [
 WITH_TORCH = {
     "evaluation.physics.optimizer": "it derives from torch-sim's classes; the first relaxation imports it",
     "evaluation.recipes.fit": "runs by path in a family's environment; nothing of ours imports it",
+    "evaluation.recipes.resident": "as fit, which loads it by path",
     "evaluation.recipes.networks.pet": "as fit, which loads it by path",
     "evaluation.recipes.networks.sevennet": "as fit, which loads it by path",
 }

@@ -49,6 +49,7 @@ def front_pages(
             "index.html.j2",
             front=front,
             faults=faults,
+            caveats=sorted({e.caveat for row in front.table.rows for e in row.entries if e.caveat}),
             latest=by_day(latest[:LATEST]),
             waiting=sum(card.name not in measured for card in cards),
             listed=len(cards),

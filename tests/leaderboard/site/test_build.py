@@ -37,6 +37,7 @@ FRONT = (
     "safe-for-phonons",
     "search",
 )
+ARTICLES = ("averaging", "calibration", "correlation", "findings", "tolerance", "training-series", "versions")
 SCRIPTS = ("charts.js", "compare.js", "overview.js", "search.js", "tables.js", "vega.js")
 
 
@@ -93,10 +94,11 @@ def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
     entries = [f"{name}@conservative" for name in MODELS]
     assert set(files) == {
         *(f"{name}.html" for name in FRONT),
-        *(f"{name}.html" for name in ("averaging", "calibration", "correlation", "findings", "tolerance")),
+        *(f"{name}.html" for name in ARTICLES),
         "data/feed.xml",
         "data/correlation.csv",
         "data/correlation.json",
+        "data/training-series.json",
         "tasks/eos.html",
         *(f"models/{name}.html" for name in MODELS),
         "data/board.csv",

@@ -88,8 +88,9 @@ def test_the_site_shows_dashes_and_claims_nothing(bare: Collection) -> None:
         assert f"<dt>{fact}</dt><dd>{NOTHING}</dd>" in page
     assert f"code {NOTHING}; weights {NOTHING}" in page
     assert ">paper</a>" not in page
-    assert "undocumented rotation" in html["index.html"]
-    assert ">unverified</span>" in html["index.html"]
+    assert "undocumented rotation" in html["tasks/eos.html"]
+    for name in ("index.html", "models.html", "tasks/eos.html"):
+        assert ">unverified</span>" in html[name], name
 
 
 @pytest.fixture
@@ -135,11 +136,10 @@ def test_an_unpinned_card_says_how_to_pin_it(bare: Collection) -> None:
     assert "<code>mlip-zoo pin somebody-s</code>" in page
     assert "zoo.load" not in page
     assert "mlip-zoo evaluate" not in page
-    index = files["index.html"].decode()
-    known = index[index.index("Listed, not pinned") :]
-    assert "Somebody&#39;s model" in known
-    family = known[known.index("<code>unheard_of</code>") :]
-    assert family.index(">unverified</span>") < family.index(">no adapter</span>") < family.index("Somebody")
+    listed = files["models.html"].decode()
+    row = listed[listed.index("Somebody&#39;s model</bdi>") :].partition("</tr>")[0]
+    assert ">not pinned</span>" in row
+    assert row.index(">unverified</span>") < row.index(">no adapter</span>") < row.index("unheard_of")
 
 
 def test_the_example_that_is_named_is_one_that_loads(bare: Collection, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ def _frame(sample: str, *, shift: float, status: str = "ok") -> Record:
     ref = np.random.default_rng(int(sample[-6:-2])).normal(size=(50, 3))
     outputs = {
         "composition": {"Na": 25, "Cl": 25},
+        "energies_are": "dft",
+        "mp2020_correction": None,
         "energy_pred": -150.0,
         "energy_ref": -151.0,
         "forces_pred": (ref + shift).tolist(),
