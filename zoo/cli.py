@@ -283,7 +283,8 @@ def _facts_table(card: Card, users: Container[str]) -> Table:
         "licence": f"code {_or_dash(card.licence.code)}, weights {_or_dash(card.licence.weights)}",
         "paper": card.paper or "",
         "code": card.code,
-        "superseded by": card.superseded_by or "",
+        "superseded by": " → ".join(_successors(card)),
+        "withdrawn": f"{card.withdrawn.day}: {card.withdrawn.reason}" if card.withdrawn else "",
         "weights": _weights(card),
         "pinned by": _pinned(card, users),
         "checkpoint": str(card.checkpoint.unpinned or ""),
@@ -295,6 +296,12 @@ def _facts_table(card: Card, users: Container[str]) -> Table:
         told = f"sha256 {file.sha256}\n{file.bytes:,} bytes" + "".join(f"\n{s}" for s in file.sources)
         table.add_row(role, Text(told))
     return table
+
+
+def _successors(card: Card) -> tuple[str, ...]:
+    from zoo.cards.succession import successors
+
+    return successors(card, index.survey().cards) if card.superseded_by else ()
 
 
 def _files(card: Card) -> dict[str, Any]:

@@ -20,9 +20,12 @@ COMMANDS = ("leaderboard.cli", "zoo.cli", "zoo.checks.cli", "zoo.submission.cli"
 GROUPS = (
     ("leaderboard.cli", "site_app", "site"),
     ("zoo.checkpoints.cli", "app", "pins"),
-    ("zoo.submission.submit_cli", "app", "submit"),
+    ("evaluation.submission.cli", "app", "submit"),
+    ("leaderboard.submission.cli", "app", "submit"),
 )
-"""Module, name of the app in it, and the command under which its own commands are."""
+"""Module, name of the app in it, and the command under which its own commands are; several may share one."""
+HELP = {"submit": "A new model on its way into the zoo: look at it as it will be looked at."}
+"""Of commands that several modules share."""
 ERRORS = (("evaluation.errors", "EvaluationError"), ("leaderboard.errors", "LeaderboardError"))
 """Errors of the other packages that are raised on purpose: module, class."""
 
@@ -65,6 +68,13 @@ def app() -> typer.Typer:
     )
     for module in COMMANDS:
         whole.add_typer(import_module(module).app)
-    for module, name, command in GROUPS:
-        whole.add_typer(getattr(import_module(module), name), name=command)
+    whole.add_typer(import_module("evaluation.submission.cli").owed_app)
+    for command in dict.fromkeys(command for *_, command in GROUPS):
+        parts = [getattr(import_module(module), name) for module, name, shared in GROUPS if shared == command]
+        group = parts[0]
+        if len(parts) > 1:
+            group = typer.Typer(help=HELP[command], no_args_is_help=True)
+            for part in parts:
+                group.add_typer(part)
+        whole.add_typer(group, name=command)
     return whole

@@ -192,6 +192,24 @@ class Canary(_Frozen):
     """-trace(stress)/3."""
 
 
+class Claim(_Frozen):
+    """A figure that somebody published, to be held against ours."""
+
+    task: Annotated[str, StringConstraints(pattern=r"^[a-z]+$", max_length=40)]
+    metric: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+    """Of the task's metrics, in its unit."""
+    value: float
+    subset: Literal["canary", "fast", "full"] = "full"
+    source: WebAddress
+
+
+class Withdrawn(_Frozen):
+    """That a model is no longer to be used; its card and results stay, with the reason."""
+
+    day: Date
+    reason: Annotated[Line, StringConstraints(min_length=10)]
+
+
 class Licence(_Frozen):
     code: Line | None = None
     weights: Line | None = None
@@ -242,7 +260,10 @@ class Card(_Frozen):
     canary: Canary | None = None
     defects: Defects = Field(default_factory=dict)
     """What is known to be wrong with the model: check → unit → size. A larger one fails `mlip-zoo check`."""
+    claims: Annotated[tuple[Claim, ...], Field(max_length=50)] = ()
+    """What was published of it elsewhere; `mlip-zoo submit report` holds it against our results."""
     superseded_by: Name | None = None
+    withdrawn: Withdrawn | None = None
     prose: str = ""
     """The Markdown below the front matter."""
     checks: dict[str, checked.Passed] = Field(default_factory=dict, exclude=True)

@@ -1,0 +1,55 @@
+"""Commands about a submission that read results: submit report, submit accept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+"""More commands of `mlip-zoo submit`."""
+
+
+@app.command()
+def report(
+    file: Annotated[Path, typer.Argument(help="What 'mlip-zoo submit check NAME --out FILE' wrote.")],
+    *,
+    results: Annotated[
+        list[Path] | None, typer.Option(help="Folder of results; the published ones when not given.")
+    ] = None,
+) -> None:
+    """Print the report on a submission as one comment in Markdown; nothing of the model is loaded."""
+    from pydantic import ValidationError
+
+    from evaluation.submission import looked as looks
+    from leaderboard.errors import ResultFault
+    from leaderboard.ranking.collect import PUBLISHED, collect
+    from leaderboard.submission.claimed import compare
+    from leaderboard.submission.comment import comment
+    from leaderboard.submission.quartiles import quartiles
+    from zoo.cards import index
+
+    try:
+        looked = looks.read(file)
+    except (OSError, ValidationError) as error:
+        raise ResultFault(f"{file}: cannot be read: {str(error).splitlines()[0]}") from None
+    card = index.card(looked.name)
+    entries = collect(results or [PUBLISHED]).entries
+    found = quartiles(entries, theory=card.theory(card.default_mode.fidelity), without=card.name)
+    theory = card.theory(card.default_mode.fidelity)
+    typer.echo(comment(looked, theory=theory, quartiles=found, claims=compare(card, entries)), nl=False)
+
+
+@app.command()
+def accept(
+    folder: Annotated[Path, typer.Argument(help="Folder of results, or of runs that has one.")],
+    *,
+    into: Annotated[Path, typer.Option(help="Folder of the published results.")] = Path("leaderboard/results"),
+) -> None:
+    """Take results among the published ones, after every check that the board makes; all of them or none."""
+    from leaderboard.submission.acceptance import accept as take
+
+    inner = folder / "results"
+    for path in take(inner if inner.is_dir() else folder, into):
+        typer.echo(str(path))
