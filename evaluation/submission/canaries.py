@@ -10,17 +10,13 @@ from evaluation import task as tasks
 from evaluation.errors import EvaluationError
 from evaluation.harness.run import Evaluation, RunProgress
 from evaluation.result import Result
+from evaluation.submission.limits import CHEAP, SECONDS
 from evaluation.submission.looked import Canary, Outcome
 from zoo.errors import ZooError
 from zoo.loading import load
 from zoo.potential import Potential
 from zoo.progress import Say
 from zoo.text import one_line
-
-CHEAP = ("eos", "relaxation", "constraints", "elasticity")
-"""Tasks whose canary takes less than a minute on one core and no download."""
-SECONDS = 120.0
-"""Limit of a task."""
 
 
 class _Late(Exception):

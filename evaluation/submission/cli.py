@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evaluation.submission.canaries import CHEAP, SECONDS
+from evaluation.submission.limits import CHEAP, SECONDS
 from zoo.sandbox import options
+
+if TYPE_CHECKING:
+    from evaluation.submission.looked import Canary
+    from zoo.checks.finding import Conformance
 
 app = typer.Typer()
 """Commands of `mlip-zoo submit`."""
@@ -44,7 +48,8 @@ def check(
     card = index.card(name)
     report = reports.Report(name)
     reports.look_at_card(report, card)
-    found, ran = None, []
+    found: Conformance | None = None
+    ran: list[Canary] = []
     if run:
         with status(f"{name}:") as say, tempfile.TemporaryDirectory() as folder:
             names = task or CHEAP

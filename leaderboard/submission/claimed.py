@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evaluation.metric import Score
+from evaluation.subset import Subset
 from leaderboard.ranking.collect import Entry
 from zoo.cards.card import Card, Claim
 
@@ -36,7 +37,7 @@ def compare(card: Card, entries: Iterable[Entry]) -> list[Comparison]:
     return [_compared(claim, mine) for claim in card.claims]
 
 
-def _compared(claim: Claim, mine: dict[tuple[str, str], Entry]) -> Comparison:
+def _compared(claim: Claim, mine: dict[tuple[str, Subset], Entry]) -> Comparison:
     entry = mine.get((claim.task, claim.subset))
     if entry is None:
         others = sorted(subset for task, subset in mine if task == claim.task)

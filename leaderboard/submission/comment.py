@@ -68,8 +68,7 @@ def _conformance(looked: Looked) -> str:
     if found is None:
         return "The model was not loaded, so that nothing of it was measured."
     counts = ", ".join(
-        f"{len(found.with_status(status))} {status}"  # type: ignore[arg-type]  # the four statuses
-        for status in ("passed", "declared", "failed", "skipped")
+        f"{len(found.with_status(status))} {status}" for status in ("passed", "declared", "failed", "skipped")
     )
     rows = [(literal(check.name), check.status, literal(check.detail)) for check in found.checks]
     told = _table(("check", "verdict", "numbers"), (row for row in rows if row[1] in {"failed", "declared"}))
@@ -112,8 +111,8 @@ def _claims(claims: Sequence[Comparison]) -> str:
 
 def _decisions(looked: Looked, quartiles: Mapping[str, Quartiles], claims: Sequence[Comparison]) -> str:
     rows = []
-    if looked.conformance and (known := looked.conformance.with_status("declared")):
-        rows.append(f"Whether the declared defects are the model's own: {', '.join(check.name for check in known)}.")
+    if looked.conformance and (declared := looked.conformance.with_status("declared")):
+        rows.append(f"Whether the declared defects are the model's own: {', '.join(check.name for check in declared)}.")
     for canary in looked.canaries:
         if canary.outcome == "late":
             rows.append(f"Where {canary.task} runs: its canary did not finish within {canary.seconds:.0f} s.")

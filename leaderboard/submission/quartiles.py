@@ -48,11 +48,9 @@ def quartiles(entries: Iterable[Entry], *, theory: str, without: str) -> Mapping
         if score and score.value is not None:
             found.setdefault(entry.task.name, {})[entry.card.name] = score.value
             directions[entry.task.name] = metric.better
-    return {
-        task: Quartiles(
-            len(values),
-            *(float(edge) for edge in np.quantile([*values.values()], [0.25, 0.75])),
-            better=directions[task],
-        )
-        for task, values in found.items()
-    }
+    return {task: _of([*values.values()], directions[task]) for task, values in found.items()}
+
+
+def _of(values: list[float], better: Literal["lower", "higher"]) -> Quartiles:
+    low, high = np.quantile(values, [0.25, 0.75])
+    return Quartiles(len(values), float(low), float(high), better)
