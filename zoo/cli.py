@@ -14,6 +14,7 @@ import typer
 from zoo.adapters import families
 from zoo.cards import index
 from zoo.console import print_table
+from zoo.errors import ZooError
 from zoo.sandbox import options
 from zoo.settings import pins_file
 
@@ -139,8 +140,9 @@ def fetch(
 
 @app.command()
 def pin(
-    name: str,
+    name: Annotated[str | None, typer.Argument(help="A card's name; or --all.")] = None,
     *,
+    all_: Annotated[bool, typer.Option("--all", help="Every card that pins nothing and names a file.")] = False,
     revision: Annotated[
         str | None, typer.Option(help="Branch, tag or commit of the Hub repository; else the card's, or main.")
     ] = None,
@@ -154,6 +156,11 @@ def pin(
     from zoo.checkpoints import pin as pinning
     from zoo.progress import status
 
+    if all_ or name is None:
+        if name is not None or not all_ or not (write or out):
+            raise typer.BadParameter("give one name; or --all with --write or --out")
+        _pin_all(out)
+        return
     card = index.card(name)
     with status(f"{card.name}:") as say:
         found = pinning.pin(card, revision=revision, say=say)
@@ -170,6 +177,23 @@ def pin(
         console.print(f"{written} has it now.")
     if card.canary is None:
         console.print("The card is not verified yet: compare with the authors' own calculator and add its canary.")
+
+
+def _pin_all(out: Path | None) -> None:
+    """Pin every card that names a file and no bytes; one that cannot be pinned stops no other. Exit code 1 if any."""
+    from zoo.checkpoints import pin as pinning
+    from zoo.console import print_error
+
+    cards = [card for card in index.cards() if (place := card.checkpoint.unpinned) and not hasattr(place, "page")]
+    faults = 0
+    for card in cards:
+        try:
+            typer.echo(str(pinning.write(index.path(card.name), pinning.pin(card).checkpoint, out=out)))
+        except ZooError as error:
+            faults += 1
+            print_error(f"{card.name}: {index.in_one_line(error)}")
+    if faults:
+        raise typer.Exit(1)
 
 
 @app.command()

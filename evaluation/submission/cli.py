@@ -1,4 +1,4 @@
-"""Commands about a submission: submit check, submit changes, owed."""
+"""Commands about a submission: submit check, submit changes, submit take, owed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from evaluation.submission.limits import CHEAP, SECONDS
 from zoo.sandbox import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evaluation.submission.looked import Canary
+    from evaluation.submission.owed import Owed
     from zoo.checks.finding import Conformance
 
 app = typer.Typer()
@@ -84,6 +87,20 @@ def changes(
         typer.echo(name)
 
 
+@app.command()
+def take(
+    folder: Annotated[Path, typer.Argument(help="Checkout of the pull request.")],
+    paths: Annotated[Path, typer.Argument(help="File with the changed paths, one a line.")],
+    *,
+    into: Annotated[Path, typer.Option(help="Checkout that gets them.")] = Path(),
+) -> None:
+    """Copy the changed cards, canaries and adapters out of a checkout, and nothing else of it."""
+    from zoo.submission.taking import take as copy
+
+    for path in copy(folder, paths.read_text(encoding="utf-8").splitlines(), into=into):
+        typer.echo(str(path))
+
+
 @owed_app.command()
 def owed(
     names: Annotated[list[str] | None, typer.Argument(help="Cards; all of them when none is named.")] = None,
@@ -91,9 +108,15 @@ def owed(
     results: Annotated[
         Path, typer.Option(help="Folder of results that are there already.", show_default="the published ones")
     ] = Path("leaderboard/results"),
+    run: Annotated[bool, typer.Option("--run", help="Run all of it; the results are in 'results' in --runs.")] = False,
+    runs: Annotated[Path, typer.Option(help="Folder of records, for --run.")] = Path("mlip-zoo-runs"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1; for --run.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    sandbox: options.Sandbox = None,
+    untrusted: options.Untrusted = False,
 ) -> None:
     """List what has to run, or run again: a new task, protocol, dataset, checkpoint or mode; with the command."""
+    options.use(sandbox, untrusted=untrusted)
     from dataclasses import asdict
 
     from evaluation.submission.owed import owed as find
@@ -103,6 +126,9 @@ def owed(
 
     chosen = [index.card(name) for name in names] if names else index.cards()
     found = find(chosen, results)
+    if run:
+        _run(found, runs, device)
+        return
     if json:
         typer.echo(json_text([asdict(each) for each in found]), nl=False)
         return
@@ -116,3 +142,19 @@ def owed(
         first = found[0]
         command = f"mlip-zoo evaluate {first.entry} --task {first.task} --subset {first.subset}"
         typer.echo(f"'{command}' runs the first of them.", err=True)
+
+
+def _run(found: Sequence[Owed], runs: Path, device: str) -> None:
+    """Run everything; what fails stops nothing else, and is told in the end."""
+    from evaluation.cli import evaluate
+    from evaluation.errors import EvaluationError, EvaluationFault
+    from zoo.errors import ZooError
+
+    faults = []
+    for each in found:
+        try:
+            evaluate([each.entry], task=each.task, subset=each.subset, device=device, threads=1, runs=runs)
+        except (EvaluationError, ZooError) as error:
+            faults.append(f"{each.task}: {error}")
+    if faults:
+        raise EvaluationFault("\n".join(faults))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from evaluation import task as tasks
 from evaluation.metric import Metric, Score
@@ -51,7 +51,7 @@ class Looked(Strict):
     """One look at one submission."""
 
     name: str
-    commit: str | None
+    commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}(-dirty)?$")] | None
     lines: Annotated[tuple[tuple[Literal["right", "wrong", "missing"], str], ...], Field(max_length=200)]
     to_do: Annotated[tuple[str, ...], Field(max_length=200)]
     conformance: Conformance | None = None

@@ -1,4 +1,4 @@
-"""Commands about a submission that read results: submit report, submit accept."""
+"""Commands about a submission that read results: submit report, submit accept, submit difference."""
 
 from __future__ import annotations
 
@@ -53,3 +53,15 @@ def accept(
     inner = folder / "results"
     for path in take(inner if inner.is_dir() else folder, into):
         typer.echo(str(path))
+
+
+@app.command()
+def difference(
+    old: Annotated[Path, typer.Argument(help="Folder of results.")],
+    new: Annotated[Path, typer.Argument(help="What it is compared with.")],
+) -> None:
+    """Print what changes on the board between two folders of results, as one comment in Markdown."""
+    from leaderboard.ranking.diff import compare
+    from leaderboard.submission.difference import difference as text
+
+    typer.echo(text(compare(old, new)), nl=False)

@@ -29,7 +29,7 @@ def comment(
         f"### {literal(looked.name)}: its author {verdict}",
         f"Looked at{commit}.",
         _to_do(looked),
-        _table(("", "what was looked at"), ((_MARKS[state], literal(text)) for state, text in looked.lines)),
+        table(("", "what was looked at"), ((_MARKS[state], literal(text)) for state, text in looked.lines)),
         _conformance(looked),
         _canaries(looked.canaries, theory, quartiles),
         _claims(claims),
@@ -49,18 +49,19 @@ def literal(text: str, *, limit: int = 300) -> str:
     return shown.replace("&#64;", "&#64;&#8203;").replace("//", "/&#8203;/").replace("www.", "www&#8203;.")
 
 
-def _to_do(looked: Looked) -> str:
-    rows = [f"{row}. {literal(each)}" for row, each in enumerate(dict.fromkeys(looked.to_do), 1)]
-    return "\n".join(["**What you must do**", "", *rows[:_MOST_ROWS]]) if rows else ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of at most thirty rows; empty where there are none. Cells are Markdown already."""
     cells = list(rows)
     if not cells:
         return ""
     more = [f"and {len(cells) - _MOST_ROWS} more"] if len(cells) > _MOST_ROWS else []
     lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *cells[:_MOST_ROWS])]
     return "\n".join([*lines, "", *more] if more else lines)
+
+
+def _to_do(looked: Looked) -> str:
+    rows = [f"{row}. {literal(each)}" for row, each in enumerate(dict.fromkeys(looked.to_do), 1)]
+    return "\n".join(["**What you must do**", "", *rows[:_MOST_ROWS]]) if rows else ""
 
 
 def _conformance(looked: Looked) -> str:
@@ -71,8 +72,8 @@ def _conformance(looked: Looked) -> str:
         f"{len(found.with_status(status))} {status}" for status in ("passed", "declared", "failed", "skipped")
     )
     rows = [(literal(check.name), check.status, literal(check.detail)) for check in found.checks]
-    told = _table(("check", "verdict", "numbers"), (row for row in rows if row[1] in {"failed", "declared"}))
-    return f"**Checks**: {counts}; {found.calls} calls, {duration(found.seconds)}." + (f"\n\n{told}" if told else "")
+    shown = table(("check", "verdict", "numbers"), (row for row in rows if row[1] in {"failed", "declared"}))
+    return f"**Checks**: {counts}; {found.calls} calls, {duration(found.seconds)}.\n\n{shown}".rstrip()
 
 
 def _canaries(canaries: Sequence[Canary], theory: str, quartiles: Mapping[str, Quartiles]) -> str:
@@ -83,7 +84,7 @@ def _canaries(canaries: Sequence[Canary], theory: str, quartiles: Mapping[str, Q
         counts = canary.result.run.counts if canary.result else None
         rows.append(
             (
-                canary.task,
+                literal(canary.task),
                 f"{counts.ok} of {counts.total}" if counts else literal(canary.message),
                 NOTHING if value is None or headline is None else f"{value:.4g} {headline[0].unit}".strip(),
                 f"{known.low:.4g} to {known.high:.4g} ({known.n})" if known else NOTHING,
@@ -92,7 +93,7 @@ def _canaries(canaries: Sequence[Canary], theory: str, quartiles: Mapping[str, Q
             )
         )
     head = ("canary", "ok", "figure", f"middle half of {literal(theory)} (models)", "it is", "cost")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _claims(claims: Sequence[Comparison]) -> str:
@@ -106,7 +107,7 @@ def _claims(claims: Sequence[Comparison]) -> str:
         claimed = f"{each.claim.value:g} {each.unit}".strip()
         told = f"{each.agreement}: {each.why}" if each.why else each.agreement
         rows.append((f"{each.claim.task} {each.claim.metric}", claimed, ours, told, literal(each.claim.source)))
-    return _table(("claimed", "there", "here", "", "source"), rows)
+    return table(("claimed", "there", "here", "", "source"), rows)
 
 
 def _decisions(looked: Looked, quartiles: Mapping[str, Quartiles], claims: Sequence[Comparison]) -> str:
@@ -115,7 +116,7 @@ def _decisions(looked: Looked, quartiles: Mapping[str, Quartiles], claims: Seque
         rows.append(f"Whether the declared defects are the model's own: {', '.join(check.name for check in declared)}.")
     for canary in looked.canaries:
         if canary.outcome == "late":
-            rows.append(f"Where {canary.task} runs: its canary did not finish within {canary.seconds:.0f} s.")
+            rows.append(f"Where {literal(canary.task)} runs: its canary did not finish within {canary.seconds:.0f} s.")
         known, headline = quartiles.get(canary.task), canary.headline
         if known and headline and headline[1].value is not None:
             place = known.place(headline[1].value)
