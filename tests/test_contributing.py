@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase.build import bulk
+from typer.testing import CliRunner
 
 from evaluation.reference.dataset import Dataset
 from evaluation.task import Task
@@ -19,6 +19,7 @@ from tests.zoo.adapters.test_contract import faults
 from zoo.cards.card import parse_card
 from zoo.cards.front_matter import read_yaml
 from zoo.checks.suite import check
+from zoo.command import app
 from zoo.potential import Potential
 from zoo.runtime.remote import Worker
 
@@ -54,18 +55,11 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith("mlip-zoo")])
-def test_commands_exist(line: str, tmp_path: Path) -> None:
+def test_commands_exist(line: str) -> None:
     words = shlex.split(line, comments=True)[1:]
-    assert all(word in NAMES or word == "DIR" or not word.isupper() for word in words)
-    known = subprocess.run(
-        [sys.executable, "-m", "zoo", words[0], "--help"],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "COLUMNS": "200", "HOME": str(tmp_path), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert known.returncode == 0, known.stderr
+    assert all(word in NAMES or word in {"DIR", "FILE"} or not word.isupper() for word in words)
+    known = CliRunner().invoke(app(), [*words[: 2 if words[0] == "submit" else 1], "--help"], env={"COLUMNS": "200"})
+    assert known.exit_code == 0, known.output
     for option in (word for word in words if word.startswith("--")):
         assert option in known.stdout
 
