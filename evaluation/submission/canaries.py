@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from evaluation import task as tasks
 from evaluation.errors import EvaluationError
-from evaluation.harness.run import Evaluation, RunProgress
+from evaluation.harness.run import Evaluation
 from evaluation.result import Result
 from evaluation.submission.limits import CHEAP, SECONDS
 from evaluation.submission.looked import Canary, Outcome
@@ -17,6 +18,11 @@ from zoo.loading import load
 from zoo.potential import Potential
 from zoo.progress import Say
 from zoo.text import one_line
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from zoo.batch import Batch
 
 
 class _Late(Exception):
@@ -56,12 +62,38 @@ def canaries(
     return found
 
 
-def _run(potential: Potential, name: str, *, seconds: float, runs: Path) -> Result:
-    job = Evaluation(potential, tasks.load(name), subset="canary", threads=1, runs=runs, results=runs / "results")
-    ends = time.monotonic() + seconds
+class _Limited:
+    """A potential that answers until a time (`time.monotonic`), and then raises _Late; so do its other modes."""
 
-    def watch(progress: RunProgress) -> None:
-        if time.monotonic() > ends and progress.done < progress.total:
+    def __init__(self, potential: Potential, ends: float) -> None:
+        self._potential, self._ends = potential, ends
+
+    def compute(self, atoms: Sequence[Atoms] | Atoms, **options: bool) -> Batch:
+        """As `Potential.compute`."""
+        if time.monotonic() > self._ends:
             raise _Late
+        return self._potential.compute(atoms, **options)
 
-    return job.run(watch)
+    def in_other_dtype(self) -> _Limited | None:
+        """As `Potential.in_other_dtype`."""
+        other = self._potential.in_other_dtype()
+        return _Limited(other, self._ends) if other else None
+
+    def in_other_head(self) -> _Limited | None:
+        """As `Potential.in_other_head`."""
+        other = self._potential.in_other_head()
+        return _Limited(other, self._ends) if other else None
+
+    def __enter__(self) -> _Limited:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._potential.close()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._potential, name)
+
+
+def _run(potential: Potential, name: str, *, seconds: float, runs: Path) -> Result:
+    limited = cast("Potential", _Limited(potential, time.monotonic() + seconds))
+    return Evaluation(limited, tasks.load(name), subset="canary", threads=1, runs=runs, results=runs / "results").run()
