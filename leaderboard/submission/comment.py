@@ -23,7 +23,8 @@ def comment(
     looked: Looked, *, theory: str, quartiles: Mapping[str, Quartiles], claims: Sequence[Comparison] = ()
 ) -> str:
     """What ran, verdicts, canaries against the quartiles, claims, cost, failures, and what a maintainer decides."""
-    verdict = "has nothing left to do" if not looked.to_do else f"has {len(looked.to_do)} things to do"
+    left = len(dict.fromkeys(looked.to_do))
+    verdict = {0: "has nothing left to do", 1: "has one thing to do"}.get(left, f"has {left} things to do")
     commit = f" at `{looked.commit}`" if looked.commit else ""
     parts = [
         f"### {literal(looked.name)}: its author {verdict}",

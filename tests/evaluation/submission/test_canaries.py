@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +18,14 @@ from zoo.potential import Potential
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Callable[..., Potential]:
-    return lambda _, **__: toy.potential(tmp_path)
+def opened(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """One worker for all tasks."""
+    with toy.potential(tmp_path) as potential:
+        yield lambda _, **__: contextlib.nullcontext(potential)
 
 
 def test_a_task_without_time_is_late_and_the_next_one_runs(
-    tmp_path: Path, opened: Callable[..., Potential], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits = iter([-1.0, 60.0])
     real = module._run

@@ -96,7 +96,16 @@ def _author(fork: Fork) -> None:
     folder = fork.folder
     fork.run("new-family", "pairs", "--out", folder / "adapters")
     shutil.copyfile(ADAPTER, folder / "adapters" / "pairs.py")
-    words = ["new", "pairs-1", "--family", "pairs", "--from", folder / "depth.json", "--title", "Pairs (1)"]
+    words: list[str | Path] = [
+        "new",
+        "pairs-1",
+        "--family",
+        "pairs",
+        "--from",
+        folder / "depth.json",
+        "--title",
+        "Pairs (1)",
+    ]
     words += ["--training-set", "mptrj", "--energies", "dft", "--licence-code", "MIT", "--licence-weights", "MIT"]
     fork.run(*words, "--code", "https://example.org/pairs")
     card = folder / "cards" / "pairs-1.md"
