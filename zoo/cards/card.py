@@ -281,8 +281,8 @@ class Card(_Frozen):
     def _claims_are_complete(self) -> Card:
         if self.defects.get("chemistry", {}).get("eV/atom", 0.0) > MOST_CHEMISTRY:
             raise ValueError(
-                f"defects.chemistry: more than {MOST_CHEMISTRY:g} eV/atom is no defect of a model but other weights, "
-                "or species in another order"
+                f"defects.chemistry: more than {MOST_CHEMISTRY:g} eV/atom is no defect of a model but other "
+                "weights, or species in another order"
             )
         if self.canary is None:
             return self

@@ -5,6 +5,9 @@ derivative and every element right, and gives compounds the energy of something 
 under MatGL 2.2.1 and later make NaCl 0.6 and MgO 1.9 eV/atom too high. The model's own answers for the elements are the
 zero, so that no level of theory and no reference energy enters. Crystals only, at experimental lattice constants,
 unrelaxed; oxygen and chlorine are the crystals that they are at low temperature.
+
+Energies at 0 K are compared with enthalpies at 298 K, of potentials whose levels of theory differ by more than that
+does: it is why the bound is wide.
 """
 
 from __future__ import annotations
@@ -19,20 +22,18 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 BOUND = 0.6
-"""eV/atom. PBE without corrections is 0.2 to 0.4 too high for oxides and chlorides; CHGNet, SevenNet-0 and
-TensorNet-MatPES are within 0.33 of the enthalpies below."""
+"""eV/atom. Models of PBE without corrections are 0.2 to 0.45 too high (SevenNet-0, TensorNet-MatPES), CHGNet 0.05."""
 
-ENTHALPIES = {
-    "MgO": -3.118,
-    "CaO": -3.290,
-    "NaCl": -2.131,
-    "LiCl": -2.117,
-    "ZnSe": -0.845,
-    "GaAs": -0.368,
-    "TiC": -0.956,
+ENTHALPIES_KJ_PER_MOL = {
+    "MgO": -601.6,
+    "CaO": -634.9,
+    "NaCl": -411.2,
+    "KCl": -436.5,
+    "LiCl": -408.6,
+    "ZnO": -350.5,
 }
-"""Standard enthalpies of formation at 298 K, eV/atom: O. Kubaschewski, C. B. Alcock, P. J. Spencer, Materials
-Thermochemistry, 6th ed. (1993); of MgO, CaO, NaCl, LiCl and TiC also in the NIST-JANAF tables, 4th ed. (1998)."""
+"""Standard enthalpies of formation of the crystals at 298 K, kJ/mol of formula units: CRC Handbook of Chemistry and
+Physics, Standard Thermodynamic Properties of Chemical Substances."""
 
 
 def chemistry(bench: Bench) -> Finding:
@@ -44,31 +45,40 @@ def chemistry(bench: Bench) -> Finding:
         raise Skipped("the card doesn't say which elements it was made for")
     formed = {name: atoms for name, atoms in compounds().items() if set(atoms.symbols) <= set(listed)}
     if not formed:
-        raise Skipped(f"the card's elements make none of {', '.join(ENTHALPIES)}")
+        raise Skipped(f"the card's elements make none of {', '.join(ENTHALPIES_KJ_PER_MOL)}")
     energies = _energies(bench, formed)
+    wanted = enthalpies()
     measures = []
     told = []
     for name, atoms in formed.items():
         found = energies[name] - sum(energies[symbol] for symbol in atoms.symbols) / len(atoms)
-        measures.append(Measure(f"of {name}", abs(found - ENTHALPIES[name]), BOUND, "eV/atom"))
-        told.append(f"{name} {found:+.2f} ({ENTHALPIES[name]:+.2f})")
+        measures.append(Measure(f"of {name}", abs(found - wanted[name]), BOUND, "eV/atom"))
+        told.append(f"{name} {found:+.2f} ({wanted[name]:+.2f})")
     return Finding(
         tuple(measures),
         diagnosis="compounds are wrong where their elements are the zero: looks like species in another order, or an "
         "embedding that takes the two atoms of a pair the other way round (weights of another version of the library)",
+        if_declared="cannot be told from mixed-up species by this check",
         note=f"formation energies in eV/atom (and the enthalpies): {', '.join(told)}",
     )
+
+
+def enthalpies() -> dict[str, float]:
+    """Standard enthalpies of formation by formula, eV/atom."""
+    from ase.formula import Formula
+    from ase.units import kJ, mol
+
+    return {name: value * kJ / mol / len(Formula(name)) for name, value in ENTHALPIES_KJ_PER_MOL.items()}
 
 
 def compounds() -> dict[str, Atoms]:
     """The compounds by formula: primitive cells at experimental lattice constants (Å)."""
     from ase.build import bulk
 
-    rocksalt = {"MgO": 4.211, "CaO": 4.811, "NaCl": 5.640, "LiCl": 5.130, "TiC": 4.327}
-    zincblende = {"ZnSe": 5.668, "GaAs": 5.653}
+    rocksalt = {"MgO": 4.211, "CaO": 4.811, "NaCl": 5.640, "KCl": 6.292, "LiCl": 5.130}
     found = {name: bulk(name, "rocksalt", a=a) for name, a in rocksalt.items()}
-    found |= {name: bulk(name, "zincblende", a=a) for name, a in zincblende.items()}
-    return {name: found[name] for name in ENTHALPIES}
+    found["ZnO"] = bulk("ZnO", "wurtzite", a=3.250, c=5.207, u=0.382)
+    return found
 
 
 def elements() -> dict[str, Atoms]:
@@ -80,21 +90,19 @@ def elements() -> dict[str, Atoms]:
 
     found: dict[str, Atoms] = {
         "Li": bulk("Li", "bcc", a=3.510),
-        "C": bulk("C", "diamond", a=3.567),
         "Na": bulk("Na", "bcc", a=4.291),
+        "K": bulk("K", "bcc", a=5.328),
         "Mg": bulk("Mg", "hcp", a=3.209, c=5.211),
         "Ca": bulk("Ca", "fcc", a=5.588),
-        "Ti": bulk("Ti", "hcp", a=2.951, c=4.684),
         "Zn": bulk("Zn", "hcp", a=2.665, c=4.947),
     }
-    triangular = [90, 90, 120]
-    for symbol, sites, group, cell in (
-        ("Cl", (0, 0.1173, 0.1016), 64, [6.145, 4.395, 8.154, 90, 90, 90]),  # at 22 K
-        ("Ga", (0, 0.1549, 0.0810), 64, [4.5192, 7.6586, 4.5258, 90, 90, 90]),
-        ("As", (0, 0, 0.2271), 166, [3.7598, 3.7598, 10.5475, *triangular]),
-        ("Se", (0.2254, 0, 1 / 3), 152, [4.3662, 4.3662, 4.9536, *triangular]),
-    ):
-        found[symbol] = crystal(symbol, [sites], spacegroup=group, cellpar=cell, primitive_cell=True)
+    found["Cl"] = crystal(  # at 22 K
+        "Cl",
+        [(0, 0.1173, 0.1016)],
+        spacegroup=64,
+        cellpar=[6.145, 4.395, 8.154, 90, 90, 90],
+        primitive_cell=True,
+    )
     # α-oxygen at 23 K: molecules of 1.21 Å at right angles to the layers of a monoclinic C2/m cell
     a, b, c, beta = 5.403, 3.429, 5.086, np.radians(132.53)
     vectors = np.array([[a / 2, b / 2, 0], [-a / 2, b / 2, 0], [c * np.cos(beta), 0, c * np.sin(beta)]])

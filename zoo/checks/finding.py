@@ -62,6 +62,8 @@ class Finding:
     measures: tuple[Measure, ...] = ()
     diagnosis: str = ""
     """The fault as it looks from the numbers; shown when a measure is beyond its bound."""
+    if_declared: str = ""
+    """Shown in place of the diagnosis where the card declares the defect."""
     note: str = ""
     """Shown always."""
     unclaimed: str = ""
@@ -154,7 +156,7 @@ def graded(name: str, finding: Finding, *, declared: Mapping[str, float] = Mappi
         texts = [f"larger than the defect that the card declares ({sizes})", finding.diagnosis]
     elif beyond and known:
         sizes = ", ".join(f"{size:.2g} {unit}" for unit, size in declared.items())
-        texts = [f"a known defect, declared up to {sizes}", finding.diagnosis]
+        texts = [f"a known defect, declared up to {sizes}", finding.if_declared or finding.diagnosis]
     else:
         texts = [finding.diagnosis] if finding.beyond else []
     texts += [f"not judged: {finding.unclaimed}"] if finding.unclaimed and not refuted else []

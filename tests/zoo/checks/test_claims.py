@@ -164,13 +164,13 @@ class Bound(ReferenceModel):
 
     def __init__(self, off: float) -> None:
         super().__init__()
-        self.off = off
+        self.off, self.known = off, chemistry.enthalpies()
 
     def compute(self, atoms: Sequence[Atoms]) -> Batch:
         batch = super().compute(atoms)
         for row, each in enumerate(atoms):
-            formula = next((name for name in chemistry.ENTHALPIES if set(each.symbols) == set(Formula(name))), "")
-            known = chemistry.ENTHALPIES.get(formula, 0.0)
+            formula = next((name for name in self.known if set(each.symbols) == set(Formula(name))), "")
+            known = self.known.get(formula, 0.0)
             batch.energies[row] = len(each) * (known + (self.off if formula == "MgO" else 0.0))
         return batch
 
@@ -194,6 +194,18 @@ def test_a_declared_defect_does_not_cover_another_species(card: Card) -> None:
     found = formation(card, 1.9, defects={"chemistry": {"eV/atom": 1.2}})
     assert found.status == "failed"
     assert found.detail.startswith("larger than the defect that the card declares (1.2 eV/atom)")
+
+
+def test_an_undertrained_model_declares_its_size(card: Card) -> None:
+    found = formation(card, 1.9, defects={"chemistry": {"eV/atom": 2.3}})
+    assert found.status == "declared"
+    assert "cannot be told from mixed-up species by this check" in found.detail
+
+
+def test_enthalpies_are_per_atom() -> None:
+    found = chemistry.enthalpies()
+    assert found["MgO"] == pytest.approx(-3.118, abs=1e-3)
+    assert found["ZnO"] == pytest.approx(-350.5 / 96.485 / 2, abs=1e-3)
 
 
 def test_what_the_card_does_not_list_is_not_asked(card: Card) -> None:
@@ -244,7 +256,7 @@ def test_a_size_is_refuted_also_where_nothing_was_claimed() -> None:
         ("{extensivity: {}}", "at least 1 item"),
         ("{extensivity: {eV/atom: 0.0}}", "greater than 0"),
         ("{extensivity: {eV/atom: .inf}}", "defects"),
-        ("{chemistry: {eV/atom: 1.9}}", "no defect of a model but other weights"),
+        ("{chemistry: {eV/atom: 2.6}}", "no defect of a model but other weights"),
     ],
 )
 def test_what_is_no_defect_is_refused(block: str, reason: str) -> None:
