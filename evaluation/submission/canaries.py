@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from zoo.batch import Batch
+    from zoo.model import Backend
+    from zoo.runtime.request import Raw, Request
 
 
 class _Late(Exception):
@@ -94,6 +96,32 @@ class _Limited:
         return getattr(self._potential, name)
 
 
+class _LimitedBackend:
+    """What computes the batches, until a time; then it raises _Late."""
+
+    def __init__(self, backend: Backend, ends: float) -> None:
+        self._inner, self._ends = backend, ends
+
+    def compute(self, request: Request) -> Raw:
+        """As `Backend.compute`."""
+        if time.monotonic() > self._ends:
+            raise _Late
+        return self._inner.compute(request)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
 def _run(potential: Potential, name: str, *, seconds: float, runs: Path) -> Result:
-    limited = cast("Potential", _Limited(potential, time.monotonic() + seconds))
-    return Evaluation(limited, tasks.load(name), subset="canary", threads=1, runs=runs, results=runs / "results").run()
+    ends = time.monotonic() + seconds
+    limited = cast("Potential", _Limited(potential, ends))
+    # one call of a task may be hundreds of the model: the limit holds between those as well
+    model = potential._model  # noqa: SLF001
+    backend = model.backend
+    model.backend = cast("Backend", _LimitedBackend(backend, ends))
+    try:
+        return Evaluation(
+            limited, tasks.load(name), subset="canary", threads=1, runs=runs, results=runs / "results"
+        ).run()
+    finally:
+        model.backend = backend
