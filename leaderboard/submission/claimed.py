@@ -9,7 +9,7 @@ from typing import Literal
 from evaluation.metric import Score
 from evaluation.subset import Subset
 from leaderboard.ranking.collect import Entry
-from zoo.cards.card import Card, Claim
+from zoo.cards.card import Card, ClaimedFigure
 
 Agreement = Literal["agrees", "differs", "not comparable"]
 
@@ -18,7 +18,7 @@ Agreement = Literal["agrees", "differs", "not comparable"]
 class Comparison:
     """One claim and what we found."""
 
-    claim: Claim
+    claim: ClaimedFigure
     agreement: Agreement
     score: Score | None = None
     """Ours, of the card's default mode; None where there is none."""
@@ -37,7 +37,7 @@ def compare(card: Card, entries: Iterable[Entry]) -> list[Comparison]:
     return [_compared(claim, mine) for claim in card.claims]
 
 
-def _compared(claim: Claim, mine: dict[tuple[str, Subset], Entry]) -> Comparison:
+def _compared(claim: ClaimedFigure, mine: dict[tuple[str, Subset], Entry]) -> Comparison:
     entry = mine.get((claim.task, claim.subset))
     if entry is None:
         others = sorted(subset for task, subset in mine if task == claim.task)

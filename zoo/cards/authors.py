@@ -26,7 +26,7 @@ _LARGEST = 200_000
 CrystalName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$", max_length=60)]
 
 
-class Answer(Finite):
+class AuthorsAnswer(Finite):
     """Of one crystal."""
 
     energy_ev_per_atom: float
@@ -49,7 +49,7 @@ class Authors(Finite):
     python: Line
     packages: Annotated[dict[Line, Line], Field(max_length=1000)]
     """Name → version of all that was installed."""
-    answers: Annotated[dict[CrystalName, Answer], Field(min_length=1, max_length=50)]
+    answers: Annotated[dict[CrystalName, AuthorsAnswer], Field(min_length=1, max_length=50)]
     """Of distorted crystals of `zoo.example_crystals`, by name."""
 
 

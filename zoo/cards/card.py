@@ -192,7 +192,7 @@ class Canary(_Frozen):
     """-trace(stress)/3."""
 
 
-class Claim(_Frozen):
+class ClaimedFigure(_Frozen):
     """A figure that somebody published, to be held against ours."""
 
     task: Annotated[str, StringConstraints(pattern=r"^[a-z]+$", max_length=40)]
@@ -260,7 +260,7 @@ class Card(_Frozen):
     canary: Canary | None = None
     defects: Defects = Field(default_factory=dict)
     """What is known to be wrong with the model: check → unit → size. A larger one fails `mlip-zoo check`."""
-    claims: Annotated[tuple[Claim, ...], Field(max_length=50)] = ()
+    claims: Annotated[tuple[ClaimedFigure, ...], Field(max_length=50)] = ()
     """What was published of it elsewhere; `mlip-zoo submit report` holds it against our results."""
     superseded_by: Name | None = None
     withdrawn: Withdrawn | None = None

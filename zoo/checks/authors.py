@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from zoo import example_crystals
 from zoo.batch import Array
-from zoo.cards.authors import Answer, Authors
+from zoo.cards.authors import Authors, AuthorsAnswer
 from zoo.cards.card import Card
 from zoo.checkpoints.model_files import loaded_sha256, prepare
 from zoo.checkpoints.upstream import upstream_files
@@ -99,18 +99,18 @@ def crystals(card: Card) -> tuple[str, ...]:
     return (*compounds, *(name for name in example_crystals.element_names() if fits(name)))
 
 
-def summary(batch_energy: float, forces: Array, stress: Array | None) -> Answer:
+def summary(batch_energy: float, forces: Array, stress: Array | None) -> AuthorsAnswer:
     """One crystal's energy (eV), forces (n, 3) and stress (3, 3) in eV/Å³, as a canary keeps them: six decimals."""
     from ase import units
 
-    return Answer(
+    return AuthorsAnswer(
         energy_ev_per_atom=round(batch_energy / len(forces), 6),
         max_force_ev_per_angstrom=round(float(np.linalg.norm(forces, axis=1).max()), 6),
         pressure_gpa=None if stress is None else round(-float(np.trace(stress)) / 3 / units.GPa, 6),
     )
 
 
-def _per_crystal(names: tuple[str, ...], request: Request, raw: Raw) -> dict[str, Answer]:
+def _per_crystal(names: tuple[str, ...], request: Request, raw: Raw) -> dict[str, AuthorsAnswer]:
     forces = np.split(raw.forces, np.cumsum(request.n_atoms)[:-1])
     stresses = [None] * len(names) if raw.stresses is None else list(raw.stresses)
     rows = zip(names, raw.energies, forces, stresses, strict=True)

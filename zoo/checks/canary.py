@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from zoo import example_crystals
-from zoo.cards.authors import Answer
+from zoo.cards.authors import AuthorsAnswer
 from zoo.cards.card import Card
 from zoo.checks.authors import summary
 from zoo.checks.bench import Bench
@@ -46,11 +46,11 @@ def canary(bench: Bench) -> Finding:
     return Finding(tuple(measures), diagnosis=_diagnosis(worst.where, found, dict(wanted), measures))
 
 
-def _wanted(card: Card) -> list[tuple[str, Answer]]:
+def _wanted(card: Card) -> list[tuple[str, AuthorsAnswer]]:
     """The known answers: those of the authors' calculator, and the one that the card spells out."""
     wanted = []
     if card.canary is not None:
-        wanted.append((card.canary.crystal, Answer(**card.canary.model_dump(exclude={"crystal"}))))
+        wanted.append((card.canary.crystal, AuthorsAnswer(**card.canary.model_dump(exclude={"crystal"}))))
     if card.authors is not None:
         pinned = (card.checkpoint.upstream, card.checkpoint.safetensors and card.checkpoint.safetensors.weights)
         if card.authors.checkpoint_sha256 not in {file.sha256 for file in pinned if file}:
@@ -62,7 +62,7 @@ def _wanted(card: Card) -> list[tuple[str, Answer]]:
     return wanted
 
 
-def _measures(name: str, found: Answer, wanted: Answer) -> list[Measure]:
+def _measures(name: str, found: AuthorsAnswer, wanted: AuthorsAnswer) -> list[Measure]:
     pairs = [
         ("energy", found.energy_ev_per_atom, wanted.energy_ev_per_atom, _ENERGY, "eV/atom"),
         ("max force", found.max_force_ev_per_angstrom, wanted.max_force_ev_per_angstrom, _FORCE, "eV/Å"),
@@ -73,7 +73,7 @@ def _measures(name: str, found: Answer, wanted: Answer) -> list[Measure]:
 
 
 def _diagnosis(
-    worst: str, found: Mapping[str, Answer], wanted: Mapping[str, Answer], measures: Sequence[Measure]
+    worst: str, found: Mapping[str, AuthorsAnswer], wanted: Mapping[str, AuthorsAnswer], measures: Sequence[Measure]
 ) -> str:
     wrong = {measure.where for measure in measures if measure.excess > 1}
     right = found.keys() - wrong

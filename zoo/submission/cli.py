@@ -12,11 +12,11 @@ import typer
 from zoo.sandbox import options
 
 if TYPE_CHECKING:
-    from zoo.submission.draft import Place, Said
+    from zoo.submission.draft import PinnablePlace, Said
 
 app = typer.Typer()
 
-Asked = Annotated[str | None, typer.Option(help="Asked for on a terminal where it is left out.")]
+Prompted = Annotated[str | None, typer.Option(help="Asked for on a terminal where it is left out.")]
 
 
 @app.command()
@@ -32,13 +32,13 @@ def new(
     file: Annotated[str | None, typer.Option(help="Path in the wheel or repository.")] = None,
     url: Annotated[str | None, typer.Option(help="Where it is, by https.")] = None,
     format_: Annotated[str | None, typer.Option("--format", help="Where the file does not show it.")] = None,
-    title: Asked = None,
+    title: Prompted = None,
     training_set: Annotated[
         list[str] | None, typer.Option(help="Of zoo/cards/training_sets.yaml; may be given again.")
     ] = None,
     energies: Annotated[str | None, typer.Option(help="dft, or mp2020-corrected.")] = None,
-    licence_code: Asked = None,
-    licence_weights: Asked = None,
+    licence_code: Prompted = None,
+    licence_weights: Prompted = None,
     code: Annotated[str | None, typer.Option(help="Address of the code.")] = None,
     paper: Annotated[str | None, typer.Option(help="Address of the paper; none where nothing is published.")] = None,
     forces: Annotated[list[str] | None, typer.Option(help="conservative, direct; the default first.")] = None,
@@ -120,7 +120,7 @@ def stage(
 
 def _place(
     *, wheel: str | None, hub: str | None, file: str | None, url: str | None, files: Sequence[Path]
-) -> Place | None:
+) -> PinnablePlace | None:
     """Where the checkpoint is; None for files that lie here."""
     from pydantic import ValidationError
 

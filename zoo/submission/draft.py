@@ -25,7 +25,7 @@ from zoo.runtime import environment
 from zoo.runtime.remote import Worker
 from zoo.submission.formats import infer
 
-Place = HubFile | WheelSource | UrlSource
+PinnablePlace = HubFile | WheelSource | UrlSource
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def checkpoint_of(files: Sequence[Path], family: str, *, told: str | None) -> Ch
     return Checkpoint.model_validate(fields)
 
 
-def pinned_from(place: Place, name: str, family: str, *, told: str | None, say: Say) -> Checkpoint:
+def pinned_from(place: PinnablePlace, name: str, family: str, *, told: str | None, say: Say) -> Checkpoint:
     """Pin what lies at a place now, and keep what came. Raises CheckpointError, CardError."""
     unpinned = Checkpoint.model_validate({"unpinned": place, "upstream_format": told})
     stand_in = Said(title=name, training_sets=("mptrj",), code="https://example.org")

@@ -22,7 +22,7 @@ from leaderboard.submission.difference import difference
 from leaderboard.submission.quartiles import Quartiles, quartiles
 from tests.leaderboard.specimens import MODELS
 from zoo.cards import index
-from zoo.cards.card import Claim
+from zoo.cards.card import ClaimedFigure
 from zoo.checks.finding import Conformance, Verdict
 from zoo.command import app
 
@@ -121,9 +121,9 @@ def test_a_comment_is_bounded(results: Path) -> None:
     assert told.endswith("The rest is in the artifact of this run.\n")
 
 
-def claim(**changes: object) -> Claim:
+def claim(**changes: object) -> ClaimedFigure:
     fields = {"task": "eos", "metric": "delta", "value": 1.0, "subset": "full", "source": "https://example.org/p"}
-    return Claim.model_validate({**fields, **changes})
+    return ClaimedFigure.model_validate({**fields, **changes})
 
 
 def test_claims_agree_differ_or_cannot_be_compared(entries: tuple[Entry, ...]) -> None:

@@ -21,7 +21,7 @@ from zoo import example_crystals
 from zoo.batch import Batch
 from zoo.cards import authors as answers_file
 from zoo.cards import index
-from zoo.cards.authors import Answer, Authors
+from zoo.cards.authors import Authors, AuthorsAnswer
 from zoo.cards.card import Card
 from zoo.checkpoints import cache
 from zoo.checks import authors, canary
@@ -191,7 +191,7 @@ def test_answers_of_another_checkpoint_or_unknown_crystals_are_told(answered: Ca
     found = verdict(ReferenceModel(), answered.model_copy(update={"authors": other}))
     assert (found.status, "another checkpoint" in found.detail) == ("failed", True)
     unknown = answered.authors.model_copy(
-        update={"answers": {"xe-fcc": Answer(energy_ev_per_atom=0.0, max_force_ev_per_angstrom=0.0)}}
+        update={"answers": {"xe-fcc": AuthorsAnswer(energy_ev_per_atom=0.0, max_force_ev_per_angstrom=0.0)}}
     )
     found = verdict(ReferenceModel(), answered.model_copy(update={"authors": unknown}))
     assert (found.status, "not known here: xe-fcc" in found.detail) == ("failed", True)
