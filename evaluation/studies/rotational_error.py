@@ -1,6 +1,6 @@
 """Rotational error: which part of a model's force error is its dependence on orientation.
 
-    python -m evaluation.studies.rotational_error pet-n@direct leaderboard/results/rotational-error
+    python -m evaluation.studies.rotational_error pet-n@direct leaderboard/results/rotational-error/forces
 
 Every frame of the task forces that no training of ours has seen is computed in the orientations of the constraints
 task. With F_R the forces in orientation R, turned back, and F̄ their mean, the mean square error splits into that of F̄

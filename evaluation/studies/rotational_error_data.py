@@ -41,5 +41,5 @@ def read_rotational_error(path: Path) -> RotationalError:
     return RotationalError.model_validate_json(path.read_text(encoding="utf-8"), strict=True)
 
 
-COMMAND = "python -m evaluation.studies.rotational_error NAME leaderboard/results/rotational-error"
+COMMAND = "python -m evaluation.studies.rotational_error NAME leaderboard/results/rotational-error/forces"
 """Makes one."""
