@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -65,8 +66,8 @@ QUANTITIES = (
     Quantity("frequency_mae", "ω MAE", "THz", "phonons", "frequency_mae"),
     Quantity("force_mae", "force MAE, unseen frames", "meV/Å", "forces", "force_mae"),
 )
-ERROR = Quantity("force_error", "mean square force error, unseen frames", "(eV/Å)²", "", "total")
-SHARE = Quantity("rotational_share", "rotational share of the mean square force error", "", "", "rotational")
+ERROR = Quantity("force_error", "root mean square force error of a frame, unseen", "eV/Å", "", "error")
+SHARE = Quantity("rotational_share", "rotational share of a frame's mean square force error", "", "", "share")
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,13 @@ def figures(entry: Entry, column: str) -> dict[str, float]:
 
 
 def frame_figures(errors: RotationalError, column: str) -> dict[str, float]:
-    """Frame → mean square error, `total` or `rotational`, (eV/Å)²."""
-    return {frame.sample: float(getattr(frame, column)) for frame in errors.frames}
+    """Frame → root mean square force error (eV/Å, `error`), or which part of its square is rotational (`share`).
+
+    Each frame counts alike: squares summed over frames would be those of the few with the largest forces.
+    """
+    if column == "error":
+        return {frame.sample: math.sqrt(frame.total) for frame in errors.frames}
+    return {frame.sample: frame.rotational / frame.total for frame in errors.frames if frame.total}
 
 
 def exponent(x: Sequence[float], values: Sequence[Mapping[str, float]]) -> Exponent | None:
@@ -157,16 +163,6 @@ def exponent(x: Sequence[float], values: Sequence[Mapping[str, float]]) -> Expon
     if table is None or len(set(x)) < 2:
         return None
     return _fitted(x, lambda times: times @ table.T / times.sum(axis=1, keepdims=True), table.shape[1])
-
-
-def share_exponent(
-    x: Sequence[float], parts: Sequence[Mapping[str, float]], totals: Sequence[Mapping[str, float]]
-) -> Exponent | None:
-    """As `exponent`, of the ratio of two means over the same samples."""
-    part, total = _common(parts), _common(totals)
-    if part is None or total is None or part.shape != total.shape or len(set(x)) < 2:
-        return None
-    return _fitted(x, lambda times: (times @ part.T) / (times @ total.T), part.shape[1])
 
 
 def _fitted(x: Sequence[float], averages: Callable[[Array], Array], n: int) -> Exponent | None:

@@ -59,21 +59,12 @@ class Measured:
         """Of the quantity along an axis."""
         points = self.line(head, axis, quantity)
         x = [member.at(axis) for member, _ in points]
-        if quantity is SHARE:
-            totals = [self.values.get((member.card, head.forces, ERROR.key), {}) for member, _ in points]
-            return series.share_exponent(x, [values for _, values in points], totals)
         return series.exponent(x, [values for _, values in points])
 
     def mean(self, member: Member, head: Head, quantity: Quantity) -> float | None:
-        """The figure's mean over samples; of the share, the ratio of two means."""
+        """The figure's mean over samples."""
         values = self.values.get((member.card, head.forces, quantity.key), {})
-        if not values:
-            return None
-        mean = sum(values.values()) / len(values)
-        if quantity is not SHARE:
-            return mean
-        total = self.mean(member, head, ERROR)
-        return mean / total if total else None
+        return sum(values.values()) / len(values) if values else None
 
 
 def article(evidence: Evidence) -> Article:
@@ -93,8 +84,9 @@ def article(evidence: Evidence) -> Article:
             "An exponent b means that the quantity goes as x to the power of b. Brackets are 95 % intervals over "
             "resamples of the samples, the same for all points of a line; they say nothing of other seeds, of which "
             "there is one but where stated.",
-            "The rotational share is the variance of the forces over orientations, over the mean square error against "
-            "DFT, on frames that no training has seen: what averaging over orientations would remove.",
+            "The rotational share is the variance of a frame's forces over orientations, over their mean square error "
+            "against DFT, averaged over frames that no training has seen: what averaging over orientations would "
+            "remove. Some of these frames have forces beyond those that the trainings saw.",
             "These models are small, 30,000 to 200,000 parameters, and trained for minutes. What holds for them need "
             "not hold for large ones.",
         ),
@@ -220,7 +212,7 @@ def _of_constrained(found: Measured) -> str:
     told = "; ".join(f"{head}, {_told(slope)} over {slope.points} shares" for head, slope in known.items())
     few = any(slope.points < FEWEST_POINTS for slope in known.values())
     note = " Undecided: two shares of data and one seed each." if few else ""
-    return f"{question} Exponents of the mean square force error on unseen frames: {told}.{note}"
+    return f"{question} Exponents of the root mean square force error on unseen frames: {told}.{note}"
 
 
 def _told(slope: Exponent) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leaderboard.analysis.training_series import along, exponent, members, share_exponent
+from leaderboard.analysis.training_series import along, exponent, members
 
 PARAMETERS = {"pet-n": 198938, "pet-n16": 198938, "pet-n64": 198938, "pet-n-30k": 30000, "pet-n-6000-steps": 198938}
 
@@ -44,12 +44,3 @@ def test_only_samples_that_all_have_count() -> None:
     assert found.value == pytest.approx(1.0)
     assert exponent([0.5, 1.0], [first, {"other": 1.0}]) is None
     assert exponent([1.0, 1.0], [first, first]) is None
-
-
-def test_a_constant_share_has_exponent_zero() -> None:
-    x = [0.25, 1.0]
-    totals = [power(each, -0.5) for each in x]
-    parts = [{name: 0.02 * value for name, value in total.items()} for total in totals]
-    found = share_exponent(x, parts, totals)
-    assert found is not None
-    assert found.value == pytest.approx(0.0, abs=1e-12)
