@@ -20,7 +20,8 @@ its two modes by the paper's formula. Solid by solid this gives what the paper's
 **The fast subset's figures are not comparable with those of all 103**, nor with published ones. Its ten solids have
 all three structures and were chosen for agreement with what the paper's authors published for three models: their
 means over the ten and over all 103 are 0.765 and 0.767 (SevenNet-0), 0.411 and 0.412 (MACE-MPA-0), 1.715 and 1.717
-(CHGNet); for two that had no part in the choice, 0.670 and 0.688 (MACE-MP-0 medium), 1.902 and 1.725 (Orb v2 MPtrj).
+(CHGNet). Of two others they are 0.670 and 0.688 (MACE-MP-0 medium), 1.902 and 1.725 (Orb v2 MPtrj); the ten are the
+best of five candidates, and these two had been looked at for three of the five, so that they are no independent check.
 The subset of version 1 had no wurtzite: 0.974 for SevenNet-0. The silicon of the canary has no reference and a coarse
 mesh: it shows that everything works, and enters no score.
 """

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 BOUND = 0.6
-"""eV/atom. Models of PBE without corrections are 0.2 to 0.45 too high (SevenNet-0, TensorNet-MatPES), CHGNet 0.05."""
+"""eV/atom, set after five models had been seen: those of PBE without corrections are 0.2 to 0.45 too high (SevenNet-0,
+TensorNet-MatPES), CHGNet 0.05."""
 
 ENTHALPIES_KJ_PER_MOL = {
     "MgO": -601.6,

@@ -174,6 +174,15 @@ def test_frequencies_that_depend_on_the_displacement_are_flagged(
     assert scores["frequency_mae"].value == pytest.approx(0.0, abs=1e-9)
 
 
+def test_what_the_metrics_say_of_displacements_is_the_protocols() -> None:
+    said = {metric.name: f"{metric.label} {metric.doc}" for metric in TASK.metrics}
+    first, second = TASK.protocol.displacement, TASK.protocol.second_displacement
+    assert f"{second:g} Å" in said["frequency_mae_second"]
+    for name in ("frequency_change", "displacement_dependent"):
+        assert f"{first:g} and {second:g} Å" in said[name]
+    assert f"{TASK.protocol.change_flagged:g} THz" in said["displacement_dependent"]
+
+
 def test_packed_numbers_come_back() -> None:
     array = np.random.default_rng(0).normal(size=(3, 4, 5))
     assert np.abs(unpack(pack(array, quantum=1e-6)) - array).max() <= 0.5e-6 * (1 + 1e-9)
