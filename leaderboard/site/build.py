@@ -23,11 +23,11 @@ from leaderboard.articles.evidence import gather
 from leaderboard.charts import board_plots
 from leaderboard.charts.spec import Spec
 from leaderboard.errors import ResultFault, SiteError
-from leaderboard.ranking import export
 from leaderboard.ranking.board import Board, Place, boards
 from leaderboard.ranking.collect import Collection, Entry
 from leaderboard.ranking.overview import Row
 from leaderboard.site import manifest, sample_sheet
+from leaderboard.site.data_files import data_files
 from leaderboard.site.entry_section import Section, sections
 from leaderboard.site.front import Front, front, news
 from leaderboard.site.front_pages import front_pages, search_page
@@ -104,8 +104,17 @@ def _pages(collection: Collection, *, day: date | None, former: Former) -> tuple
     render = Renderer(tasks=tuple(tasks.values()), articles=written, built=built)
     found = front(collection.entries, all_boards, limits(evidence.curves, evidence.entries))
     files = Files(former)
-    files.add(front_pages(render, found, list(cards.values()), latest, _without_folders(faults, collection.folders)))
-    files.add({"data/board.csv": export.to_csv(all_boards), "data/board.json": export.to_json(all_boards)})
+    files.add(
+        front_pages(
+            render,
+            found,
+            boards=all_boards,
+            cards=list(cards.values()),
+            latest=latest,
+            faults=_without_folders(faults, collection.folders),
+        )
+    )
+    files.add(data_files(found, all_boards))
     for path in sorted((_HERE / "pages").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         title, _, prose = text.removeprefix("# ").partition("\n")

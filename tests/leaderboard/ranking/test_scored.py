@@ -30,7 +30,7 @@ SLOW = frozenset({"relaxation", "formation"})
 """Tasks whose structures are matched anew, seconds a result: by default the result with the fewest records speaks."""
 REFERENCED = frozenset({"formation", "kappa", "ladder", "phonons"})
 """Tasks whose figures per sample or pictures take reference data."""
-NAMED = frozenset({"constraints", "diatomics", "eos"})
+NAMED = frozenset({"diatomics", "eos"})
 """Tasks whose samples are named without reference data."""
 ONE = PUBLISHED / "eos" / "chgnet-0.3.0@conservative.json"
 

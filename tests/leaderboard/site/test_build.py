@@ -39,6 +39,7 @@ FRONT = (
     "search",
 )
 ARTICLES = ("averaging", "calibration", "correlation", "findings", "tolerance", "training-series", "versions")
+TABLES = ("board", "front", "boards/eos-fast")
 SCRIPTS = ("charts.js", "compare.js", "overview.js", "search.js", "tables.js", "vega.js")
 
 
@@ -110,8 +111,8 @@ def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
         "data/training-series.json",
         "tasks/eos.html",
         *(f"models/{name}.html" for name in MODELS),
-        "data/board.csv",
-        "data/board.json",
+        "data/results.json",
+        *(f"data/{name}.{suffix}" for name in TABLES for suffix in ("csv", "json", "parquet")),
         *(f"data/results/eos/fast/{entry}{suffix}" for entry in entries for suffix in (".json", ".parquet")),
         *(f"results/eos-fast-{entry}{suffix}" for entry in entries for suffix in (".html", ".js")),
         *(f"static/{name}" for name in ("icon.svg", "site.css", *SCRIPTS)),
@@ -177,8 +178,8 @@ def test_a_hostile_card_and_a_hostile_record_are_inert(results: Path, cards: Pat
     found = html(files)
     for page in found.values():
         assert_inert(page)
-    page, script = (files[f"results/eos-fast-hostile@conservative.{suffix}"].decode() for suffix in ("html", "js"))
-    text = page + files["models/hostile.html"].decode()
+    alone, script = (files[f"results/eos-fast-hostile@conservative.{suffix}"].decode() for suffix in ("html", "js"))
+    text = alone + files["models/hostile.html"].decode()
     assert not set(script) & set("<>&\N{LINE SEPARATOR}")
     assert "&lt;/script&gt;&lt;script&gt;window.pwned = &#39;record&#39;&lt;/script&gt;" in text
     assert "&lt;script&gt;window.pwned = 'prose'&lt;/script&gt;" in text
