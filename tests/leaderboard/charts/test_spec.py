@@ -1,4 +1,4 @@
-"""Specifications are made without a look at the schema, most of the time of a build: every one is held against it here."""
+"""Specifications are made without a look at the schema, which takes most of a build; here they are held against it."""
 
 from __future__ import annotations
 
