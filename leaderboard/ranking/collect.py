@@ -227,7 +227,10 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
     stale = tuple(_differences(result, card, task))
     records = _records(path.with_name(result.records_name), result, known)
     cost = Cost.of(
-        scored.accounts(records), calls_per_answer=mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb
+        scored.accounts(records),
+        calls_per_answer=mode.cost_force_calls,
+        peak_memory_gb=run.cost.peak_memory_gb,
+        ledger=run.cost.ledger,
     )
     result = result.model_copy(update={"run": run.model_copy(update={"cost": cost})})
     rows, unchecked, lacks = _no_rows()
