@@ -29,7 +29,7 @@ class ChunkCost(Finite):
 
 
 class Ledger(Finite):
-    """What the stored chunks of a run took together. Starts of the model, and tries that stored nothing, are left out."""
+    """What the stored chunks of a run took together, without starts of the model and tries that stored nothing."""
 
     wall_seconds: float
     """Time in which at least one chunk ran."""

@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, Self
+from importlib import import_module
+from typing import Any, Protocol, Self, cast
 
 from evaluation.ledger import ChunkCost
 
@@ -70,25 +71,36 @@ def energy_counter(device: str) -> Callable[[], float | None]:
     `device`: 'cuda' or 'cuda:1', counted as CUDA_VISIBLE_DEVICES counts.
     """
     try:
-        import pynvml
+        nvml = cast("_Nvml", import_module("pynvml"))
     except ImportError:
         return lambda: None
-    handle = None
-    with suppress(pynvml.NVMLError, ValueError, IndexError):
-        pynvml.nvmlInit()
-        handle = _handle(pynvml, int(device.partition(":")[2] or 0))
+    handle: object = None
+    with suppress(nvml.NVMLError, ValueError, IndexError):
+        nvml.nvmlInit()
+        handle = _handle(nvml, int(device.partition(":")[2] or 0))
 
     def joules() -> float | None:
         if handle is None:
             return None
-        with suppress(pynvml.NVMLError):
-            return float(pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
+        with suppress(nvml.NVMLError):
+            return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
         return None
 
     return joules
 
 
-def _handle(pynvml: Any, index: int) -> Any:
+class _Nvml(Protocol):
+    """What is asked of the package nvidia-ml-py."""
+
+    NVMLError: type[Exception]
+
+    def nvmlInit(self) -> None: ...  # noqa: N802
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> object: ...  # noqa: N802
+    def nvmlDeviceGetHandleByUUID(self, name: str) -> object: ...  # noqa: N802
+    def nvmlDeviceGetTotalEnergyConsumption(self, handle: object) -> int: ...  # noqa: N802
+
+
+def _handle(nvml: _Nvml, index: int) -> object:
     visible = [each.strip() for each in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if each.strip()]
     name = visible[index] if visible else str(index)
-    return pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)
+    return nvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else nvml.nvmlDeviceGetHandleByUUID(name)

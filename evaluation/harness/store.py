@@ -175,7 +175,10 @@ class Store:
         return self._path(chunk).is_file()
 
     def write(self, chunk: Chunk, records: Sequence[Record], *, cost: ChunkCost | None = None) -> None:
-        """Store a chunk's records, whole, and what they cost. Raises StoreError when they are not one for each sample, in order."""
+        """Store a chunk's records, whole, and what they cost.
+
+        Raises StoreError when they are not one for each sample, in order.
+        """
         if [record.sample for record in records] != [sample.id for sample in chunk.samples]:
             raise StoreError(f"chunk {chunk.name}: the records are not one for each sample")
         with writing(self._path(chunk)):

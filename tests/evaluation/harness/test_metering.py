@@ -94,10 +94,15 @@ class OnAccelerator:
 def test_the_energy_is_that_of_the_visible_device(monkeypatch: pytest.MonkeyPatch) -> None:
     millijoules = iter([5_000, 9_500])
     asked: list[int] = []
+
+    def handle(index: int) -> int:
+        asked.append(index)
+        return index
+
     driver = SimpleNamespace(
         NVMLError=RuntimeError,
         nvmlInit=lambda: None,
-        nvmlDeviceGetHandleByIndex=lambda index: asked.append(index) or index,
+        nvmlDeviceGetHandleByIndex=handle,
         nvmlDeviceGetTotalEnergyConsumption=lambda _: next(millijoules),
     )
     monkeypatch.setitem(sys.modules, "pynvml", driver)
