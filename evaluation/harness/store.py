@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import ProtocolMismatch, RunLocked, StoreError
+from evaluation.ledger import ChunkCost
 from evaluation.record import Record
 from evaluation.subset import Subset
 from evaluation.task import Sample
@@ -44,6 +45,8 @@ DEFAULT_RUNS = Path("mlip-zoo-runs")
 log = logging.getLogger(__name__)
 
 _SESSIONS = "sessions.json"
+_COST = b"mlip_zoo_cost"
+"""Key of a shard's metadata."""
 _LARGEST_JSON = 10_000_000
 """Bytes of a run's conditions or sessions; a session takes 150."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -171,17 +174,24 @@ class Store:
         """Whether the chunk's records are stored."""
         return self._path(chunk).is_file()
 
-    def write(self, chunk: Chunk, records: Sequence[Record]) -> None:
-        """Store a chunk's records, whole. Raises StoreError when they are not one for each sample, in order."""
+    def write(self, chunk: Chunk, records: Sequence[Record], *, cost: ChunkCost | None = None) -> None:
+        """Store a chunk's records, whole, and what they cost.
+
+        Raises StoreError when they are not one for each sample, in order.
+        """
         if [record.sample for record in records] != [sample.id for sample in chunk.samples]:
             raise StoreError(f"chunk {chunk.name}: the records are not one for each sample")
         with writing(self._path(chunk)):
-            write_records(self._path(chunk), records)
+            write_records(self._path(chunk), records, cost=cost)
 
     def records(self, wanted: Sequence[Chunk]) -> list[Record]:
         """The stored records of these chunks, in order. Raises StoreError for a shard of other samples."""
         stored = (chunk for chunk in wanted if self.has(chunk))
         return [record for chunk in stored for record in self._sound.get(chunk.name) or self._read(chunk)]
+
+    def costs(self, wanted: Sequence[Chunk]) -> list[ChunkCost | None]:
+        """What these chunks cost, one each; None for one that is not stored, or whose cost is unknown."""
+        return [read_cost(self._path(chunk)) if self.has(chunk) else None for chunk in wanted]
 
     def _read(self, chunk: Chunk) -> list[Record]:
         path = self._path(chunk)
@@ -238,11 +248,13 @@ def _reason(error: BaseException) -> str:
     return plain(text.strip().split("\n")[0][:300])
 
 
-def write_records(path: Path, records: Sequence[Record]) -> None:
-    """Write records as Parquet, whole."""
+def write_records(path: Path, records: Sequence[Record], *, cost: ChunkCost | None = None) -> None:
+    """Write records as Parquet, whole; what they cost is metadata of the file."""
     import pyarrow.parquet as pq
 
     table = _table(records)
+    if cost is not None:
+        table = table.replace_schema_metadata({_COST: cost.model_dump_json()})
     with whole(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -260,6 +272,19 @@ def read_records(path: Path) -> list[Record]:
         return [Record.model_validate({**row, "outputs": json.loads(row["outputs"])}) for row in rows]
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read as records: {_reason(error)}") from error
+
+
+def read_cost(path: Path) -> ChunkCost | None:
+    """What the records of a shard cost; None where it does not say."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        _require_file(path)
+        told = (pq.read_schema(path).metadata or {}).get(_COST)
+        return None if told is None else ChunkCost.model_validate_json(told)
+    except (pa.ArrowException, OSError, ValueError, StoreError):
+        return None
 
 
 def _require_file(path: Path) -> None:

@@ -86,6 +86,11 @@ class Scored:
     """The records but for their outputs, in their file's order."""
 
 
+def account(record: Record) -> tuple[Any, ...]:
+    """A record but for its outputs, as `Scored.accounts` has it."""
+    return tuple(getattr(record, name) for name in _ACCOUNT)
+
+
 def accounts(records: Sequence[Record]) -> Sequence[Record]:
     """Records for their costs and statuses alone: outputs may be missing."""
     return records.accounts if isinstance(records, StoredRecords) else records
@@ -166,7 +171,7 @@ def write(
         "needs": needs,
         "columns": columns,
         "rows": [list(row.values()) for row in rows],
-        "accounts": [[getattr(record, name) for name in _ACCOUNT] for record in records],
+        "accounts": [list(account(record)) for record in records],
     }
     text = json.dumps(told, allow_nan=False, separators=(",", ":"))
     if json.loads(text) != told:
