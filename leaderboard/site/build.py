@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from functools import cache
@@ -26,6 +26,7 @@ from leaderboard.errors import ResultFault, SiteError
 from leaderboard.ranking import export
 from leaderboard.ranking.board import Board, boards
 from leaderboard.ranking.collect import Collection
+from leaderboard.ranking.cost import RelativeCost
 from leaderboard.site import sample_sheet
 from leaderboard.site.entry_section import sections
 from leaderboard.site.front import Front, front, news
@@ -106,7 +107,7 @@ def pages(collection: Collection, *, day: date | None = None) -> tuple[dict[str,
     files["search.html"] = search_page(render, cards, tasks.values(), written)
     for task in tasks.values():
         mine = [board for board in all_boards if board.task is task]
-        files[f"tasks/{task.name}.html"] = _task_page(render, task, mine)
+        files[f"tasks/{task.name}.html"] = _task_page(render, task, mine, costs=found.table.costs)
     for entry in collection.entries:
         files[data_path(entry, ".json")] = entry.path.read_bytes()
         files[data_path(entry, ".parquet")] = entry.records_path.read_bytes()
@@ -136,7 +137,7 @@ def _model_page(render: Renderer, card: Card, all_boards: Sequence[Board], front
     )
 
 
-def _task_page(render: Renderer, task: Task, mine: Sequence[Board]) -> str:
+def _task_page(render: Renderer, task: Task, mine: Sequence[Board], *, costs: Mapping[str, RelativeCost]) -> str:
     module = inspect.getmodule(type(task))
     prose = prose_html(inspect.getdoc(module) or "") if module else ""
     return render(
@@ -146,6 +147,7 @@ def _task_page(render: Renderer, task: Task, mine: Sequence[Board]) -> str:
         boards=[(board, board_plots.describe(board)) for board in mine],
         charts={"specs": _plots(mine), "datasets": {}},
         prose=prose,
+        costs=costs,
         convergence=convergence.tables(task),
     )
 
