@@ -68,6 +68,13 @@ class Renderer:
         values |= {"prose": Markup(prose), "style": Markup(style)}  # noqa: S704
         return self._environment.get_template(template).render(root=root, **values)
 
+    def macro(self, template: str, name: str, *arguments: object) -> Markup:
+        """What one macro of a template gives."""
+        from markupsafe import Markup
+
+        made = getattr(self._environment.get_template(template).module, name)(*arguments)
+        return Markup(made)  # noqa: S704  # the template escaped it
+
 
 def data_path(entry: Entry, suffix: str) -> str:
     """Where the site has an entry's result (`.json`) or records (`.parquet`)."""
