@@ -34,6 +34,7 @@ FRONT = (
     "glossary",
     "models",
     "reading",
+    "reported",
     "safe-for-phonons",
     "search",
 )
