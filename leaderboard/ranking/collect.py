@@ -153,8 +153,8 @@ class Entry:
         """
         if subset not in self._parts:
             names = sample_names(self.task.name, subset)
-            known = self.rows and not isinstance(names, DatasetUnavailable)
-            self._parts[subset] = self.of(names, subset=subset) if known else None
+            unknown = not self.rows or isinstance(names, DatasetUnavailable)
+            self._parts[subset] = None if unknown else self.of(names, subset=subset)
         return self._parts[subset]
 
     @cached_property
