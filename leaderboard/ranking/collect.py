@@ -153,8 +153,10 @@ class Entry:
         """
         if subset not in self._parts:
             names = sample_names(self.task.name, subset)
-            unknown = not self.rows or isinstance(names, DatasetUnavailable)
-            self._parts[subset] = None if unknown else self.of(names, subset=subset)
+            if not self.rows or isinstance(names, DatasetUnavailable):
+                self._parts[subset] = None
+            else:
+                self._parts[subset] = self.of(names, subset=subset)
         return self._parts[subset]
 
     @cached_property
