@@ -90,7 +90,7 @@ class Entry:
 
     @property
     def published(self) -> bool:
-        return _is_published(self.path)
+        return is_published(self.path)
 
     @property
     def origin(self) -> str:
@@ -237,7 +237,7 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
 
     `trusted`: take the figures that ship for a published result which is as it was published.
     """
-    known = scored.read(path, path.with_suffix(".parquet")) if trusted and _is_published(path) else None
+    known = scored.read(path, path.with_suffix(".parquet")) if trusted and is_published(path) else None
     result = _result(path, known)
     run = result.run
     if (run.task, run.entry) != (path.parent.name, path.stem):
@@ -255,7 +255,10 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
     stale = tuple(_differences(result, card, task))
     records = _records(path.with_name(result.records_name), result, known)
     cost = Cost.of(
-        scored.accounts(records), calls_per_answer=mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb
+        scored.accounts(records),
+        calls_per_answer=mode.cost_force_calls,
+        peak_memory_gb=run.cost.peak_memory_gb,
+        ledger=run.cost.ledger,
     )
     result = result.model_copy(update={"run": run.model_copy(update={"cost": cost})})
     rows, unchecked, lacks = _no_rows()
@@ -277,7 +280,8 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
     )
 
 
-def _is_published(path: Path) -> bool:
+def is_published(path: Path) -> bool:
+    """Whether a result is one of those that ship."""
     return path.resolve().is_relative_to(PUBLISHED.resolve())
 
 

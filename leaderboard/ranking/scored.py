@@ -96,6 +96,11 @@ class Scored:
         return drawn.panels(json.loads(self.pictures))
 
 
+def account(record: Record) -> tuple[Any, ...]:
+    """A record but for its outputs, as `Scored.accounts` has it."""
+    return tuple(getattr(record, name) for name in _ACCOUNT)
+
+
 def accounts(records: Sequence[Record]) -> Sequence[Record]:
     """Records for their costs and statuses alone: outputs may be missing."""
     return records.accounts if isinstance(records, StoredRecords) else records
@@ -186,7 +191,7 @@ def write(
         "made_from": _made_from(result, records_path),
         "columns": columns,
         "rows": [list(row.values()) for row in rows],
-        "accounts": [[getattr(record, name) for name in _ACCOUNT] for record in records],
+        "accounts": [list(account(record)) for record in records],
     }
     pictures = drawn.plain(panels)
     lines = [json.dumps(part, allow_nan=False, separators=(",", ":")) for part in (told, pictures)]

@@ -25,6 +25,7 @@ from leaderboard.charts.spec import Spec
 from leaderboard.errors import ResultFault, SiteError
 from leaderboard.ranking.board import Board, Place, boards
 from leaderboard.ranking.collect import Collection, Entry
+from leaderboard.ranking.cost import RelativeCost
 from leaderboard.ranking.overview import Row
 from leaderboard.site import manifest, sample_sheet
 from leaderboard.site.data_files import data_files
@@ -124,10 +125,11 @@ def _pages(collection: Collection, *, day: date | None, former: Former) -> tuple
     frame = digest(code(), inputs_of_cards(), built, [*tasks], [(article.name, article.title) for article in written])
     _add_models(files, frame, render=render, cards=cards, made=all_boards, front=found)
     files.add({"search.html": search_page(render, cards, tasks.values(), written)})
+    costs = found.table.costs
     for task in tasks.values():
         mine = [board for board in all_boards if board.task is task]
-        inputs = digest(frame, [of_board(board) for board in mine], convergence.identity(task))
-        files.add_group(f"tasks/{task.name}", inputs, partial(_task_page, render, task, mine))
+        inputs = digest(frame, [of_board(board) for board in mine], convergence.identity(task), sorted(costs.items()))
+        files.add_group(f"tasks/{task.name}", inputs, partial(_task_page, render, task, mine, costs=costs))
     for entry in collection.entries:
         files.add(_data(entry))
     files.add({f"static/{path.name}": path.read_bytes() for path in sorted((_HERE / "static").iterdir())})
@@ -210,7 +212,9 @@ def _model_page(
     )
 
 
-def _task_page(render: Renderer, task: Task, mine: Sequence[Board]) -> dict[str, str]:
+def _task_page(
+    render: Renderer, task: Task, mine: Sequence[Board], *, costs: Mapping[str, RelativeCost]
+) -> dict[str, str]:
     module = inspect.getmodule(type(task))
     prose = prose_html(inspect.getdoc(module) or "") if module else ""
     text = render(
@@ -220,6 +224,7 @@ def _task_page(render: Renderer, task: Task, mine: Sequence[Board]) -> dict[str,
         boards=[(board, board_plots.describe(board)) for board in mine],
         charts={"specs": _plots(mine), "datasets": {}},
         prose=prose,
+        costs=costs,
         convergence=convergence.tables(task),
     )
     return {f"tasks/{task.name}.html": text}

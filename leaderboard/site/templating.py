@@ -11,6 +11,7 @@ from urllib.parse import quote
 from leaderboard import formatting
 from leaderboard.charts import board_plots
 from leaderboard.ranking.collect import Entry
+from leaderboard.reported.reproduced import reported_sections
 from leaderboard.site.front import CLAIMS, claims_constrained, licence
 from zoo.adapters import families
 from zoo.cards.card import Card
@@ -57,6 +58,7 @@ class Renderer:
             claim=_claim,
             worded=worded,
             licence=licence,
+            reported=reported_sections,
             claims_constrained=claims_constrained,
         )
 

@@ -35,6 +35,7 @@ FRONT = (
     "glossary",
     "models",
     "reading",
+    "reported",
     "safe-for-phonons",
     "search",
 )
