@@ -23,8 +23,10 @@ FRONT_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("theory", "text", "Level of theory of the mode's numbers"),
     ("parameters", "integer", "Number of learned parameters"),
     ("demonstration", "boolean", "Trained by this project to show what an unconstrained model does; not ranked"),
-    ("microseconds_per_atom", "number", "Time per atom and force call of the equations of state alone, µs"),
-    ("machine", "text", "Processor and threads that this was measured on"),
+    ("relative_cost", "number", "Time of one answer over that of the reference model in the same run (task speed)"),
+    ("relative_cost_low, relative_cost_high", "number", "Its 95 % interval"),
+    ("microseconds_per_atom", "number", "The same as µs per atom, on that machine"),
+    ("machine", "text", "Processor and threads that the cost was measured on"),
     ("safe_for_phonons", "text", "yes, no or not measured, by the rule of that page"),
     ("TASK", "number", "Score of the task's ranking metric, one column per task of the front page"),
     ("TASK_low, TASK_high", "number", "Its 95 % interval"),
@@ -93,7 +95,7 @@ def headlines(boards: Sequence[Board]) -> list[dict[str, Cell]]:
 
 
 def _front_row(front: Front, row: Row) -> dict[str, Cell]:
-    facts = front.facts[row.name]
+    facts, cost = front.facts[row.name], row.cost
     told: dict[str, Cell] = {
         "entry": row.name,
         "card": row.card.name,
@@ -102,8 +104,11 @@ def _front_row(front: Front, row: Row) -> dict[str, Cell]:
         "theory": row.theory,
         "parameters": row.card.parameters,
         "demonstration": row.demonstration,
-        "microseconds_per_atom": row.microseconds,
-        "machine": row.machine,
+        "relative_cost": cost.value if cost else None,
+        "relative_cost_low": cost.low if cost else None,
+        "relative_cost_high": cost.high if cost else None,
+        "microseconds_per_atom": cost.microseconds if cost else None,
+        "machine": cost.machine if cost else None,
         "safe_for_phonons": facts.safety.verdict,
     }
     for column, cell in zip(front.table.columns, row.cells, strict=True):
