@@ -1,4 +1,4 @@
-"""Commands about a submission that read results: submit report, submit accept, submit difference."""
+"""Commands about a submission that read results: submit report, submit accept, submit figures, submit difference."""
 
 from __future__ import annotations
 
@@ -53,6 +53,18 @@ def accept(
     inner = folder / "results"
     for path in take(inner if inner.is_dir() else folder, into):
         typer.echo(str(path))
+
+
+@app.command()
+def figures() -> None:
+    """Work out the figures per sample that ship with published results, of those that changed; print their names.
+
+    Where the code that scores has changed, 'python -m leaderboard.ranking.score_published' works all of them out.
+    """
+    from leaderboard.ranking.score_published import score
+
+    for path in score(anew=False):
+        typer.echo(f"{path.parent.name}/{path.stem}")
 
 
 @app.command()

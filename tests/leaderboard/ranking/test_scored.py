@@ -17,7 +17,7 @@ from evaluation.reference import dataset
 from evaluation.result import read_result
 from evaluation.subset import SUBSETS
 from leaderboard.ranking import collect as collecting
-from leaderboard.ranking import scored
+from leaderboard.ranking import score_published, scored
 from leaderboard.ranking.collect import PUBLISHED, names_of_samples, read_entry
 from leaderboard.ranking.scored import StoredRecords
 
@@ -73,6 +73,30 @@ def test_names_of_samples_are_the_tasks(task: str) -> None:
 
 def test_nothing_is_left_of_results_that_went() -> None:
     assert {path.name for path in scored.FOLDER.glob("*/*")} == {scored.path_of(path).name for path in SCORED}
+
+
+def test_figures_of_what_changed_alone_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    results, figures = tmp_path / "results", tmp_path / "scored"
+    for name in ("chgnet-0.3.0", "sevennet-0"):
+        path = results / "eos" / f"{name}@conservative.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for suffix in (".json", ".parquet"):
+            shutil.copyfile(ONE.with_name(f"{name}@conservative{suffix}"), path.with_suffix(suffix))
+    monkeypatch.setattr(score_published, "PUBLISHED", results)
+    monkeypatch.setattr(collecting, "PUBLISHED", results)
+    monkeypatch.setattr(scored, "FOLDER", figures)
+    assert len(score_published.score(anew=False)) == 2
+    (figures / "eos" / "gone@conservative.json.gz").write_bytes(b"")
+    path = results / "eos" / ONE.name
+    path.write_text(path.read_text() + "\n")
+    before = {each.name: each.read_bytes() for each in figures.glob("*/*")}
+    assert score_published.score(anew=False) == [path]
+    after = {each.name: each.read_bytes() for each in figures.glob("*/*")}
+    assert {name for name in before if before[name] != after.get(name)} == {
+        "gone@conservative.json.gz",
+        f"{ONE.stem}.json.gz",
+    }
+    assert read_entry(path).rows == read_entry(ONE).rows
 
 
 def test_a_changed_result_is_scored_from_its_records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
