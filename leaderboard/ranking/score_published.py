@@ -1,82 +1,78 @@
-"""Score published results and write the figures that ship with them (`leaderboard/scored`).
+"""Score all published results anew and write the figures and pictures that ship with them (`leaderboard/scored`).
 
-python -m leaderboard.ranking.score_published    # all of them anew; 'mlip-zoo submit figures' those that changed
+python -m leaderboard.ranking.score_published            # all of them: after a change of a task or a view
+python -m leaderboard.ranking.score_published RESULT ... # some
+
+It takes the reference data, from the cache or a mirror: without them it stops, and what ships stays as it is.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable
 from evaluation.reference import dataset
 from evaluation.subset import SUBSETS, Subset
+from evaluation.task import Task
 from leaderboard.ranking import scored
-from leaderboard.ranking.collect import PUBLISHED, names_of_samples, read_entry
-from zoo import settings
+from leaderboard.ranking.collect import PUBLISHED, Entry, names_of_samples, read_entry
 
 
-def score(*, anew: bool) -> list[Path]:
-    """Write the figures of published results, as a machine without reference data works them out.
+def main(arguments: Sequence[str]) -> None:
+    """Score the published results of these files, or all of them, and write what ships of them."""
+    everything = sorted(PUBLISHED.glob("*/*.json"))
+    wanted = [Path(argument).resolve() for argument in arguments] or everything
+    names: dict[str, dict[Subset, frozenset[str]]] = {}
+    with dataset.here_only():
+        for path in wanted:
+            entry = read_entry(path, trusted=False)
+            write(entry)
+            if entry.task.name not in names:
+                names[entry.task.name] = _samples(entry.task)
+            sys.stdout.write(f"{entry.task.name}/{entry.name}\n")
+    if not arguments:
+        scored.write_sample_names(names)
+        for path in set(scored.FOLDER.glob("*/*.json.gz")) - {scored.path_of(path) for path in everything}:
+            path.unlink()
 
-    `anew`: of all results; else of those whose figures are not of today's files. Figures of results that went, or
-    became stale, go. Returns the results whose figures were written.
+
+def write_changed() -> list[Path]:
+    """Write what ships of results whose files have changed, or are new; what ships of results that went, goes.
+
+    Returns the results. Raises DatasetUnavailable.
     """
-    done: list[Path] = []
-    kept: set[Path] = set()
-    mirror, cache = os.environ.pop(settings.MIRROR.name, None), os.environ.get(settings.CACHE.name)
-    try:
-        with tempfile.TemporaryDirectory() as empty, dataset.here_only():
-            os.environ[settings.CACHE.name] = empty
-            results = sorted(PUBLISHED.glob("*/*.json"))
-            for path in results:
-                if not anew and scored.read(path, path.with_suffix(".parquet")):
-                    kept.add(scored.path_of(path))
-                elif written := _score(path):
-                    kept.add(written)
-                    done.append(path)
-            names = {path.parent.name for path in results}
-            scored.write_sample_names({name: _sample_names(name, anew=anew) for name in sorted(names)})
-    finally:
-        for variable, value in ((settings.MIRROR.name, mirror), (settings.CACHE.name, cache)):
-            if value is None:
-                os.environ.pop(variable, None)
-            else:
-                os.environ[variable] = value
-    for path in set(scored.FOLDER.glob("*/*.json.gz")) - kept:
+    everything = sorted(PUBLISHED.glob("*/*.json"))
+    found = [path for path in everything if scored.read(path, path.with_suffix(".parquet")) is None]
+    with dataset.here_only():
+        for path in found:
+            write(read_entry(path, trusted=False))
+    for path in set(scored.FOLDER.glob("*/*.json.gz")) - {scored.path_of(path) for path in everything}:
         path.unlink()
-    return done
+    return found
 
 
-def _score(path: Path) -> Path | None:
-    """The file of one result's figures; None for a result of another protocol or dataset than today's."""
-    entry = read_entry(path, trusted=False)
-    if {"protocol", "dataset"}.intersection(entry.stale):
-        return None
-    needs = entry.lacks if "scores" in entry.unchecked else None
-    return scored.write(path, entry.records_path, rows=entry.rows, needs=needs, records=entry.records)
+def write(entry: Entry) -> Path:
+    """Write what ships of a published result. Raises DatasetUnavailable where its figures need data that are away."""
+    if "scores" in entry.unchecked:
+        raise DatasetUnavailable(
+            f"the figures of {entry.task.name}/{entry.name} take the reference data {entry.lacks}, which are not on "
+            f"this machine; 'mlip-zoo datasets {entry.lacks} --fetch' brings them",
+            dataset=entry.lacks,
+        )
+    return scored.write(entry.path, entry.records_path, rows=entry.rows, records=entry.records, panels=entry.panels)
 
 
-def _sample_names(name: str, *, anew: bool) -> dict[Subset, frozenset[str] | scored.Needs]:
-    task = tasks.load(name)
-    told: dict[Subset, frozenset[str] | scored.Needs] = {}
+def _samples(task: Task) -> dict[Subset, frozenset[str]]:
+    found = {}
     for subset in SUBSETS:
-        known = None if anew else scored.sample_names(task, subset)
-        if known is None:
-            found = names_of_samples(task, subset)
-            known = scored.Needs(found.dataset or "") if isinstance(found, DatasetUnavailable) else found
-        told[subset] = known
-    return told
-
-
-def main() -> None:
-    """Score all published results anew."""
-    for path in score(anew=True):
-        sys.stdout.write(f"{path.parent.name}/{path.stem}\n")
+        names = names_of_samples(task, subset)
+        if isinstance(names, DatasetUnavailable):
+            raise names
+        found[subset] = names
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

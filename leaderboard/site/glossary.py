@@ -93,6 +93,12 @@ TERMS = (
         "All numbers of a task, frozen under a version. Results of two versions are not ranked together.",
     ),
     Term(
+        "relative-cost",
+        "Relative cost",
+        "Time of one answer over that of a reference model that ships with this package (pet-n), for the same "
+        "structures, timed in turn in the same run on one CPU thread. 2: twice as slow.",
+    ),
+    Term(
         "rotational-equivariance",
         "Rotational equivariance",
         "Forces rotate with the crystal. It is built into some models and learned by others.",

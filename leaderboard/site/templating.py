@@ -11,6 +11,7 @@ from urllib.parse import quote
 from leaderboard import formatting
 from leaderboard.charts import board_plots
 from leaderboard.ranking.collect import Entry
+from leaderboard.reported.reproduced import reported_sections
 from leaderboard.site.front import CLAIMS, claims_constrained, licence
 from zoo.adapters import families
 from zoo.cards.card import Card
@@ -55,6 +56,7 @@ class Renderer:
             claim=_claim,
             worded=worded,
             licence=licence,
+            reported=reported_sections,
             claims_constrained=claims_constrained,
         )
 
@@ -67,6 +69,13 @@ class Renderer:
 
         values |= {"prose": Markup(prose), "style": Markup(style)}  # noqa: S704
         return self._environment.get_template(template).render(root=root, **values)
+
+    def macro(self, template: str, name: str, *arguments: object) -> Markup:
+        """What one macro of a template gives."""
+        from markupsafe import Markup
+
+        made = getattr(self._environment.get_template(template).module, name)(*arguments)
+        return Markup(made)  # noqa: S704  # the template escaped it
 
 
 def data_path(entry: Entry, suffix: str) -> str:

@@ -57,13 +57,14 @@ def accept(
 
 @app.command()
 def figures() -> None:
-    """Work out the figures per sample that ship with published results, of those that changed; print their names.
+    """Work out what ships of published results that changed: figures per sample, pictures; print their names.
 
-    Where the code that scores has changed, 'python -m leaderboard.ranking.score_published' works all of them out.
+    It takes the reference data. After a change of a task or a view 'python -m leaderboard.ranking.score_published'
+    works all of them out.
     """
-    from leaderboard.ranking.score_published import score
+    from leaderboard.ranking.score_published import write_changed
 
-    for path in score(anew=False):
+    for path in write_changed():
         typer.echo(f"{path.parent.name}/{path.stem}")
 
 

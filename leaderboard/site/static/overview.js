@@ -189,10 +189,12 @@
       const timed = rows.filter((row) => row.cost !== null).sort((a, b) => a.cost - b.cost);
       const bound = `${column.better === "lower" ? "at most" : "at least"} ${number(close.limit)}${unit}`;
       told.push(`Within ${within} % of it (${bound}): ${rows.length}.`);
+      const untimed = rows.length - timed.length;
       if (timed.length) {
-        const list = timed.slice(0, 5).map((row) => `${row.title} @${row.mode}, ${number(row.cost)} µs/atom`);
+        const list = timed.slice(0, 5).map((row) => `${row.title} @${row.mode}, relative cost ${number(row.cost)}`);
         told.push(`Fastest first: ${list.join("; ")}.`);
       }
+      if (untimed) told.push(`Cost not measured: ${untimed} of them.`);
     }
     place.textContent = told.join(" ");
   }
@@ -209,7 +211,7 @@
       constrained: "constrained",
       safe: "safe for phonons",
       size: "parameters at most, M",
-      speed: "time at most, µs/atom",
+      speed: "relative cost at most",
     };
     for (const [name, words] of Object.entries(named)) {
       const value = facet(name);
