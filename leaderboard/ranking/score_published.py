@@ -38,6 +38,21 @@ def main(arguments: Sequence[str]) -> None:
             path.unlink()
 
 
+def write_changed() -> list[Path]:
+    """Write what ships of results whose files have changed, or are new; what ships of results that went, goes.
+
+    Returns the results. Raises DatasetUnavailable.
+    """
+    everything = sorted(PUBLISHED.glob("*/*.json"))
+    found = [path for path in everything if scored.read(path, path.with_suffix(".parquet")) is None]
+    with dataset.here_only():
+        for path in found:
+            write(read_entry(path, trusted=False))
+    for path in set(scored.FOLDER.glob("*/*.json.gz")) - {scored.path_of(path) for path in everything}:
+        path.unlink()
+    return found
+
+
 def write(entry: Entry) -> Path:
     """Write what ships of a published result. Raises DatasetUnavailable where its figures need data that are away."""
     if "scores" in entry.unchecked:

@@ -21,7 +21,7 @@ from evaluation.subset import SUBSETS
 from leaderboard import views
 from leaderboard.charts.spec import Datasets
 from leaderboard.ranking import collect as collecting
-from leaderboard.ranking import scored
+from leaderboard.ranking import score_published, scored
 from leaderboard.ranking.collect import PUBLISHED, Entry, names_of_samples, read_entry
 from leaderboard.ranking.scored import StoredRecords
 
@@ -151,6 +151,30 @@ def test_without_its_records_a_published_result_is_whole(monkeypatch: pytest.Mon
     monkeypatch.setattr(collecting, "PUBLISHED", tmp_path)
     entry, whole = read_entry(path), read_entry(ONE)
     assert (entry.rows, entry.result, entry.panels) == (whole.rows, whole.result, whole.panels)
+
+
+def test_figures_of_what_changed_alone_are_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    results, figures = tmp_path / "results", tmp_path / "scored"
+    for name in ("chgnet-0.3.0", "sevennet-0"):
+        path = results / "eos" / f"{name}@conservative.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for suffix in (".json", ".parquet"):
+            shutil.copyfile(ONE.with_name(f"{name}@conservative{suffix}"), path.with_suffix(suffix))
+    monkeypatch.setattr(score_published, "PUBLISHED", results)
+    monkeypatch.setattr(collecting, "PUBLISHED", results)
+    monkeypatch.setattr(scored, "FOLDER", figures)
+    assert len(score_published.write_changed()) == 2
+    (figures / "eos" / "gone@conservative.json.gz").write_bytes(b"")
+    path = results / "eos" / ONE.name
+    path.write_text(path.read_text() + "\n")
+    before = {each.name: each.read_bytes() for each in figures.glob("*/*")}
+    assert score_published.write_changed() == [path]
+    after = {each.name: each.read_bytes() for each in figures.glob("*/*")}
+    assert {name for name in before if before[name] != after.get(name)} == {
+        "gone@conservative.json.gz",
+        f"{ONE.stem}.json.gz",
+    }
+    assert read_entry(path).rows == read_entry(ONE).rows
 
 
 def test_a_changed_result_is_scored_from_its_records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
