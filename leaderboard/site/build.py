@@ -95,7 +95,7 @@ def pages(collection: Collection, *, day: date | None = None) -> tuple[dict[str,
     for path in sorted((_HERE / "pages").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         title, _, prose = text.removeprefix("# ").partition("\n")
-        files[f"{path.stem}.html"] = render("page.html.j2", title=title, prose=prose_html(prose, top=1))
+        files[f"{path.stem}.html"] = render("page.html.j2", title=title, prose=prose_html(prose, top=2))
     for article in written:
         specs = {picture.key: picture.spec for picture in article.pictures}
         files[f"{article.name}.html"] = render(
