@@ -28,5 +28,5 @@ def test_the_cost_is_that_of_the_task_and_of_no_other_run() -> None:
 def test_another_device_a_canary_and_an_earlier_protocol_do_not_compare() -> None:
     assert relative_costs([entry("speed", "one", COST)]).keys() == {"one@conservative"}
     for options in ({"threads": 2}, {"subset": "canary"}, {"stale": ("protocol",)}):
-        assert not relative_costs([entry("speed", "one", COST, **options)])  # type: ignore[arg-type]
+        assert not relative_costs([entry("speed", "one", COST, **options)])
     assert not relative_costs([entry("speed", "one", {})])
