@@ -36,6 +36,7 @@ class Backend(Protocol):
 
     info: dict[str, Any]
     memory_gb: float | None
+    process_memory_gb: float | None
 
     def start(self) -> None: ...
 

@@ -107,6 +107,11 @@ class Potential(Calculator):
         return self._backend.memory_gb
 
     @property
+    def process_memory_gb(self) -> float | None:
+        """Largest resident memory of the model's process so far, GB, an accelerator's apart; None where unknown."""
+        return self._backend.process_memory_gb
+
+    @property
     def atoms_per_batch(self) -> int:
         """Atoms that go through the model at once; shrinks, and stays so, when memory runs out."""
         return self._model.atoms_per_batch

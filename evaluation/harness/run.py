@@ -12,7 +12,9 @@ from typing import Any, Literal
 from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.harness import provenance
 from evaluation.harness.extension import Earlier
+from evaluation.harness.metering import Meter
 from evaluation.harness.store import Chunk, Session, Store, chunks, write_records, writing
+from evaluation.ledger import Ledger
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed
@@ -84,7 +86,7 @@ class Evaluation:
                     "the same command again to continue. Reasons:\n  " + "\n  ".join(faults)
                 )
             records = store.records(plan)
-            manifest = self._manifest(records, store.sessions())
+            manifest = self._manifest(records, store.sessions(), Ledger.of(store.costs(plan)))
         result = Result(run=manifest, scores=scores(self.task, self.task.table(records)))
         beside = self.results / self.task.name / result.records_name
         with writing(beside):
@@ -126,7 +128,9 @@ class Evaluation:
             if store.has(chunk):
                 continue
             try:
-                store.write(chunk, self._records(chunk, store))
+                with Meter(self.potential) as meter:
+                    records = self._records(chunk, store)
+                store.write(chunk, records, cost=meter.cost)
             except (WorkerError, SolverFault) as fault:
                 reason = str(fault).splitlines()[0]
                 log.warning("chunk %s did not run: %s", chunk.name, reason)
@@ -193,7 +197,7 @@ class Evaluation:
     def _saw(self, sample: Sample) -> bool:
         return not sample.held_out and sample.dataset in self.potential.card.trained_datasets
 
-    def _manifest(self, records: Sequence[Record], sessions: Sequence[Session]) -> Run:
+    def _manifest(self, records: Sequence[Record], sessions: Sequence[Session], ledger: Ledger | None) -> Run:
         info = self.potential.info
         return Run(
             entry=self.potential.name,
@@ -221,6 +225,7 @@ class Evaluation:
                 records,
                 calls_per_answer=self.potential.mode.cost_force_calls,
                 peak_memory_gb=self.potential.memory_gb,
+                ledger=ledger,
             ),
         )
 

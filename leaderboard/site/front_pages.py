@@ -9,12 +9,14 @@ from urllib.parse import quote
 
 from leaderboard.analysis.licences import PERMISSIVE
 from leaderboard.analysis.phonon_safety import LEAST_CRYSTALS, LEAST_RECALL, MOST_DEPENDENT
+from leaderboard.ranking.board import Board
 from leaderboard.ranking.export_columns import COLUMNS
 from leaderboard.ranking.overview import Row
 from leaderboard.reported.figures import sources
 from leaderboard.reported.quantities import QUANTITIES
 from leaderboard.reported.reproduced import reported_sections
 from leaderboard.site import feed
+from leaderboard.site.data_files import FRONT_COLUMNS
 from leaderboard.site.front import LATEST, Front, News, by_day, checkpoints_by_safety, claims_constrained, options
 from leaderboard.site.glossary import TERMS
 from leaderboard.site.periodic_table import places
@@ -42,7 +44,13 @@ PRESETS = (
 
 
 def front_pages(
-    render: Renderer, front: Front, cards: Sequence[Card], latest: Sequence[News], faults: Sequence[str]
+    render: Renderer,
+    front: Front,
+    *,
+    boards: Sequence[Board],
+    cards: Sequence[Card],
+    latest: Sequence[News],
+    faults: Sequence[str],
 ) -> dict[str, str]:
     """The pages that are about all entries, path → text; `cards` are all of the zoo, `faults` what is left out."""
     measured = {row.card.name for row in front.table.rows}
@@ -78,7 +86,7 @@ def front_pages(
         ),
         "reported.html": _reported_page(render, front, cards),
         "glossary.html": render("glossary.html.j2", terms=TERMS),
-        "data.html": render("data.html.j2", columns=COLUMNS),
+        "data.html": render("data.html.j2", columns=COLUMNS, front_columns=FRONT_COLUMNS, boards=boards),
         "data/feed.xml": feed.atom(latest),
     }
 

@@ -54,6 +54,8 @@ def _model(row: Row) -> Text:
         title.append(f" {row.theory}", style="not bold yellow")
     if row.demonstration:
         title.append(" demonstration", style="not bold yellow")
+    if row.card.teachers:
+        title.append(" distilled", style="not bold yellow")
     return title.append(f"\n{row.mode}", style="not bold dim")
 
 

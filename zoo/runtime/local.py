@@ -18,6 +18,7 @@ class Local:
         if "upstream" in files:
             raise WorkerStartError("an upstream checkpoint is opened only inside a worker; use isolated=True")
         self.memory_gb: float | None = None
+        self.process_memory_gb: float | None = None
         try:
             self._served = serving.Served(adapter, dict(files), dict(mode))
         except ImportError as error:
@@ -45,6 +46,7 @@ class Local:
                 raise
             return answer.failed(request, f"{type(error).__name__}: {error}")
         self.memory_gb = answer.number(header, "memory_gb")
+        self.process_memory_gb = answer.optional_number(header, "process_memory_gb")
         return answer.accept(request, header, arrays)
 
     def close(self) -> None:

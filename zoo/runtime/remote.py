@@ -70,6 +70,7 @@ class Worker:
         self.start_time_limit = start_time_limit
         self.info: dict[str, Any] = {}
         self.memory_gb: float | None = None
+        self.process_memory_gb: float | None = None
         self._process: Process | None = None
         self._lock = threading.RLock()
         _workers.add(self)
@@ -119,6 +120,7 @@ class Worker:
                     return answer.failed(request, reply.get("error"))
                 raise WorkerError(answer.failure_text(reply))
             self.memory_gb = answer.number(reply, "memory_gb")
+            self.process_memory_gb = answer.optional_number(reply, "process_memory_gb")
             return answer.accept(request, reply, arrays)
 
     def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

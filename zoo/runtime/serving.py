@@ -183,7 +183,8 @@ class Served:
         if magmoms:
             out["magmoms"] = np.concatenate(moments)
         errors = [d[:ERROR_CHARACTERS] if isinstance(d, _Reason) else None for d in done]
-        return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb()}, out
+        memory = {"memory_gb": peak_memory_gb(), "process_memory_gb": process_memory_gb()}
+        return {"op": "done", "errors": errors, "seconds": seconds, **memory}, out
 
     def _answers(self, structures: list[Structure], *, magmoms: bool) -> list[Any]:
         n = len(structures)
@@ -308,6 +309,11 @@ def peak_memory_gb() -> float:
         return float(torch.cuda.max_memory_allocated()) / 1e9
     if (device := _jax_accelerator()) is not None:
         return float(device.memory_stats()["peak_bytes_in_use"]) / 1e9
+    return process_memory_gb()
+
+
+def process_memory_gb() -> float:
+    """Largest resident memory of this process so far, GB."""
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 

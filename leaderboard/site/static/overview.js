@@ -113,8 +113,9 @@
     return keyed.map(([group]) => group);
   }
 
-  // Of a long table so many checkpoints are in the document, until all are asked for: laying out a thousand is slow.
-  const MOST = 50;
+  // Of a long table so many checkpoints are in the document, until all are asked for, and again after the next choice:
+  // laying out a thousand takes seconds. `site.css` has the same number, for the time before this script runs.
+  const MOST = 40;
   let shown = bodies;
   let everything = false;
   const more = document.createElement("button");
@@ -342,6 +343,7 @@
   }
 
   function changed() {
+    everything = false;
     scoreColumn();
     apply();
     marked();
@@ -433,5 +435,6 @@
   tools.hidden = false;
   scoreColumn();
   apply();
+  table.classList.add("ready");
   marked();
 })();
