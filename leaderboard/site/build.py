@@ -119,7 +119,7 @@ def _pages(collection: Collection, *, day: date | None, former: Former) -> tuple
     for path in sorted((_HERE / "pages").glob("*.md")):
         text = path.read_text(encoding="utf-8")
         title, _, prose = text.removeprefix("# ").partition("\n")
-        files.add({f"{path.stem}.html": render("page.html.j2", title=title, prose=prose_html(prose, top=1))})
+        files.add({f"{path.stem}.html": render("page.html.j2", title=title, prose=prose_html(prose, top=2))})
     for article in written:
         files.add(_article_files(render, article))
     frame = digest(code(), inputs_of_cards(), built, [*tasks], [(article.name, article.title) for article in written])

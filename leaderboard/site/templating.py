@@ -13,6 +13,7 @@ from leaderboard.charts import board_plots
 from leaderboard.ranking.collect import Entry
 from leaderboard.reported.reproduced import reported_sections
 from leaderboard.site.front import CLAIMS, claims_constrained, licence
+from leaderboard.site.glossary import term_of
 from zoo.adapters import families
 from zoo.cards.card import Card
 from zoo.cards.training_sets import training_sets
@@ -59,6 +60,7 @@ class Renderer:
             worded=worded,
             licence=licence,
             reported=reported_sections,
+            term=term_of,
             claims_constrained=claims_constrained,
         )
 

@@ -24,8 +24,8 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     (390, "light"),
 )
 """Width in pixels and theme; a page is loaded once for all of them."""
-LAYOUT_RULES = ("color-contrast", "target-size", "scrollable-region-focusable")
-"""What depends on theme and width; all other rules are asked once."""
+RULES = {(1440, "dark"): ("color-contrast",), (390, "light"): ("scrollable-region-focusable",)}
+"""What axe is asked of a look besides the first, of which it is asked everything."""
 
 _AXE = """async (rules) => {
     const { violations } = await axe.run(rules ? { runOnly: { type: "rule", values: rules } } : {});
@@ -54,8 +54,9 @@ def _of_page(page: Page) -> Iterator[str]:
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             yield f"{width} px: {wide} px wide"
-        for each in _violations(page, None if (width, theme) == LOOKS[0] else LAYOUT_RULES):
-            yield f"{width} px, {theme}: {each}"
+        if (width, theme) == LOOKS[0] or (width, theme) in RULES:
+            for each in _violations(page, RULES.get((width, theme))):
+                yield f"{width} px, {theme}: {each}"
     if page.locator("h1").count() != 1:
         yield "not one h1"
     if not page.locator('meta[name="description"]').get_attribute("content"):

@@ -30,8 +30,9 @@
         if (!header.dataset.type) continue;
         const button = document.createElement("button");
         button.type = "button";
-        button.append(...header.childNodes);
-        header.append(button);
+        // a link to the glossary stays a link: no button may hold one
+        button.append(...[...header.childNodes].filter((node) => !node.classList?.contains("term")));
+        header.prepend(button);
         button.addEventListener("click", () => sort(table, header, header.getAttribute("aria-sort") !== "ascending"));
       }
     }
