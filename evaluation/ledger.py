@@ -18,6 +18,8 @@ class ChunkCost(Finite):
     """Until its records were there."""
     host_cpu_seconds: float = Field(ge=0)
     """CPU time of the process that ran the task; the model's worker is another process."""
+    worker_cpu_seconds: float | None = None
+    """CPU time of the model's process. Unlike time by the clock, it says little of who else uses the machine."""
     host_memory_gb: float
     """Largest resident memory that this process has had so far."""
     worker_memory_gb: float | None = None
@@ -37,11 +39,12 @@ class Ledger(Finite):
     """Time that devices were held, summed over chunks: equal to `wall_seconds` where one worker ran, and more where
     several ran side by side. A device (a GPU, or a CPU's threads) is held while the host works, too."""
     host_cpu_seconds: float
+    worker_cpu_seconds: float | None
+    """None unless it was measured for all chunks, and so is the energy."""
     host_memory_gb: float
     worker_memory_gb: float | None
     device_memory_gb: float | None
     energy_joules: float | None
-    """None unless it was measured for all chunks."""
 
     @classmethod
     def of(cls, chunks: Sequence[ChunkCost | None]) -> Ledger | None:
@@ -49,15 +52,15 @@ class Ledger(Finite):
         known = [chunk for chunk in chunks if chunk is not None]
         if not known or len(known) < len(chunks):
             return None
-        energies = [chunk.energy_joules for chunk in known if chunk.energy_joules is not None]
         return cls(
             wall_seconds=_covered([(chunk.began, chunk.began + chunk.seconds) for chunk in known]),
             device_seconds=sum(chunk.seconds for chunk in known),
             host_cpu_seconds=sum(chunk.host_cpu_seconds for chunk in known),
+            worker_cpu_seconds=_sum([chunk.worker_cpu_seconds for chunk in known]),
             host_memory_gb=max(chunk.host_memory_gb for chunk in known),
             worker_memory_gb=_largest([chunk.worker_memory_gb for chunk in known]),
             device_memory_gb=_largest([chunk.device_memory_gb for chunk in known]),
-            energy_joules=sum(energies) if len(energies) == len(known) else None,
+            energy_joules=_sum([chunk.energy_joules for chunk in known]),
         )
 
 
@@ -68,6 +71,11 @@ def _covered(spans: Sequence[tuple[float, float]]) -> float:
         total += max(0.0, end - max(start, until))
         until = max(until, end)
     return total
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def _largest(values: Sequence[float | None]) -> float | None:

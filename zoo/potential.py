@@ -112,6 +112,11 @@ class Potential(Calculator):
         return self._backend.process_memory_gb
 
     @property
+    def process_cpu_seconds(self) -> float | None:
+        """CPU time of the model's process so far, s; None where unknown."""
+        return self._backend.process_cpu_seconds
+
+    @property
     def atoms_per_batch(self) -> int:
         """Atoms that go through the model at once; shrinks, and stays so, when memory runs out."""
         return self._model.atoms_per_batch

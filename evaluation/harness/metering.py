@@ -23,6 +23,8 @@ class Metered(Protocol):
     def memory_gb(self) -> float | None: ...
     @property
     def process_memory_gb(self) -> float | None: ...
+    @property
+    def process_cpu_seconds(self) -> float | None: ...
 
 
 class Meter:
@@ -39,6 +41,7 @@ class Meter:
         if self._accelerated:
             self._joules = energy_counter(str(info["device"]))
         self._began, self._cpu, self._energy = time.time(), time.process_time(), self._joules()
+        self._worker_cpu = self._potential.process_cpu_seconds
         self._clock = time.monotonic()
         return self
 
@@ -51,11 +54,17 @@ class Meter:
             began=self._began,
             seconds=took,
             host_cpu_seconds=time.process_time() - self._cpu,
+            worker_cpu_seconds=self._worker_cpu_seconds(),
             host_memory_gb=host_memory_gb(),
             worker_memory_gb=self._potential.process_memory_gb,
             device_memory_gb=self._potential.memory_gb if self._accelerated else None,
             energy_joules=None if energy is None or self._energy is None else energy - self._energy,
         )
+
+    def _worker_cpu_seconds(self) -> float | None:
+        """None of a worker that was started meanwhile: where it began to count is unknown."""
+        before, now = self._worker_cpu, self._potential.process_cpu_seconds
+        return None if before is None or now is None or now < before else now - before
 
 
 def host_memory_gb() -> float:

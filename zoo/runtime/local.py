@@ -19,6 +19,7 @@ class Local:
             raise WorkerStartError("an upstream checkpoint is opened only inside a worker; use isolated=True")
         self.memory_gb: float | None = None
         self.process_memory_gb: float | None = None
+        self.process_cpu_seconds: float | None = None  # until the first answer
         try:
             self._served = serving.Served(adapter, dict(files), dict(mode))
         except ImportError as error:
@@ -47,6 +48,7 @@ class Local:
             return answer.failed(request, f"{type(error).__name__}: {error}")
         self.memory_gb = answer.number(header, "memory_gb")
         self.process_memory_gb = answer.optional_number(header, "process_memory_gb")
+        self.process_cpu_seconds = answer.optional_number(header, "process_cpu_seconds")
         return answer.accept(request, header, arrays)
 
     def close(self) -> None:

@@ -71,6 +71,7 @@ class Worker:
         self.info: dict[str, Any] = {}
         self.memory_gb: float | None = None
         self.process_memory_gb: float | None = None
+        self.process_cpu_seconds: float | None = None
         self._process: Process | None = None
         self._lock = threading.RLock()
         _workers.add(self)
@@ -92,6 +93,7 @@ class Worker:
                 raise WorkerStartError(f"{self.adapter.stem} could not load the model: {answer.failure_text(reply)}")
             try:
                 self.info = answer.about(reply)
+                self.process_cpu_seconds = answer.optional_number(reply, "process_cpu_seconds")
             except MalformedAnswer as error:
                 self.close()
                 raise WorkerStartError(f"{self.adapter.stem} loaded the model, and {error}") from None
@@ -121,6 +123,7 @@ class Worker:
                 raise WorkerError(answer.failure_text(reply))
             self.memory_gb = answer.number(reply, "memory_gb")
             self.process_memory_gb = answer.optional_number(reply, "process_memory_gb")
+            self.process_cpu_seconds = answer.optional_number(reply, "process_cpu_seconds")
             return answer.accept(request, reply, arrays)
 
     def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

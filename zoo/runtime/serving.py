@@ -154,6 +154,7 @@ class Served:
             "accelerator": _accelerator(),
             "python": platform.python_version(),
             "packages": packages,
+            "process_cpu_seconds": time.process_time(),
             "sources": [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))],
         }
 
@@ -183,8 +184,8 @@ class Served:
         if magmoms:
             out["magmoms"] = np.concatenate(moments)
         errors = [d[:ERROR_CHARACTERS] if isinstance(d, _Reason) else None for d in done]
-        memory = {"memory_gb": peak_memory_gb(), "process_memory_gb": process_memory_gb()}
-        return {"op": "done", "errors": errors, "seconds": seconds, **memory}, out
+        process = {"process_memory_gb": process_memory_gb(), "process_cpu_seconds": time.process_time()}
+        return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb(), **process}, out
 
     def _answers(self, structures: list[Structure], *, magmoms: bool) -> list[Any]:
         n = len(structures)

@@ -73,6 +73,9 @@ def test_a_continued_run_has_the_ledger_of_all_its_chunks(tmp_path: Path) -> Non
     assert large.ledger.wall_seconds == pytest.approx(large.ledger.device_seconds)
     assert large.ledger.worker_memory_gb == large.peak_memory_gb
     assert large.ledger.device_memory_gb is None
+    assert large.ledger.worker_cpu_seconds is not None
+    assert small.ledger.worker_cpu_seconds is not None
+    assert large.ledger.worker_cpu_seconds > small.ledger.worker_cpu_seconds > 0
     assert read_result(tmp_path / "results" / "eos" / "toy@conservative.json").run.cost == large
 
 
@@ -89,6 +92,7 @@ class OnAccelerator:
     info: dict[str, Any] = {"accelerator": "Example 9000", "device": "cuda:1"}  # noqa: RUF012
     memory_gb = 11.0
     process_memory_gb = 2.0
+    process_cpu_seconds = 7.0
 
 
 def test_the_energy_is_that_of_the_visible_device(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +115,7 @@ def test_the_energy_is_that_of_the_visible_device(monkeypatch: pytest.MonkeyPatc
         pass
     assert asked == [6]
     assert meter.cost is not None
-    assert meter.cost.energy_joules == 4.5
+    assert (meter.cost.energy_joules, meter.cost.worker_cpu_seconds) == (4.5, 0.0)
     assert (meter.cost.device_memory_gb, meter.cost.worker_memory_gb) == (11.0, 2.0)
 
 
