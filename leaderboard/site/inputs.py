@@ -10,9 +10,6 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-import evaluation
-import leaderboard
-import zoo
 from evaluation.reference import dataset
 from leaderboard.ranking import scored
 from leaderboard.ranking.board import Board
@@ -57,7 +54,8 @@ def everything(folders: Sequence[Path], *, day: date | None) -> str:
 @cache
 def code() -> str:
     """Of these three packages with their templates and protocols, and of the versions of those that draw and write."""
-    own = [_folder(Path(str(package.__file__)).parent, None) for package in (zoo, evaluation, leaderboard)]
+    house = Path(__file__).parents[2]  # they lie side by side, in a checkout as in an installation
+    own = [_folder(house / package, None) for package in ("zoo", "evaluation", "leaderboard")]
     return digest(own, platform.python_version(), [importlib.metadata.version(name) for name in _PACKAGES])
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import leaderboard.ranking.collect as collecting
+from evaluation import task as tasks
 from leaderboard.ranking import scored
 from leaderboard.ranking.collect import collect, read_entry
 from leaderboard.site.build import build, is_current
@@ -91,7 +92,7 @@ def _card(text: str, name: str) -> str:
 
 def _write(folder: Path, task: str, source: Source, name: str, factor: float) -> None:
     result, head, pictures = (*map(json.loads, map(json.dumps, source[:2])), source[2])
-    metric = collecting.tasks.load(task).metrics[0].name
+    metric = tasks.load(task).metrics[0].name
     card = (folder / "cards" / f"{name}.md").read_text(encoding="utf-8")
     weights = re.search(r"weights:\s+\{?sha256: ([0-9a-f]{64})", card)
     assert weights
