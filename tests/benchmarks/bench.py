@@ -88,25 +88,17 @@ def site(_: str, small: bool) -> dict[str, Any]:
 
 
 def isolation(model: str, small: bool) -> dict[str, Any]:
-    from tests.benchmarks.isolation import ROUNDS, run_inside
+    from tests.benchmarks.isolation import run_inside
 
     return {
-        f"isolated / in process, {case}": {
-            "median": 1 + mid,
-            "low": 1 + low,
-            "high": 1 + high,
-            "n": _rounds(case, ROUNDS),
-        }
-        for case, (low, mid, high, *_) in run_inside(model).items()
+        f"{part}: (isolated - in process) / in process, {case}": {"median": middle, "low": low, "high": high}
+        for case, parts in run_inside(model).items()
+        for part, (low, middle, high) in parts.items()
     }
 
 
 def _ratio(low: float, mid: float, high: float, *, n: int) -> dict[str, float]:
     return {"median": 1 + mid, "low": 1 + low, "high": 1 + high, "n": n}
-
-
-def _rounds(case: str, rounds: dict[str, int]) -> int:
-    return next(n for name, n in rounds.items() if case.endswith(name))
 
 
 def relaxation(model: str, small: bool) -> dict[str, Any]:

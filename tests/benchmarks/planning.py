@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 from evaluation import task as tasks
 from evaluation.subset import Subset
@@ -39,7 +40,7 @@ def main() -> None:
             )
 
 
-def errors(runs: Sequence[Measured]) -> dict[str, dict]:
+def errors(runs: Sequence[Measured]) -> dict[str, dict[str, Any]]:
     """Kind of basis → n, and of atoms and seconds the errors' quantiles as factors."""
     factors: dict[str, dict[str, list[float]]] = defaultdict(lambda: {"atoms": [], "seconds": []})
     for run in runs:
@@ -66,7 +67,7 @@ def _work(run: Measured) -> Work:
     return Work(run.entry, run.card, run.mode, run.task, "full", names, protocol.samples_per_chunk, run.device)
 
 
-def _told(factors: dict[str, list[float]]) -> dict:
+def _told(factors: dict[str, list[float]]) -> dict[str, Any]:
     return {"n": len(factors["atoms"])} | {
         quantity: {
             "median": quantiles(values, n=2)[0],

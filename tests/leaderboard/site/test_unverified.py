@@ -128,6 +128,26 @@ def test_it_is_stale_when_the_card_pins_other_bytes(by_user: Collection, results
     assert stale == {"chgnet-0.3.0": ("checkpoint",), "chgnet-r2scan": (), "sevennet-0": ()}
 
 
+def test_withdrawn_and_superseded_models_are_marked_with_the_reason(results: Path, cards: Path) -> None:
+    for name, line in (
+        ("sevennet-0", 'withdrawn: {day: "2026-11-27", reason: "its weights were of another model & b"}'),
+        ("chgnet-0.3.0", "superseded_by: chgnet-r2scan"),
+    ):
+        path = cards / f"{name}.md"
+        path.write_text(path.read_text(encoding="utf-8").replace("family:", f"{line}\nfamily:", 1), encoding="utf-8")
+    files, faults = pages(collect([results]))
+    assert faults == []
+    for page in ("index.html", "models.html", "tasks/eos.html"):
+        text = files[page].decode()
+        assert (
+            text.count('title="Since 2026-11-27: its weights were of another model &amp; b">withdrawn</span>') == 1
+        ), page
+        assert text.count('title="By chgnet-r2scan">superseded</span>') == 1, page
+    told = files["models/sevennet-0.html"].decode()
+    assert "Withdrawn on 2026-11-27: its weights were of another model &amp; b. Its results stay" in told
+    assert 'Superseded by <a href="chgnet-r2scan.html">' in files["models/chgnet-0.3.0.html"].decode()
+
+
 def test_an_unpinned_card_says_how_to_pin_it(bare: Collection) -> None:
     files, _ = pages(bare)
     page = files["models/somebody-s.html"].decode()
