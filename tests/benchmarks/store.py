@@ -86,7 +86,7 @@ def scored(n: int) -> dict[str, Any]:
     real = [
         record.model_copy(update={"outputs": {**record.outputs, "e_hull_ref": 0.01 * (place % 5 - 1), "unique": True}})
         for place, record in enumerate(relaxed)
-        if record.status == "ok" and record.outputs["e_form_ref"] is not None
+        if record.status == "ok" and record.outputs.get("e_form_ref") is not None
     ]
     task = tasks.load("discovery")
     with tempfile.TemporaryDirectory() as folder:
