@@ -166,10 +166,10 @@ def propose(task: str, entries: Sequence[str], scores: Scores, *, fewest: int) -
     """The proposal for a task, judged by what its search saw and by what it did not."""
     fast = agreement(scores, scores.fast | scores.canary)
     owners = list(dict.fromkeys(scores.checkpoints))
-    told = {"task": task, "entries": list(entries), "samples": len(scores.samples)}
+    unsearched = Lite(task=task, entries=list(entries), samples=len(scores.samples), fast=fast)
     if len(owners) < fewest:
         reason = f"{len(owners)} checkpoints have results on all samples; a search that leaves one out takes {fewest}"
-        return Lite(**told, fast=fast, reason=reason)
+        return unsearched.model_copy(update={"reason": reason})
     without = {owner: search(scores.without(owner)) for owner in owners}
     as_it_is = dict.fromkeys(owners, scores.fast | scores.canary)
     chosen = search(scores)
@@ -179,7 +179,7 @@ def propose(task: str, entries: Sequence[str], scores: Scores, *, fewest: int) -
         told_of = {"unseen_pairs": pairs, "unseen_concordant": share, "unseen_error": error}
         judged.append(found.model_copy(update=told_of))
     names = [name for name, taken in zip(scores.samples, chosen, strict=True) if taken]
-    return Lite(**told, fast=judged[0], lite=judged[1], names=names)
+    return unsearched.model_copy(update={"fast": judged[0], "lite": judged[1], "names": names})
 
 
 def _random(scores: Scores, budget: float, rng: np.random.Generator) -> Picked:

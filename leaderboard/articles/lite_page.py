@@ -84,5 +84,7 @@ def _clearly(found: Lite) -> bool:
     """Whether the gain on unseen pairs is more than twice the standard error of a share of as many pairs."""
     assert found.lite is not None
     share, pairs = found.fast.unseen_concordant, found.fast.unseen_pairs
-    gain = (found.lite.unseen_concordant or 0.0) - (share or 0.0)
-    return bool(pairs) and share is not None and gain > 2 * (share * (1 - share) / pairs) ** 0.5
+    if share is None or not pairs:
+        return False
+    gain = (found.lite.unseen_concordant or 0.0) - share
+    return gain > 2 * (share * (1 - share) / pairs) ** 0.5
