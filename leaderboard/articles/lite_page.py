@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from leaderboard.analysis import lite_subsets
 from leaderboard.analysis.lite_subsets import Agreement, Lite
 from leaderboard.articles.article import Article, Part, Table
@@ -87,4 +89,4 @@ def _clearly(found: Lite) -> bool:
     if share is None or not pairs:
         return False
     gain = (found.lite.unseen_concordant or 0.0) - share
-    return gain > 2 * (share * (1 - share) / pairs) ** 0.5
+    return gain > 2 * math.sqrt(share * (1 - share) / pairs)
