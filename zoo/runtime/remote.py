@@ -119,6 +119,7 @@ class Worker:
                     return answer.failed(request, reply.get("error"))
                 raise WorkerError(answer.failure_text(reply))
             self.memory_gb = answer.number(reply, "memory_gb")
+            _count_answer()
             return answer.accept(request, reply, arrays)
 
     def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -205,6 +206,16 @@ class Worker:
         return reply, got
 
 
+def answers() -> int:
+    """Batches that workers of this process have answered so far: whether a long calculation still moves."""
+    return _answers[0]
+
+
+def _count_answer() -> None:
+    _answers[0] += 1
+
+
+_answers = [0]
 _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 
