@@ -92,6 +92,11 @@ class Ended(Strict):
     again: bool = True
     """Whether another attempt may go better: after a lost worker it may, with a full disk or an unknown name not."""
 
+    @property
+    def brief(self) -> str:
+        """The error's first line."""
+        return (self.error or "all stored").splitlines()[0]
+
 
 class Report:
     """A shard's state, written whole to its file at each change."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from evaluation.errors import ConfigurationError, EvaluationFault
 from evaluation.executors.attempt import CHILD, STALL_LIMIT, Silence
@@ -92,7 +92,7 @@ class ParslExecutor:
                 shard = running.pop(future)
                 ended = _ended(future)
                 if retries[shard].again(ended):
-                    log.warning("shard %s: %s; it is given out again", shard, ended.error)
+                    log.warning("shard %s: %s; it is given out again", shard, ended.brief)
                     running[self._submit(job, shard)] = shard
                 elif ended.error is not None:
                     faults[shard] = ended.error
@@ -132,7 +132,7 @@ class ParslExecutor:
     @property
     def _pool(self) -> HighThroughputExecutor:
         assert self._kernel is not None
-        return self._kernel.executors["shards"]
+        return cast("HighThroughputExecutor", self._kernel.executors["shards"])
 
     def _submit(self, job: Job, shard: Shard) -> Future[str]:
         from parsl.app.app import python_app
@@ -187,7 +187,12 @@ def parsl_config(asked: Configuration, *, folder: Path) -> Config:
 def _provider(asked: Configuration) -> ExecutionProvider:
     from parsl import providers
 
-    blocks = {"init_blocks": 1, "min_blocks": 0, "max_blocks": asked.max_blocks, "worker_init": _init(asked)}
+    blocks: dict[str, Any] = {
+        "init_blocks": 1,
+        "min_blocks": 0,
+        "max_blocks": asked.max_blocks,
+        "worker_init": _init(asked),
+    }
     if isinstance(asked, SlurmConfiguration):
         from parsl.launchers import SimpleLauncher, SrunLauncher
 

@@ -83,7 +83,7 @@ class _Work:
                 return
             ended = self._attempt(shard, gpu)
             while self.retries[shard].again(ended):
-                log.warning("shard %s: %s; it is started again", shard, ended.error)
+                log.warning("shard %s: %s; it is started again", shard, ended.brief)
                 ended = self._attempt(shard, gpu)
             if ended.error is not None:
                 self.faults[shard] = ended.error
