@@ -173,7 +173,7 @@ def parsl_config(asked: Configuration, *, folder: Path) -> Config:
     pool = HighThroughputExecutor(
         label="shards",
         provider=_provider(asked),
-        interchange_launch_cmd=[sys.executable, "-m", "parsl.executors.high_throughput.interchange"],
+        interchange_launch_cmd=[sys.executable, "-m", "evaluation.executors.interchange"],
         address=asked.address,
         cores_per_worker=_FEW_CORES,
         max_workers_per_node=asked.workers_per_node,

@@ -90,24 +90,24 @@ def test_a_job_array_is_cancelled_and_submitted_again(cluster: Slurm, tmp_path: 
 
 
 @contextlib.contextmanager
-def spreading(cluster: Slurm, folder: Path, *, delay: str) -> Iterator[subprocess.Popen[str]]:
+def spreading(cluster: Slurm, folder: Path, *, delay: str) -> Iterator[subprocess.Popen[bytes]]:
     """Four shards, given to two blocks of one worker each, on a node each."""
     config = folder / "slurm.yaml"
     config.write_text(
         "provider: slurm\nmax_blocks: 2\ncores_per_worker: 3\nwalltime: '00:30:00'\npoll_seconds: 5\n"
         f"worker_init: export PYTHONPATH={ROOT}\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "toy_spread.py"), str(folder), "fast", "4", str(config)],
-        env={**os.environ, **cluster.variables, "TOY_DELAY": delay, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with (folder / "told").open("ab") as told:  # no pipe: what it started would hold that open
+        process = subprocess.Popen(
+            [sys.executable, str(HERE / "toy_spread.py"), str(folder), "fast", "4", str(config)],
+            env={**os.environ, **cluster.variables, "TOY_DELAY": delay, "PYTHONPATH": str(ROOT)},
+            stderr=told,
+        )
     try:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def of_worker(state: ShardState) -> int:
@@ -139,13 +139,14 @@ def test_lost_workers_blocks_nodes_and_spreaders_lose_no_record(
         assert process.poll() is None
         process.kill()
     assert not (tmp_path / "results").exists()
-    for number in cluster.jobs():
-        cluster.run("scancel", number)
-    cluster.wait(limit=120)
+    cluster.wait(limit=240)  # its blocks miss it, and end
+    lost = tmp_path.glob("runs/eos/*/protocol-*/records/fast-0001.parquet")
+    for path in lost:  # in the meantime they may have stored everything
+        path.unlink()
     with spreading(cluster, tmp_path, delay="0.5") as process:
-        # a node that vanishes
+        # a node that vanishes, with its slurmd and all that runs there
         until(lambda: working(job, 4))
         stop_node(cluster, "n2")
-        _, told = process.communicate(timeout=540)
-        assert process.returncode == 0, told
+        os.kill(of_worker(next(iter(working(job, 4).values()))), signal.SIGKILL)
+        assert process.wait(540) == 0, (tmp_path / "told").read_text()
     assert final(tmp_path) == final(undisturbed_fast)
