@@ -15,7 +15,7 @@ DEMO_HEADS := chgnet-0.3.0 pet-tiny pet-tiny@direct
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint site benchmark gpu-report train lock install clean
+.PHONY: help demo test lint site benchmark bench gpu-report train lock install clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -47,6 +47,9 @@ site: install ## build the site from the results at hand
 benchmark: install ## measure start-up, and isolation in each sandbox as a ratio to the same call in process (15 minutes)
 	$(BIN)/python tests/benchmarks/startup.py
 	$(BIN)/python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
+
+bench: install ## all benchmarks of a CPU as one JSON file, build/bench.json (an hour); PARTS="startup store" runs some
+	$(BIN)/python -m tests.benchmarks.bench build/bench.json $(PARTS)
 
 gpu-report: install ## on a machine with a GPU: parity, the sandbox, relaxation, phonon forces, memory and speed (10 minutes)
 	$(BIN)/python -m pytest -m gpu

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
+from evaluation.ledger import Ledger
 from evaluation.metric import Score
 from evaluation.record import Record
 from evaluation.subset import Subset
@@ -44,10 +45,19 @@ class Cost(Strict):
     microseconds_per_atom: float | None
     """Of one answer: a mode that averages pays for all its model calls here."""
     peak_memory_gb: float | None
-    """Largest resident memory of the worker."""
+    """Largest resident memory of the worker, or of the accelerator where it used one."""
+    ledger: Ledger | None = None
+    """What the run took beside that. Left out where nobody measured it."""
 
     @classmethod
-    def of(cls, records: Sequence[Record], *, calls_per_answer: int, peak_memory_gb: float | None) -> Cost:
+    def of(
+        cls,
+        records: Sequence[Record],
+        *,
+        calls_per_answer: int,
+        peak_memory_gb: float | None,
+        ledger: Ledger | None = None,
+    ) -> Cost:
         """What the records cost. Time per atom is that of one answer of the mode, over the samples that worked."""
         worked = [record for record in records if record.status == "ok"]
         atoms = sum(record.atom_calls for record in worked)
@@ -58,7 +68,16 @@ class Cost(Strict):
             seconds=seconds,
             microseconds_per_atom=seconds / atoms * calls_per_answer * 1e6 if atoms else None,
             peak_memory_gb=peak_memory_gb,
+            ledger=ledger,
         )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, as_usual: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Results from before there was a ledger keep their bytes."""
+        fields: dict[str, JsonValue] = as_usual(self)
+        if self.ledger is None:
+            fields.pop("ledger", None)
+        return fields
 
 
 class Hardware(Strict):

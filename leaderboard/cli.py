@@ -211,9 +211,16 @@ def site_build(
 ) -> None:
     """Write the board, a page per model and the data as static pages."""
     with _extra():
-        from leaderboard.site.build import build
+        from leaderboard.ranking.collect import default_folders
+        from leaderboard.site.build import build, is_current
+        from leaderboard.site.inputs import everything
 
-        faults = build(_collect(results, None), out, day=datetime.now(UTC).date())
+        day = datetime.now(UTC).date()
+        inputs = everything(results or default_folders(), day=day)
+        if is_current(out, inputs):
+            typer.echo(f"{out / 'index.html'} is current: nothing that it is made from has changed.")
+            return
+        faults = build(_collect(results, None), out, day=day, inputs=inputs)
     typer.echo(f"{out / 'index.html'} written; 'mlip-zoo site serve --out {out}' shows it.")
     _end(faults)
 

@@ -3,6 +3,7 @@
 LeaderboardError
 ├── NoResults         there is nothing to show; says which command makes a result
 ├── ResultFault       a stored result cannot be believed: file, field, reason
+├── ReportedFault     a table of others' figures is not what was asked for; says what it has
 ├── MissingExtra      a package of mlip-zoo[leaderboard] is not installed
 ├── PublishError      the Hub refused what was to be published
 └── SiteError         the site cannot be written or served where it was asked for
@@ -21,6 +22,10 @@ class NoResults(LeaderboardError):
 
 class ResultFault(LeaderboardError):
     """A result file is damaged, or does not follow from the records beside it."""
+
+
+class ReportedFault(LeaderboardError, ValueError):
+    """A table of reported figures cannot be imported."""
 
 
 class MissingExtra(LeaderboardError, ImportError):

@@ -19,7 +19,7 @@ from zoo.files import json_text
 from zoo.progress import Say, download
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd, ModelCard
+    from huggingface_hub import CommitOperationAdd, EvalResult, ModelCard
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 """Names of the files in a repository."""
@@ -116,6 +116,8 @@ def hub_card(card: Card, results: Sequence[Result]) -> ModelCard:
         license_name=None if known else card.licence.weights,
         library_name="mlip-zoo",
         tags=["machine-learning-interatomic-potential", "materials-science", "safetensors", card.family],
+        model_name=card.title if results else None,
+        eval_results=_eval_results(results) or None,
     )
     text = [
         f"# {card.title}",
@@ -132,6 +134,34 @@ def hub_card(card: Card, results: Sequence[Result]) -> ModelCard:
     if results:
         text += ["## Results", _scores(results)]
     return ModelCard(f"---\n{data.to_yaml()}\n---\n\n" + "\n\n".join(text) + "\n")
+
+
+def _eval_results(results: Sequence[Result]) -> list[EvalResult]:
+    """Every score with a value as the Hub's `model-index` has it, with its interval, samples, entry and protocol."""
+    from huggingface_hub import EvalResult
+
+    found = []
+    for result in sorted(results, key=lambda result: (result.run.task, result.run.entry)):
+        run, task = result.run, load_task(result.run.task)
+        found += [
+            EvalResult(
+                task_type="atomistic-simulation",
+                task_name=task.title,
+                dataset_type=f"mlip-zoo/{run.task}",
+                dataset_name=f"{task.title}, {run.subset} subset",
+                dataset_config=f"protocol-v{run.protocol_version}",
+                dataset_split=run.subset,
+                dataset_revision=run.dataset_sha256,
+                metric_type=metric.name,
+                metric_name=f"{metric.label} ({metric.unit})" if metric.unit else metric.label,
+                metric_value=score.value,
+                metric_config=run.entry,
+                metric_args={"n": score.n, "missing": score.n_missing, "low": score.low, "high": score.high},
+            )
+            for metric in task.metrics
+            if (score := result.scores.get(metric.name)) and score.value is not None
+        ]
+    return found
 
 
 def _facts(card: Card) -> str:
@@ -156,7 +186,9 @@ def _scores(results: Sequence[Result]) -> str:
     for result in sorted(results, key=lambda result: (result.run.task, result.run.entry)):
         task = load_task(result.run.task)
         for metric in task.metrics:
-            score = result.scores[metric.name]
+            score = result.scores.get(metric.name)
+            if score is None:  # the result of an earlier protocol, which had fewer
+                continue
             digits = decimals([score.value])
             lines.append(
                 f"| {task.title} ({result.run.subset}) | {result.run.entry} | {metric.label} | "

@@ -15,7 +15,14 @@ from zoo import settings
 from zoo.console import print_error
 from zoo.errors import ZooError
 
-COMMANDS = ("leaderboard.cli", "zoo.cli", "zoo.checks.cli", "zoo.submission.cli", "evaluation.cli")
+COMMANDS = (
+    "leaderboard.cli",
+    "leaderboard.planning.cli",
+    "zoo.cli",
+    "zoo.checks.cli",
+    "zoo.submission.cli",
+    "evaluation.cli",
+)
 """Modules whose `app` has commands, in the order of the help."""
 GROUPS = (
     ("leaderboard.cli", "site_app", "site"),

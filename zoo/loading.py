@@ -114,5 +114,9 @@ class _Again:
             say=self.say,
         )
 
+    def other(self, entry: str, *, device: str) -> Potential:
+        """Another entry, likewise; whether it is isolated follows from its own family."""
+        return load(entry, device=device, threads=self.threads, batch_time_limit=self.batch_time_limit, say=self.say)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _Again, (self.card, self.device, self.isolated, self.threads, self.batch_time_limit)

@@ -36,6 +36,8 @@ class Backend(Protocol):
 
     info: dict[str, Any]
     memory_gb: float | None
+    process_memory_gb: float | None
+    process_cpu_seconds: float | None
 
     def start(self) -> None: ...
 

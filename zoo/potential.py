@@ -7,7 +7,7 @@ import os
 import pickle
 import threading
 from collections.abc import Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -34,6 +34,13 @@ class Reload(Hashable, Protocol):
     """How a potential was loaded, ready to be done again with another mode. It pickles."""
 
     def __call__(self, mode: Mode, /) -> Potential: ...
+
+
+@runtime_checkable
+class LoadsAlike(Protocol):
+    """Of a Reload: loads other entries with the same options."""
+
+    def other(self, entry: str, /, *, device: str) -> Potential: ...
 
 
 class Potential(Calculator):
@@ -98,6 +105,16 @@ class Potential(Calculator):
     def memory_gb(self) -> float | None:
         """Largest memory that the model has used so far, GB; None before the first call."""
         return self._backend.memory_gb
+
+    @property
+    def process_memory_gb(self) -> float | None:
+        """Largest resident memory of the model's process so far, GB, an accelerator's apart; None where unknown."""
+        return self._backend.process_memory_gb
+
+    @property
+    def process_cpu_seconds(self) -> float | None:
+        """CPU time of the model's process so far, s; None where unknown."""
+        return self._backend.process_cpu_seconds
 
     @property
     def atoms_per_batch(self) -> int:
@@ -201,6 +218,15 @@ class Potential(Calculator):
                 changed = self._changed(**{part: other}) if other != getattr(self.mode, part) else None
                 if changed is not None:
                     yield changed.mode, changed
+
+    def beside(self, entry: str) -> Potential | None:
+        """Another entry, on this one's device and with as many threads, in a worker of its own; the caller closes it.
+
+        Starts the model, which knows the device. None where this potential was not loaded by name.
+        """
+        if not isinstance(self._reload, LoadsAlike):
+            return None
+        return self._reload.other(entry, device=str(self.info["device"]))
 
     def _changed(self, **change: str | None) -> Potential | None:
         """The entry in a mode that differs in one part; None where there is nothing to change it to."""

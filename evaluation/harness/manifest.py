@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.harness.origin import Origin
+from evaluation.ledger import Ledger
 from evaluation.record import Record
 from evaluation.result import Cost, Counts, Extended, Hardware, Run
 from evaluation.subset import Subset
@@ -18,6 +19,7 @@ def manifest(
     origin: Origin,
     records: Sequence[Record],
     *,
+    ledger: Ledger | None,
     task: Task,
     subset: Subset,
     commits: Sequence[str | None],
@@ -54,5 +56,7 @@ def manifest(
         started=started,
         finished=finished,
         counts=Counts.of(records),
-        cost=Cost.of(records, calls_per_answer=origin.calls_per_answer, peak_memory_gb=origin.peak_memory_gb),
+        cost=Cost.of(
+            records, calls_per_answer=origin.calls_per_answer, peak_memory_gb=origin.peak_memory_gb, ledger=ledger
+        ),
     )

@@ -12,6 +12,7 @@ from evaluation.harness.manifest import manifest
 from evaluation.harness.origin import Origin, require_alike
 from evaluation.harness.run import publish
 from evaluation.harness.store import Store, chunks
+from evaluation.ledger import Ledger
 from evaluation.protocol import protocol_sha256
 from evaluation.result import Result
 from evaluation.subset import Subset
@@ -41,7 +42,7 @@ def merge(folder: Path, *, task: Task, subset: Subset, results: Path, other_comm
                 "without shards, where the model runs, makes the result"
             )
         require_alike({"of the folder": _named_by(store, origins), **origins}, other_commits=other_commits)
-        records = store.records(plan)
+        records, ledger = store.records(plan), Ledger.of(store.costs(plan))
     in_time = sorted(origins.values(), key=lambda origin: origin.started)
     machines = list(dict.fromkeys(origin.hardware.model_dump_json() for origin in in_time))
     peaks = [origin.peak_memory_gb for origin in in_time if origin.peak_memory_gb is not None]
@@ -49,6 +50,7 @@ def merge(folder: Path, *, task: Task, subset: Subset, results: Path, other_comm
         store.conditions,
         in_time[0].model_copy(update={"peak_memory_gb": max(peaks, default=None)}),
         records,
+        ledger=ledger,
         task=task,
         subset=subset,
         commits=[origin.commit for origin in in_time],

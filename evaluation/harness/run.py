@@ -13,9 +13,11 @@ from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.harness import provenance
 from evaluation.harness.extension import Earlier
 from evaluation.harness.manifest import manifest
+from evaluation.harness.metering import Meter
 from evaluation.harness.origin import Origin, require_alike
 from evaluation.harness.shard import Shard
 from evaluation.harness.store import Chunk, Store, chunks, write_records, writing
+from evaluation.ledger import Ledger
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed
@@ -80,11 +82,10 @@ class Evaluation:
             if not all(store.has(chunk) for chunk in plan) or not store.has_sessions():
                 store.begin_session(plan, started=mine.started, commit=mine.commit)
             self._run_missing(plan, store, mine, show)
-            records = store.records(plan)
+            records, ledger = store.records(plan), Ledger.of(store.costs(plan))
             sessions = store.sessions()
-        about = self._manifest(
-            mine, records, commits=[session.commit for session in sessions], started=sessions[0].started
-        )
+        commits = [session.commit for session in sessions]
+        about = self._manifest(mine, records, ledger, commits=commits, started=sessions[0].started)
         return publish(self.task, about, records, results=self.results)
 
     def run_shard(
@@ -175,9 +176,10 @@ class Evaluation:
             if store.has(chunk):
                 continue
             try:
-                records = self._records(chunk, store)
+                with Meter(self.potential) as meter:
+                    records = self._records(chunk, store)
                 now = {"stored": provenance.now(), "peak_memory_gb": self.potential.memory_gb}
-                store.write(chunk, records, origin=mine.model_copy(update=now))
+                store.write(chunk, records, origin=mine.model_copy(update=now), cost=meter.cost)
             except (WorkerError, SolverFault) as fault:
                 reason = str(fault).splitlines()[0]
                 log.warning("chunk %s did not run: %s", chunk.name, reason)
@@ -248,11 +250,20 @@ class Evaluation:
     def _saw(self, sample: Sample) -> bool:
         return not sample.held_out and sample.dataset in self.potential.card.trained_datasets
 
-    def _manifest(self, mine: Origin, records: Sequence[Record], *, commits: Sequence[str | None], started: str) -> Run:
+    def _manifest(
+        self,
+        mine: Origin,
+        records: Sequence[Record],
+        ledger: Ledger | None,
+        *,
+        commits: Sequence[str | None],
+        started: str,
+    ) -> Run:
         return manifest(
             self.conditions(),
             mine.model_copy(update={"peak_memory_gb": self.potential.memory_gb}),
             records,
+            ledger=ledger,
             task=self.task,
             subset=self.subset,
             commits=commits,

@@ -28,14 +28,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import batched, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import ValidationError
 
 from evaluation.errors import ProtocolMismatch, StoreError
 from evaluation.harness.lock import shard_of_run, whole_run
 from evaluation.harness.origin import Origin
-from evaluation.record import Record
+from evaluation.ledger import ChunkCost
+from evaluation.record import Record, Status
 from evaluation.subset import Subset
 from evaluation.task import Sample
 from zoo.console import plain
@@ -51,8 +52,12 @@ log = logging.getLogger(__name__)
 
 _SESSIONS = "sessions.json"
 _ORIGIN = b"mlip-zoo-origin"
+_COST = b"mlip_zoo_cost"
+"""Keys of a chunk's metadata."""
 _LARGEST_JSON = 10_000_000
 """Bytes of a run's conditions or sessions; a session takes 150."""
+_STATUSES = frozenset(get_args(Status))
+_compact = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":")).encode
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -187,12 +192,17 @@ class Store:
         """Whether the chunk's records are stored."""
         return self._path(chunk).is_file()
 
-    def write(self, chunk: Chunk, records: Sequence[Record], *, origin: Origin | None = None) -> None:
-        """Store a chunk's records, whole. Raises StoreError when they are not one for each sample, in order."""
+    def write(
+        self, chunk: Chunk, records: Sequence[Record], *, origin: Origin | None = None, cost: ChunkCost | None = None
+    ) -> None:
+        """Store a chunk's records, whole; by what they were made, and what they cost.
+
+        Raises StoreError when they are not one for each sample, in order.
+        """
         if [record.sample for record in records] != [sample.id for sample in chunk.samples]:
             raise StoreError(f"chunk {chunk.name}: the records are not one for each sample")
         with writing(self._path(chunk)):
-            write_records(self._path(chunk), records, origin=origin)
+            write_records(self._path(chunk), records, origin=origin, cost=cost)
 
     def origin(self, chunk: Chunk) -> Origin | None:
         """By what the stored chunk was made; None where an earlier version stored it. Raises StoreError."""
@@ -202,6 +212,10 @@ class Store:
         """The stored records of these chunks, in order. Raises StoreError for a shard of other samples."""
         stored = (chunk for chunk in wanted if self.has(chunk))
         return [record for chunk in stored for record in self._sound.get(chunk.name) or self._read(chunk)]
+
+    def costs(self, wanted: Sequence[Chunk]) -> list[ChunkCost | None]:
+        """What these chunks cost, one each; None for one that is not stored, or whose cost is unknown."""
+        return [read_cost(self._path(chunk)) if self.has(chunk) else None for chunk in wanted]
 
     def _read(self, chunk: Chunk) -> list[Record]:
         path = self._path(chunk)
@@ -258,13 +272,16 @@ def _reason(error: BaseException) -> str:
     return plain(text.strip().split("\n")[0][:300])
 
 
-def write_records(path: Path, records: Sequence[Record], *, origin: Origin | None = None) -> None:
-    """Write records as Parquet, whole."""
+def write_records(
+    path: Path, records: Sequence[Record], *, origin: Origin | None = None, cost: ChunkCost | None = None
+) -> None:
+    """Write records as Parquet, whole; by what they were made and what they cost is metadata of the file."""
     import pyarrow.parquet as pq
 
     table = _table(records)
-    if origin is not None:
-        table = table.replace_schema_metadata({_ORIGIN: origin.model_dump_json().encode()})
+    told = {key: each.model_dump_json() for key, each in ((_ORIGIN, origin), (_COST, cost)) if each is not None}
+    if told:
+        table = table.replace_schema_metadata(told)
     with whole(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -278,8 +295,12 @@ def read_records(path: Path) -> list[Record]:
     try:
         # not pq.read_table, which imports pandas: a second and a half
         with pq.ParquetFile(path) as file:
-            rows = file.read().cast(_schema()).to_pylist()
-        return [Record.model_validate({**row, "outputs": json.loads(row["outputs"])}) for row in rows]
+            table = file.read().cast(_schema())
+        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+        columns["outputs"] = [json.loads(text) for text in columns["outputs"]]
+        rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+        # validated one by one, JSON data are walked through in Python: ten times as long as reading them
+        return [Record.model_construct(**row) if _valid(row) else Record.model_validate(row) for row in rows]
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read as records: {_reason(error)}") from error
 
@@ -297,6 +318,34 @@ def read_origin(path: Path) -> Origin | None:
         raise StoreError(f"{path} does not say by what it was made: {_reason(error)}") from error
 
 
+def read_cost(path: Path) -> ChunkCost | None:
+    """What the records of a shard cost; None where it does not say."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        _require_file(path)
+        told = (pq.read_schema(path).metadata or {}).get(_COST)
+        return None if told is None else ChunkCost.model_validate_json(told)
+    except (pa.ArrowException, OSError, ValueError, StoreError):
+        return None
+
+
+def _valid(row: dict[str, Any]) -> bool:
+    """Whether a row with outputs from JSON keeps all that Record asks for; what does not is left to Record to say."""
+    return (
+        type(row["sample"]) is str
+        and row["status"] in _STATUSES
+        and (row["error"] is None or type(row["error"]) is str)
+        and type(row["outputs"]) is dict
+        and type(row["force_calls"]) is int
+        and type(row["atom_calls"]) is int
+        and type(row["seconds"]) is float
+        and min(row["force_calls"], row["atom_calls"]) >= 0
+        and row["seconds"] >= 0
+    )
+
+
 def _require_file(path: Path) -> None:
     if not path.is_file():  # a pipe would be waited for
         raise StoreError(
@@ -307,8 +356,10 @@ def _require_file(path: Path) -> None:
 def _table(records: Sequence[Record]) -> pa.Table:
     import pyarrow as pa
 
-    rows = [{**record.model_dump(), "outputs": _compact(record.outputs)} for record in records]
-    return pa.Table.from_pylist(rows, schema=_schema())
+    schema = _schema()
+    columns = {name: [getattr(record, name) for record in records] for name in schema.names}
+    columns["outputs"] = [_compact(outputs) for outputs in columns["outputs"]]
+    return pa.Table.from_pydict(columns, schema=schema)
 
 
 def _schema() -> pa.Schema:
@@ -325,10 +376,6 @@ def _schema() -> pa.Schema:
             ("seconds", pa.float64()),
         ]
     )
-
-
-def _compact(outputs: dict[str, Any]) -> str:
-    return json.dumps(outputs, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
 
 def read_statuses(path: Path) -> list[str]:

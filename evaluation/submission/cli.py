@@ -75,15 +75,27 @@ def check(
 def changes(
     paths: Annotated[Path, typer.Argument(help="File with the changed paths, one a line ('git diff --name-only').")],
 ) -> None:
-    """Print the cards that a pull request changes. Exit code 1 where it holds what only machines write."""
-    from zoo.submission.changes import cards_of, written_by_machines
+    """Print the cards that a pull request changes, and one of each family whose adapter it changes.
+
+    Exit code 1 where it holds what only machines write, or what no lane would look at.
+    """
+    from zoo.cards import index
+    from zoo.submission.changes import cards_of, cards_of_adapters, misplaced, written_by_machines
 
     changed = paths.read_text(encoding="utf-8").splitlines()
-    if found := written_by_machines(changed):
-        typer.echo("\n".join(found), err=True)
-        typer.echo("Take these out: the main branch's own lanes write them, from runs of its own.", err=True)
+    machines, lost = written_by_machines(changed), misplaced(changed)
+    for found, told in (
+        (machines, "Take these out: the main branch's own lanes write them, from runs of its own."),
+        (lost, "Take these out: model_cards/ holds NAME.md, canaries/NAME.json and canaries/NAME.py, in lower case."),
+    ):
+        if found:
+            typer.echo("\n".join([*found, told]), err=True)
+    if machines or lost:
         raise typer.Exit(1)
-    for name in cards_of(changed):
+    names = cards_of(changed)
+    families = {card.family for card in index.survey().cards if card.name in names}
+    adapters = [card for card in index.survey().cards if card.family not in families]
+    for name in sorted({*names, *cards_of_adapters(changed, adapters)}):
         typer.echo(name)
 
 

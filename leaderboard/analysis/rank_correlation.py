@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,9 +49,28 @@ def correlate(x: Sequence[float], y: Sequence[float], checkpoints: Sequence[Hash
     they share their weights, and drawn alone would make the interval too narrow. A resample in which one of the two
     figures is the same throughout has no order, and is left out. Raises ValueError for sequences of different lengths.
     """
+    if found := too_little(x, y, checkpoints):
+        return found
+    from scipy import stats
+
+    owners = list(dict.fromkeys(checkpoints))
+    belongs = np.array([[owner == each for each in checkpoints] for owner in owners], dtype=float)
+    times = _drawn(len(owners)) @ belongs
+    a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    return Correlation(
+        spearman=_coefficient(float(stats.spearmanr(a, b).statistic), spearman(a, b, times)),
+        kendall=_coefficient(float(stats.kendalltau(a, b).statistic), kendall(a, b, times)),
+        n=len(x),
+        checkpoints=len(owners),
+        reason=None,
+    )
+
+
+def too_little(x: Sequence[float], y: Sequence[float], checkpoints: Sequence[Hashable]) -> Correlation | None:
+    """Why `correlate` gives no coefficient; None where it gives one."""
     if not len(x) == len(y) == len(checkpoints):
         raise ValueError(f"{len(x)}, {len(y)} and {len(checkpoints)} values are not one of each per entry")
-    n, owners = len(x), list(dict.fromkeys(checkpoints))
+    n, owners = len(x), set(checkpoints)
     reason = None
     if n < FEWEST_ENTRIES:
         reason = f"{n} {'entry has' if n == 1 else 'entries have'} both figures; a correlation takes {FEWEST_ENTRIES}"
@@ -58,20 +78,7 @@ def correlate(x: Sequence[float], y: Sequence[float], checkpoints: Sequence[Hash
         reason = f"{n} entries are of {len(owners)} checkpoints; a correlation takes {FEWEST_CHECKPOINTS}"
     elif len(set(x)) == 1 or len(set(y)) == 1:
         reason = "one of the figures is the same for all entries"
-    if reason:
-        return Correlation(None, None, n, len(owners), reason)
-    from scipy import stats
-
-    belongs = np.array([[owner == each for each in checkpoints] for owner in owners], dtype=float)
-    times = _drawn(len(owners)) @ belongs
-    a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    return Correlation(
-        spearman=_coefficient(float(stats.spearmanr(a, b).statistic), spearman(a, b, times)),
-        kendall=_coefficient(float(stats.kendalltau(a, b).statistic), kendall(a, b, times)),
-        n=n,
-        checkpoints=len(owners),
-        reason=None,
-    )
+    return Correlation(None, None, n, len(owners), reason) if reason else None
 
 
 def spearman(x: Array, y: Array, times: Array) -> Array:
@@ -108,6 +115,7 @@ def _over(together: Array, first: Array, second: Array) -> Array:
     return found
 
 
+@lru_cache
 def _drawn(n: int) -> Array:
     """How often each of `n` counts in each resample (resamples, n)."""
     drawn = np.random.default_rng(SEED).integers(0, n, size=(RESAMPLES, n))

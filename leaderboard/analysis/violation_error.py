@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from evaluation.definitions.constraints import protocol
 from evaluation.metric import Metric
 from evaluation.metrics.constraints import SIZES, verdicts
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
-from leaderboard.analysis.rank_correlation import Coefficient, Correlation, correlate
+from leaderboard.analysis.rank_correlation import Coefficient, Correlation, correlate, too_little
 from leaderboard.ranking.board import Board, boards
 from leaderboard.ranking.collect import Entry
 from zoo.files import json_text
@@ -76,28 +76,42 @@ def task_correlations(entries: Sequence[Entry]) -> list[TaskCorrelations]:
     fresh = [entry for entry in entries if not entry.stale]
     all_boards = boards(fresh)
     violating = [board for board in all_boards if board.task.name == VIOLATIONS]
-    found: dict[str, TaskCorrelations] = {}
+    found: dict[str, tuple[Board, Board]] = {}
     for board in all_boards:
         if board.task.reference_theory is None or board.task.name == VIOLATIONS:
             continue
         for violations in violating:
-            correlations = _correlations(board, violations)
             best = found.get(board.task.name)
-            if best is None or _rank(correlations) > _rank(best):
-                found[board.task.name] = correlations
-    return [found[name] for name in sorted(found)]
+            if best is None or _rank(board, violations) > _rank(*best):
+                found[board.task.name] = board, violations
+    return [_correlations(*found[name]) for name in sorted(found)]
 
 
-def _rank(correlations: TaskCorrelations) -> tuple[int, int, int]:
-    return correlations.n, SUBSETS.index(correlations.subset), SUBSETS.index(correlations.constraints_subset)
+def _rank(board: Board, violations: Board) -> tuple[int, int, int]:
+    entries = {dot.entry for _, _, dots in _dots(board, violations) for dot in dots}
+    return len(entries), SUBSETS.index(board.subset), SUBSETS.index(violations.subset)
 
 
 def _correlations(board: Board, violations: Board) -> TaskCorrelations:
-    broken = {place.entry.name: place for place in violations.places}
+    broken = {place.entry.name for place in violations.places}
     both = [place for place in board.places if place.entry.name in broken]
-    same = [place for place in both if not place.entry.other_theory]
+    return TaskCorrelations(
+        task=board.task,
+        subset=board.subset,
+        constraints_subset=violations.subset,
+        pairs=tuple(
+            Pair(violation, metric, tuple(dots), _correlation(dots, metric))
+            for violation, metric, dots in _dots(board, violations)
+        ),
+        left_out=tuple(sorted(place.entry.name for place in both if place.entry.other_theory)),
+    )
+
+
+def _dots(board: Board, violations: Board) -> Iterator[tuple[Metric, Metric, list[Dot]]]:
+    """Each violation with each figure of a property, and the entries that have both."""
+    broken = {place.entry.name: place for place in violations.places}
+    same = [place for place in board.places if place.entry.name in broken and not place.entry.other_theory]
     kept = {name: _kept(place.entry) for name, place in broken.items()}
-    pairs = []
     for violation in violations.task.metrics:
         if (violation.better, violation.best) != ("lower", 0.0) or violation.name == UNCERTAINTY:
             continue
@@ -109,14 +123,7 @@ def _correlations(board: Board, violations: Board) -> TaskCorrelations:
                     name = place.entry.name
                     violated = 0.0 if violation.name in kept[name] else x
                     dots.append(Dot(name, place.entry.card.name, violation=violated, measured=x, figure=y))
-            pairs.append(Pair(violation, metric, tuple(dots), _correlation(dots, metric)))
-    return TaskCorrelations(
-        task=board.task,
-        subset=board.subset,
-        constraints_subset=violations.subset,
-        pairs=tuple(pairs),
-        left_out=tuple(sorted(place.entry.name for place in both if place.entry.other_theory)),
-    )
+            yield violation, metric, dots
 
 
 def _kept(entry: Entry) -> set[str]:
@@ -131,16 +138,18 @@ def _kept(entry: Entry) -> set[str]:
 def _correlation(dots: Sequence[Dot], metric: Metric) -> Correlation:
     sign = 1 if metric.better == "lower" else -1
     cards = [dot.card for dot in dots]
-    found = correlate([dot.violation for dot in dots], [sign * dot.figure for dot in dots], cards)
+    violations, errors = [dot.violation for dot in dots], [sign * dot.figure for dot in dots]
     breaking = sorted({dot.card for dot in dots if dot.violation > 0})
     if dots and not breaking:
-        return replace(found, reason="no entry violates it beyond rounding error")
-    if found.spearman is None or len(breaking) >= FEWEST_BREAKING:
+        return Correlation(None, None, len(dots), len(set(cards)), "no entry violates it beyond rounding error")
+    if len(breaking) >= FEWEST_BREAKING:
+        return correlate(violations, errors, cards)
+    if found := too_little(violations, errors, cards):
         return found
     # with all others at zero, one checkpoint decides the order alone, and resamples without it have none
     who = f"{', '.join(breaking)} alone {'violates' if len(breaking) == 1 else 'violate'} it beyond rounding error"
     reason = f"{who}; a correlation takes {FEWEST_BREAKING} checkpoints that do"
-    return replace(found, spearman=None, kendall=None, reason=reason)
+    return Correlation(None, None, len(dots), len(set(cards)), reason)
 
 
 Cell = str | int | float | None

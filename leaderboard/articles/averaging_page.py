@@ -32,8 +32,8 @@ def article(evidence: Evidence) -> Article:
             "Averaging evaluates a crystal in several orientations and takes the mean of the answers rotated back. "
             "It makes forces equivariant up to a degree of their error; it does not make them the gradient of an "
             "energy, and not more accurate by itself.",
-            "A factor of measured time is that of one task between the same entry with and without averaging, on the "
-            "same kind of machine. Batches of rotated copies can take less than that many single evaluations.",
+            "A factor of measured time is the ratio of an entry's relative costs with and without averaging. Batches "
+            "of rotated copies can take less than that many single evaluations.",
         ),
     )
 
@@ -57,7 +57,7 @@ def _measured(pairs: Sequence[Compared]) -> Iterator[str]:
         gains = [each.before / each.after for each in rotation if each.after > 0]
         told = []
         if costs:
-            told.append(f"takes {_between(costs)} times the time per atom")
+            told.append(f"takes {_between(costs)} times the time of a single evaluation")
         if gains:
             told.append(f"lowers the rotation error of the forces by a factor of {_between(gains)}")
         if told:

@@ -68,7 +68,7 @@ def _part(found: Sequence[Earlier], board: Board | None) -> Part:
             f"Places that moved: {', '.join(moved)}." if moved else "Of the entries with a place today, none moved.",
         ),
         table=Table(
-            label=f"Places of {task.title} then and now",
+            label=f"Places of {task.title}, {found[0].subset} subset, then and now",
             columns=_COLUMNS,
             rows=[_row(each, then, now.get(each.entry), board, digits) for each in ordered],
         ),

@@ -47,7 +47,8 @@ class Picture:
 
 def finish(chart: alt.Chart | alt.LayerChart | alt.FacetChart, height: float | alt.Step = PANEL_HEIGHT) -> Spec:
     """The chart as plain data, as wide as its place on the page and `height` pixels high."""
-    spec: Spec = chart.properties(width="container", height=height).to_dict()
+    # a test holds every specification against the schema; here that would take most of the time of a build
+    spec: Spec = chart.properties(width="container", height=height).to_dict(validate=False)
     return spec
 
 

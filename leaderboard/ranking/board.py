@@ -9,6 +9,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, cast
 
 from evaluation.metric import Metric, Score
@@ -144,7 +145,7 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
     by_score = any("scores" in entry.unchecked for entry in fresh)
     found: dict[str, Rank | None] = {}
     for group in _by_theory(rivals):
-        found |= _ranks(group, metric, by_score=by_score)
+        found |= _ranks(tuple(group), metric.name, by_score=by_score)
     crowded = {entry.name for group in _by_theory(rivals) if _enough(group, found) for entry in group}
     shown = {name: rank if name in crowded and subset != "canary" else None for name, rank in found.items()}
     reasons = {entry.name: _reason(entry, found, shown, metric) for entry in entries}
@@ -189,7 +190,10 @@ def _by_theory(entries: Sequence[Entry]) -> list[list[Entry]]:
     return list(groups.values())
 
 
-def _ranks(entries: Sequence[Entry], metric: Metric, *, by_score: bool) -> dict[str, Rank | None]:
+@lru_cache(maxsize=1000)
+def _ranks(entries: tuple[Entry, ...], name: str, *, by_score: bool) -> Mapping[str, Rank | None]:
+    """Of the same entries the same mapping: the pages of a site ask for the same boards many times."""
+    metric = next(metric for metric in entries[0].task.metrics if metric.name == name)
     if by_score:
         total = max(entry.result.run.counts.total for entry in entries)
         return ranks_by_score({entry.name: entry.result.scores[metric.name] for entry in entries}, total, metric)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -30,9 +30,11 @@ from evaluation.result import Cost, Counts, Result, read_result
 from evaluation.scoring import scores
 from evaluation.subset import Subset
 from evaluation.task import Row, Task
+from leaderboard import views
 from leaderboard.errors import NoResults, ResultFault
 from leaderboard.ranking import scored
 from leaderboard.ranking.scored import Scored, StoredRecords
+from leaderboard.views.base import Panel
 from zoo.cards import index
 from zoo.cards.card import BundledSource, Card
 from zoo.cards.mode import Mode
@@ -46,9 +48,12 @@ Verification = Literal["samples", "scores"]
 """`samples`: that the records are those of the subset's samples. `scores`: that the scores follow from the records."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """A checkpoint in a mode on a task: what was measured, and everything that was checked against it."""
+    """A checkpoint in a mode on a task: what was measured, and everything that was checked against it.
+
+    Equal to itself alone, so that what is worked out of some entries is worked out once (`leaderboard.ranking.board`).
+    """
 
     result: Result
     card: Card
@@ -68,6 +73,16 @@ class Entry:
     """The dataset that is not on this machine."""
     part_of: Entry | None = None
     """The entry as it ran, on a larger subset, where this is its part on a smaller one (`restricted_to`)."""
+    scored: Scored | None = None
+    """What ships of a published result."""
+
+    @cached_property
+    def panels(self) -> tuple[Panel, ...]:
+        """What a page draws of the samples; nothing where there are no rows."""
+        view = views.view(self.task.name)
+        if view is None or not self.rows:
+            return ()
+        return self.scored.panels if self.scored else tuple(view.panels(self.records, self.rows))
 
     @property
     def name(self) -> str:
@@ -75,7 +90,7 @@ class Entry:
 
     @property
     def published(self) -> bool:
-        return _is_published(self.path)
+        return is_published(self.path)
 
     @property
     def origin(self) -> str:
@@ -84,6 +99,11 @@ class Entry:
     @property
     def records_path(self) -> Path:
         return self.path.with_name(self.result.records_name)
+
+    @property
+    def has_records(self) -> bool:
+        """Whether its records are on this machine: a wheel has those of no published result."""
+        return self.records_path.is_file()
 
     @property
     def claims_constrained(self) -> bool | None:
@@ -131,10 +151,18 @@ class Entry:
         The manifest's other facts stay. None where the entry has no figures per sample (`rows`), or where the subset's
         samples are unknown, for want of reference data.
         """
-        names = sample_names(self.task.name, subset)
-        if not self.rows or isinstance(names, DatasetUnavailable):
-            return None
-        return self.of(names, subset=subset)
+        if subset not in self._parts:
+            names = sample_names(self.task.name, subset)
+            if not self.rows or isinstance(names, DatasetUnavailable):
+                self._parts[subset] = None
+            else:
+                self._parts[subset] = self.of(names, subset=subset)
+        return self._parts[subset]
+
+    @cached_property
+    def _parts(self) -> dict[Subset, Entry | None]:
+        """What `restricted_to` gave."""
+        return {}
 
     def of(self, names: frozenset[str], *, subset: Subset) -> Entry:
         """This entry on some of its samples, as `restricted_to`; `subset` is what they are shown as. It has `rows`."""
@@ -145,7 +173,7 @@ class Entry:
         cost = Cost.of(accounts, calls_per_answer=self.mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb)
         part = run.model_copy(update={"subset": subset, "counts": Counts.of(accounts), "cost": cost})
         result = self.result.model_copy(update={"run": part, "scores": scores(self.task, rows)})
-        return replace(self, result=result, records=records, rows=rows, part_of=self)
+        return replace(self, result=result, records=records, rows=rows, part_of=self, scored=None)
 
 
 @dataclass(frozen=True)
@@ -209,7 +237,7 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
 
     `trusted`: take the figures that ship for a published result which is as it was published.
     """
-    known = scored.read(path, path.with_suffix(".parquet")) if trusted and _is_published(path) else None
+    known = scored.read(path, path.with_suffix(".parquet")) if trusted and is_published(path) else None
     result = _result(path, known)
     run = result.run
     if (run.task, run.entry) != (path.parent.name, path.stem):
@@ -227,7 +255,10 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
     stale = tuple(_differences(result, card, task))
     records = _records(path.with_name(result.records_name), result, known)
     cost = Cost.of(
-        scored.accounts(records), calls_per_answer=mode.cost_force_calls, peak_memory_gb=run.cost.peak_memory_gb
+        scored.accounts(records),
+        calls_per_answer=mode.cost_force_calls,
+        peak_memory_gb=run.cost.peak_memory_gb,
+        ledger=run.cost.ledger,
     )
     result = result.model_copy(update={"run": run.model_copy(update={"cost": cost})})
     rows, unchecked, lacks = _no_rows()
@@ -245,10 +276,12 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
         stale=stale,
         unchecked=unchecked,
         lacks=lacks,
+        scored=known,
     )
 
 
-def _is_published(path: Path) -> bool:
+def is_published(path: Path) -> bool:
+    """Whether a result is one of those that ship."""
     return path.resolve().is_relative_to(PUBLISHED.resolve())
 
 
@@ -319,8 +352,6 @@ def _checked(path: Path, result: Result, task: Task, records: Sequence[Record], 
         _compare_samples(path, result, scored.samples(records), asked)
     if known and known.rows:
         return known.rows, unchecked, lacks
-    if known and known.needs and not dataset.any_here(known.needs):
-        return _no_rows(*unchecked, "scores", lacks=lacks or known.needs)
     try:
         rows = task.table(records)
         computed_scores = scores(task, rows)
@@ -352,11 +383,10 @@ def _compare_samples(path: Path, result: Result, ran: set[str], asked: frozenset
 def sample_names(task: str, subset: Subset) -> frozenset[str] | DatasetUnavailable:
     """Names of a subset's samples, or why they are unknown: reference data that are not on this machine name them."""
     known = scored.sample_names(tasks.load(task), subset)
-    if isinstance(known, frozenset):
+    if known is not None:
         return known
-    if known and not dataset.any_here(known):
-        return DatasetUnavailable(f"the samples of {task} are named by {known}, which is not here", dataset=known)
-    return names_of_samples(tasks.load(task), subset)
+    with dataset.here_only():
+        return names_of_samples(tasks.load(task), subset)
 
 
 def names_of_samples(task: Task, subset: Subset) -> frozenset[str] | DatasetUnavailable:

@@ -1,10 +1,10 @@
-"""Export: boards as flat tables, CSV and JSON, for further analysis. Same boards, same bytes."""
+"""Export: boards as flat tables, CSV, JSON and Parquet, for further analysis. Same boards, same bytes."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from leaderboard.ranking.board import Board, Place
 from zoo.files import json_text
@@ -29,13 +29,43 @@ def to_json(boards: Sequence[Board]) -> str:
 
 def to_csv(boards: Sequence[Board]) -> str:
     """The same rows as comma-separated text; columns of tasks that an entry did not run are empty."""
-    rows = flat(boards)
-    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return csv_of(flat(boards))
+
+
+def csv_of(rows: Sequence[Mapping[str, Cell]]) -> str:
+    """Rows as comma-separated text; what a row lacks is empty, as what has no number."""
+    columns = _columns(rows)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, restval=_NONE, lineterminator="\n")
     writer.writeheader()
     writer.writerows({column: _csv_cell(value) for column, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def parquet_of(rows: Sequence[Mapping[str, Cell]]) -> bytes:
+    """Rows as Parquet; what a row lacks is null. A column without any value is of floats."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = {}
+    for name in _columns(rows):
+        values = [row.get(name) for row in rows]
+        table[name] = pa.array(values, type=_type(values))
+    buffer = pa.BufferOutputStream()
+    pq.write_table(pa.table(table), buffer, compression="zstd")
+    return bytes(buffer.getvalue().to_pybytes())
+
+
+def _type(values: Sequence[Cell]) -> str:
+    kinds = {type(value) for value in values if value is not None}
+    for kind, name in ((str, "string"), (float, "float64"), (bool, "bool"), (int, "int64")):
+        if kind in kinds:
+            return name
+    return "float64"
+
+
+def _columns(rows: Sequence[Mapping[str, Cell]]) -> list[str]:
+    return list(dict.fromkeys(column for row in rows for column in row))
 
 
 def _row(board: Board, place: Place) -> dict[str, Cell]:

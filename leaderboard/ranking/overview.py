@@ -14,6 +14,7 @@ from evaluation.metric import Metric, Score
 from evaluation.subset import SUBSETS
 from leaderboard.ranking.board import Board, Place, boards
 from leaderboard.ranking.collect import Entry, is_demonstration
+from leaderboard.ranking.cost import RelativeCost, relative_costs
 from leaderboard.ranking.rank import Rank
 from zoo.cards.card import Card
 from zoo.cards.mode import Mode
@@ -24,8 +25,6 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "elasticity & stability": ("elasticity", "symmetry", "descent", "diatomics"),
 }
 """Heading → tasks whose headline is a column below it. `constraints` is shown as grades, never as a rank."""
-COST_TASK = "eos"
-"""Costs are of this task alone: the same crystals for every entry. Those of two tasks do not compare."""
 
 State = Literal["ranked", "few entries", "few samples", "theory", "demonstration", "mode", "stale", "subset", "missing"]
 """`ranked`; or why not: fewer than three entries, fewer than half of the samples, another level of theory that is
@@ -82,10 +81,8 @@ class Row:
     mode: Mode
     cells: tuple[Cell, ...]
     """In the order of the columns."""
-    microseconds: float | None
-    """Cost in COST_TASK, µs per atom and force call; None where it did not run."""
-    machine: str | None
-    """Processor and threads that the cost was measured on."""
+    cost: RelativeCost | None
+    """Over the reference model's; None where it was not measured."""
     entries: tuple[Entry, ...]
     """Its results."""
 
@@ -129,9 +126,14 @@ class Overview:
         return [(group, columns) for group, columns in found if columns]
 
     @property
+    def costs(self) -> Mapping[str, RelativeCost]:
+        """`card@mode` → what it costs, where that was measured."""
+        return {row.name: row.cost for row in self.rows if row.cost}
+
+    @property
     def machines(self) -> tuple[str, ...]:
         """Those that the costs were measured on."""
-        return tuple(sorted({row.machine for row in self.rows if row.machine}))
+        return tuple(sorted({row.cost.machine for row in self.rows if row.cost}))
 
 
 def overview(entries: Sequence[Entry], made: Sequence[Board] | None = None) -> Overview:
@@ -169,28 +171,14 @@ def _counts(board: Board, place: Place) -> bool:
 
 
 def _row(name: str, mine: Sequence[Entry], columns: Sequence[Headline], found: Sequence[Board]) -> Row:
-    cost = _cost(mine)
-    run = cost.result.run if cost else None
-    machine = f"{run.hardware.accelerator or run.hardware.cpu}, {_threads(run.threads)}" if run else None
     return Row(
         name=name,
         card=mine[0].card,
         mode=mine[0].mode,
         cells=tuple(_cell_of(name, column, found) for column in columns),
-        microseconds=run.cost.microseconds_per_atom if run else None,
-        machine=machine,
+        cost=relative_costs(mine).get(name),
         entries=tuple(mine),
     )
-
-
-def _threads(count: int) -> str:
-    return f"{count} {'thread' if count == 1 else 'threads'}"
-
-
-def _cost(mine: Sequence[Entry]) -> Entry | None:
-    """Its result of COST_TASK on the largest subset."""
-    ran = [entry for entry in mine if entry.task.name == COST_TASK and not entry.stale]
-    return max(ran, key=lambda entry: SUBSETS.index(entry.result.run.subset), default=None)
 
 
 def _cell_of(name: str, column: Headline, found: Sequence[Board]) -> Cell:

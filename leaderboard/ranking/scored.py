@@ -1,11 +1,14 @@
-"""Scored: the figures per sample of the published results, worked out once and shipped with them.
+"""Scored: the figures per sample of the published results and what is drawn of them, worked out once and shipped.
 
-A board takes the figures per sample of every entry. Out of the records they take minutes (matching structures, finding
-space groups), and reading the records alone takes ten seconds. `leaderboard/scored/<task>/<entry>.json.gz` holds them
-with the SHA-256 of the result and of its records; where either has changed nothing of it is used, and the records are
-scored as those of any other result. A test scores them all and compares.
+A board takes the figures per sample of every entry, and a page its pictures. Out of the records they take minutes
+(matching structures, finding space groups) and reference data, and reading the records alone takes ten seconds.
+`leaderboard/scored/<task>/<entry>.json.gz` holds them with the SHA-256 of the result and of its records; where either
+has changed nothing of it is used, and the records are scored as those of any other result. An installation without the
+records (a wheel) has these files alone. A test scores all records and compares.
 
-    python -m leaderboard.ranking.score_published    # writes the files anew
+    python -m leaderboard.ranking.score_published    # writes the files anew; it takes the reference data
+
+The first line of a file has figures and accounts, the second the pictures, which a board does not read.
 """
 
 from __future__ import annotations
@@ -13,26 +16,26 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NewType, overload
+from typing import Any, overload
 
 from evaluation import task as tasks
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
-from evaluation.subset import Subset
+from evaluation.subset import SUBSETS, Subset, up_to
 from evaluation.task import Row, Task
+from leaderboard.ranking import drawn
+from leaderboard.views.base import Panel
 from zoo import files
 
 FOLDER = Path(__file__).parents[1] / "scored"
 """One file for each published result."""
 
-Needs = NewType("Needs", str)
-"""The name of a dataset without which something is unknown."""
-
-_VERSION = 1
+_VERSION = 2
+_SAMPLES = "samples.json.gz"
 _ACCOUNT = ("sample", "status", "error", "force_calls", "atom_calls", "seconds")
 
 
@@ -48,8 +51,10 @@ class StoredRecords(Sequence[Record]):
 
     @cached_property
     def accounts(self) -> tuple[Record, ...]:
-        """The same records without their outputs."""
-        return tuple(Record(**dict(zip(_ACCOUNT, account, strict=True))) for account in self._told)
+        """The same records without their outputs; they were checked when they were written."""
+        return tuple(
+            Record.model_construct(**dict(zip(_ACCOUNT, account, strict=True)), outputs={}) for account in self._told
+        )
 
     def of(self, samples: frozenset[str]) -> StoredRecords:
         """Those of some samples."""
@@ -79,11 +84,21 @@ class Scored:
     """What is known of a result without its records."""
 
     rows: tuple[Row, ...]
-    """`Task.table` of the records; empty where it takes reference data."""
-    needs: str | None
-    """The dataset that this takes."""
+    """`Task.table` of the records; empty where they were made under an earlier protocol."""
     accounts: Sequence[Sequence[Any]]
     """The records but for their outputs, in their file's order."""
+    pictures: str = '{"specs":[],"panels":[]}'
+    """`leaderboard.ranking.drawn` of its panels, JSON."""
+
+    @cached_property
+    def panels(self) -> tuple[Panel, ...]:
+        """What a page draws of the samples."""
+        return drawn.panels(json.loads(self.pictures))
+
+
+def account(record: Record) -> tuple[Any, ...]:
+    """A record but for its outputs, as `Scored.accounts` has it."""
+    return tuple(getattr(record, name) for name in _ACCOUNT)
 
 
 def accounts(records: Sequence[Record]) -> Sequence[Record]:
@@ -109,53 +124,64 @@ def path_of(result: Path) -> Path:
 
 
 def read(result: Path, records: Path) -> Scored | None:
-    """The figures of a published result; None where there are none for these two files as they are."""
+    """The figures of a published result; None where there are none for these two files as they are.
+
+    Where the records are missing, the result alone has to be the one that they were made from.
+    """
     path = path_of(result)
-    if not path.is_file() or not records.is_file():
+    if not path.is_file():
         return None
     try:
-        found = json.loads(gzip.decompress(path.read_bytes()))
-        if found["made_from"] != _made_from(result, records):
+        head, _, pictures = gzip.decompress(path.read_bytes()).decode().partition("\n")
+        found = json.loads(head)
+        made_from = found["made_from"]
+        if made_from != _made_from(result, records if records.is_file() else made_from["records"]):
             return None
         return Scored(
-            needs=found["needs"],
             rows=tuple(dict(zip(found["columns"], row, strict=True)) for row in found["rows"]),
             accounts=found["accounts"],
+            pictures=pictures,
         )
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):  # damaged: the records are scored
         return None
 
 
-def sample_names(task: Task, subset: Subset) -> frozenset[str] | Needs | None:
-    """Names of a subset's samples, or the dataset that names them; None where the protocol is another one than then."""
+def sample_names(task: Task, subset: Subset) -> frozenset[str] | None:
+    """Names of a subset's samples; None where they are unknown, or the protocol is another one than then."""
+    found = _samples(FOLDER).get(task.name)
+    if found is None or found["protocol_sha256"] != protocol_sha256(task.protocol):
+        return None
+    return frozenset(name for each in up_to(subset) for name in found["adds"][each])
+
+
+@cache
+def _samples(folder: Path) -> dict[str, Any]:
     try:
-        found = json.loads((FOLDER / "samples.json").read_bytes())[task.name]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    if found["protocol_sha256"] != protocol_sha256(task.protocol):
-        return None
-    names = found["subsets"][subset]
-    return Needs(names) if isinstance(names, str) else frozenset(names)
+        found: dict[str, Any] = json.loads(gzip.decompress((folder / _SAMPLES).read_bytes()))
+    except (OSError, EOFError, zlib.error, ValueError):
+        return {}
+    return found
 
 
-def write_sample_names(names: Mapping[str, Mapping[Subset, Collection[str] | Needs]]) -> Path:
-    """Write the names of all subsets of these tasks."""
+def write_sample_names(names: Mapping[str, Mapping[Subset, frozenset[str]]]) -> Path:
+    """Write the names of all subsets of these tasks; subsets are nested, and each is stored by what it adds."""
     told = {
         name: {
             "protocol_sha256": protocol_sha256(tasks.load(name).protocol),
-            "subsets": {
-                subset: known if isinstance(known, str) else sorted(known) for subset, known in subsets.items()
+            "adds": {
+                subset: sorted(subsets[subset].difference(*(subsets[each] for each in up_to(subset)[:-1])))
+                for subset in SUBSETS
             },
         }
-        for name, subsets in names.items()
+        for name, subsets in sorted(names.items())
     }
-    path = FOLDER / "samples.json"
-    files.write_json(path, told)
+    path = FOLDER / _SAMPLES
+    _write(path, json.dumps(told, separators=(",", ":")))
     return path
 
 
 def write(
-    result: Path, records_path: Path, *, rows: Sequence[Row], needs: str | None, records: Sequence[Record]
+    result: Path, records_path: Path, *, rows: Sequence[Row], records: Sequence[Record], panels: Sequence[Panel]
 ) -> Path:
     """Write the figures of a published result; the same input gives the same bytes."""
     columns = list(rows[0]) if rows else []
@@ -163,19 +189,25 @@ def write(
         raise ValueError(f"{result}: not all rows have the same columns")
     told = {
         "made_from": _made_from(result, records_path),
-        "needs": needs,
         "columns": columns,
         "rows": [list(row.values()) for row in rows],
-        "accounts": [[getattr(record, name) for name in _ACCOUNT] for record in records],
+        "accounts": [list(account(record)) for record in records],
     }
-    text = json.dumps(told, allow_nan=False, separators=(",", ":"))
-    if json.loads(text) != told:
+    pictures = drawn.plain(panels)
+    lines = [json.dumps(part, allow_nan=False, separators=(",", ":")) for part in (told, pictures)]
+    if json.loads(lines[0]) != told or drawn.panels(json.loads(lines[1])) != tuple(panels):
         raise ValueError(f"{result}: a figure is no plain value")
     path = path_of(result)
-    with files.whole(path) as temporary:
-        temporary.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    _write(path, "\n".join(lines))
     return path
 
 
-def _made_from(result: Path, records: Path) -> dict[str, Any]:
-    return {"version": _VERSION, "result": files.sha256(result), "records": files.sha256(records)}
+def _write(path: Path, text: str) -> None:
+    with files.whole(path) as temporary:
+        temporary.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+
+
+def _made_from(result: Path, records: Path | str) -> dict[str, Any]:
+    """`records`: their file, or its SHA-256."""
+    of_records = records if isinstance(records, str) else files.sha256(records)
+    return {"version": _VERSION, "result": files.sha256(result), "records": of_records}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from leaderboard import views
 from leaderboard.charts.spec import Datasets, Spec
 from leaderboard.ranking.board import Board, Place
-from leaderboard.ranking.collect import Entry
 from leaderboard.site import sample_sheet
 from leaderboard.views.base import Panel, View
 
@@ -21,14 +20,8 @@ MOST_ROWS = 200
 """Samples in a table; the records that a page links have all of them."""
 MOST_EMPTY = 4
 """Panels without a picture that stand among the others; more are a list."""
-
-
-@dataclass(frozen=True)
-class Charts:
-    """Pictures of a page: specifications, and the datasets that some of them share."""
-
-    specs: dict[str, Spec] = field(default_factory=dict)
-    datasets: dict[str, Datasets] = field(default_factory=dict)
+SHARED = "shared"
+"""Key of the picture that panels have in common."""
 
 
 @dataclass(frozen=True)
@@ -39,48 +32,59 @@ class Section:
     place: Place
     view: View | None
     panels: list[tuple[Panel, str | None]]
-    """Each with the key of its datasets, where there is something to draw."""
+    """Each with its key in `datasets`, where there is something to draw."""
+    specs: dict[str, Spec]
+    """SHARED, the picture of the view, and those of panels that have their own."""
+    datasets: dict[str, Datasets]
     folded: dict[str, list[str]]
     """Titles of panels without a picture, by the reason, where they are many."""
     rows: Sequence[Row]
     sheet: bool
     """Whether the site has the entry's pictures on one sheet."""
 
+    @property
+    def id(self) -> str:
+        """Unique on the page of its model: `eos-fast-conservative`."""
+        return f"{self.board.task.name}-{self.board.subset}-{self.place.entry.mode}"
 
-def sections(boards: Sequence[Board], wanted: Callable[[Entry], bool]) -> tuple[list[Section], Charts]:
-    """A section for each entry that is wanted, in the order of the boards, and what their pictures need.
+    @property
+    def path(self) -> str:
+        """Where the site has all of it, without a suffix."""
+        return f"results/{self.board.task.name}-{self.board.subset}-{self.place.entry.name}"
+
+
+def sections(places: Iterable[tuple[Board, Place]]) -> list[Section]:
+    """A section for each place on a board, in their order.
 
     Of an entry that stands on the boards of several subsets as part of one run, that run alone.
     """
-    charts = Charts()
-    whole = [(board, place) for board in boards for place in board.places if place.entry.part_of is None]
-    mine = [(board, place) for board, place in whole if wanted(place.entry)]
-    return [_section(board, place, charts) for board, place in mine], charts
+    return [_section(board, place) for board, place in places if place.entry.part_of is None]
 
 
-def spec_key(section: Section, panel: Panel, key: str) -> str:
+def spec_key(panel: Panel, key: str) -> str:
     """Which of the specifications draws a panel."""
-    return key if panel.spec is not None else section.board.task.name
+    return key if panel.spec is not None else SHARED
 
 
-def _section(board: Board, place: Place, charts: Charts) -> Section:
+def _section(board: Board, place: Place) -> Section:
     entry = place.entry
-    view = views.view(board.task.name)
     drawn: list[tuple[Panel, str | None]] = []
-    if view and entry.rows:
-        charts.specs[board.task.name] = view.spec()
-        for panel in view.panels(entry.records, entry.rows):
-            key = f"{board.task.name}/{board.subset}/{entry.name}/{panel.title}"
-            if panel.datasets is not None:
-                charts.datasets[key] = panel.datasets
-                if panel.spec is not None:
-                    charts.specs[key] = panel.spec
-            drawn.append((panel, key if panel.datasets is not None else None))
+    specs: dict[str, Spec] = {SHARED: views.spec(board.task.name)} if entry.panels else {}
+    datasets: dict[str, Datasets] = {}
+    for number, panel in enumerate(entry.panels):
+        key = str(number)
+        if panel.datasets is not None:
+            datasets[key] = panel.datasets
+            if panel.spec is not None:
+                specs[key] = panel.spec
+        drawn.append((panel, key if panel.datasets is not None else None))
     return Section(
         board=board,
         place=place,
-        view=view,
+        view=views.view(board.task.name),
         panels=drawn,
+        specs=specs,
+        datasets=datasets,
         folded=_folded([panel for panel, key in drawn if key is None]),
         rows=_worst(entry.rows, board.metric),
         sheet=sample_sheet.current(entry) is not None,

@@ -70,7 +70,7 @@ class Front:
             "theory": row.theory,
             "constrained": claims_constrained(row),
             "parameters": card.parameters,
-            "cost": row.microseconds,
+            "cost": _rounded(row.cost.value) if row.cost else None,
             "demonstration": row.demonstration,
             "safe": facts.safety.verdict,
             "values": [[_rounded(cell.value), _ORDER.get(cell.state, 1)] for cell in row.cells],

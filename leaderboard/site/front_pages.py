@@ -9,9 +9,14 @@ from urllib.parse import quote
 
 from leaderboard.analysis.licences import PERMISSIVE
 from leaderboard.analysis.phonon_safety import LEAST_CRYSTALS, LEAST_RECALL, MOST_DEPENDENT
+from leaderboard.ranking.board import Board
 from leaderboard.ranking.export_columns import COLUMNS
 from leaderboard.ranking.overview import Row
+from leaderboard.reported.figures import sources
+from leaderboard.reported.quantities import QUANTITIES
+from leaderboard.reported.reproduced import reported_sections
 from leaderboard.site import feed
+from leaderboard.site.data_files import FRONT_COLUMNS
 from leaderboard.site.front import LATEST, Front, News, by_day, checkpoints_by_safety, claims_constrained, options
 from leaderboard.site.glossary import TERMS
 from leaderboard.site.periodic_table import places
@@ -39,7 +44,13 @@ PRESETS = (
 
 
 def front_pages(
-    render: Renderer, front: Front, cards: Sequence[Card], latest: Sequence[News], faults: Sequence[str]
+    render: Renderer,
+    front: Front,
+    *,
+    boards: Sequence[Board],
+    cards: Sequence[Card],
+    latest: Sequence[News],
+    faults: Sequence[str],
 ) -> dict[str, str]:
     """The pages that are about all entries, path → text; `cards` are all of the zoo, `faults` what is left out."""
     measured = {row.card.name for row in front.table.rows}
@@ -73,10 +84,24 @@ def front_pages(
             least_recall=LEAST_RECALL,
             most_dependent=MOST_DEPENDENT,
         ),
+        "reported.html": _reported_page(render, front, cards),
         "glossary.html": render("glossary.html.j2", terms=TERMS),
-        "data.html": render("data.html.j2", columns=COLUMNS),
+        "data.html": render("data.html.j2", columns=COLUMNS, front_columns=FRONT_COLUMNS, boards=boards),
         "data/feed.xml": feed.atom(latest),
     }
+
+
+def _reported_page(render: Renderer, front: Front, cards: Sequence[Card]) -> str:
+    """Every reported figure, and first those that were measured here as well."""
+    entries = [entry for row in front.table.rows for entry in row.entries]
+    found = [each for card in cards for each in reported_sections(card, entries)]
+    return render(
+        "reported.html.j2",
+        sources=sources(),
+        quantities=QUANTITIES,
+        carded={card.name for card in cards},
+        reproduced=[(each.model, line) for each in found for line in each.lines if line.ours],
+    )
 
 
 def answers(front: Front) -> list[str]:
@@ -116,6 +141,7 @@ def search_page(render: Renderer, cards: Mapping[str, Card], tasks: Iterable[Tas
         Found("Compare entries", "compare.html", "page", "side by side"),
         Found("Safe for phonons", "safe-for-phonons.html", "page", "imaginary modes rule verdict"),
         Found("Models in the zoo", "models.html", "page", "all cards licence"),
+        Found("Reported by others", "reported.html", "page", "published figures Matbench Discovery F1 CPS SRME"),
         Found("How to read it", "reading.html", "page", "interval rank protocol"),
         Found("Data", "data.html", "page", "CSV JSON Parquet schema columns download"),
         Found("Correct, submit, cite", "contribute.html", "page", "citation submission error report"),

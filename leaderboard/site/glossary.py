@@ -15,6 +15,33 @@ class Term:
     text: str
 
 
+_OF_METRIC = {
+    "asr_": "acoustic-sum-rule",
+    "conservation_": "conservative",
+    "delta": "delta",
+    "fc_asymmetry": "lambda",
+    "gradient_": "conservative",
+    "imaginary": "imaginary-modes",
+    "lambda": "lambda",
+    "loop_work": "conservative",
+    "other_head": "direct",
+    "raw_stable": "imaginary-modes",
+    "relative_": "relative-cost",
+    "remedied_": "averaging",
+    "rotation_": "rotational-equivariance",
+    "stability_": "imaginary-modes",
+    "strict_stability_": "imaginary-modes",
+    "usual_stable": "imaginary-modes",
+}
+"""Beginning of a metric's or a column's name → the term that it is about."""
+
+
+def term_of(name: str) -> Term | None:
+    """The term behind a metric or a column of figures; None where its own words say all."""
+    key = next((key for start, key in _OF_METRIC.items() if name.startswith(start)), None)
+    return next((term for term in TERMS if term.key == key), None)
+
+
 TERMS = (
     Term(
         "acoustic-sum-rule",
@@ -91,6 +118,12 @@ TERMS = (
         "protocol",
         "Protocol",
         "All numbers of a task, frozen under a version. Results of two versions are not ranked together.",
+    ),
+    Term(
+        "relative-cost",
+        "Relative cost",
+        "Time of one answer over that of a reference model that ships with this package (pet-n), for the same "
+        "structures, timed in turn in the same run on one CPU thread. 2: twice as slow.",
     ),
     Term(
         "rotational-equivariance",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def prose_html(markdown: str, *, top: int = 3) -> str:
-    """CommonMark with tables as HTML that is safe to put on a page; a heading `#` becomes h<top>.
+    """CommonMark with tables as HTML that is safe to put on a page; its highest headings become h<top>.
 
     Raw HTML comes out as text, a link that is not https as its source, an image as its description in words: a page
     loads nothing from elsewhere.
@@ -65,8 +65,10 @@ def _fit_the_page(state: object) -> None:
     from markdown_it.rules_core import StateCore
 
     state = cast(StateCore, state)
+    levels = [int(token.tag[1]) for token in state.tokens if token.type == "heading_open"]
+    highest = min(levels, default=1)
     for token in state.tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) - 1 + state.env['top'])}"
+            token.tag = f"h{min(6, int(token.tag[1]) - highest + state.env['top'])}"
         elif style := token.attrs.pop("style", None):
             token.attrSet("class", str(style).replace("text-align:", "align-"))

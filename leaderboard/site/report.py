@@ -20,7 +20,7 @@ from leaderboard.charts.theme import ROLES, theme
 from leaderboard.errors import NoResults
 from leaderboard.ranking.board import boards
 from leaderboard.ranking.collect import Collection, Entry, collect
-from leaderboard.site.entry_section import Charts, Section, sections, spec_key
+from leaderboard.site.entry_section import Section, sections, spec_key
 from leaderboard.site.markdown import prose_html
 from leaderboard.site.templating import Renderer
 from zoo.cards import index
@@ -47,7 +47,6 @@ class Report:
     entries: tuple[Entry, ...]
     constraints: tuple[ConstraintCard, ...]
     sections: tuple[Section, ...]
-    charts: Charts
     faults: tuple[str, ...]
     """Results of this entry that could not be read."""
 
@@ -78,7 +77,7 @@ def of(collection: Collection, card: Card, mode: Mode) -> Report:
     """The report of an entry from what was collected."""
     full = index.entry_name(card, mode)
     mine = tuple(entry for entry in collection.entries if entry.name == full)
-    found, charts = sections(boards(mine), lambda entry: entry.name == full)
+    found = sections((board, place) for board in boards(mine) for place in board.places if place.entry.name == full)
     return Report(
         name=full,
         card=card,
@@ -86,7 +85,6 @@ def of(collection: Collection, card: Card, mode: Mode) -> Report:
         entries=mine,
         constraints=tuple(constraint_cards(card, mode, mine)),
         sections=tuple(found),
-        charts=charts,
         faults=collection.faults,
     )
 
@@ -107,14 +105,13 @@ def html(report: Report) -> str:
 
 
 def images(report: Report) -> dict[str, str]:
-    """Address (`data:`) of each picture, by its key."""
-    charts = report.charts
+    """Address (`data:`) of each picture, by its section's id and its key there."""
     found = {}
     for section in report.sections:
         for panel, key in section.panels:
             if key is not None:
-                svg = draw(charts.specs[spec_key(section, panel, key)], charts.datasets[key])
-                found[key] = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+                svg = draw(section.specs[spec_key(panel, key)], section.datasets[key])
+                found[f"{section.id}/{key}"] = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
     return found
 
 
@@ -122,7 +119,7 @@ def draw(spec: Spec, datasets: Datasets) -> str:
     """A picture as SVG in the colours of the site, light or dark as the reader's system is."""
     import vl_convert
 
-    filled: dict[str, object] = {**spec, "datasets": datasets}
+    filled: dict[str, object] = {**spec, "datasets": dict(datasets)}
     if isinstance(layers := spec.get("layer"), list):
         # a layer without a row has no extent
         filled["layer"] = [layer for layer in layers if datasets.get(_source(layer)) != []]

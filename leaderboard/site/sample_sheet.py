@@ -71,8 +71,8 @@ def sheet(entry: Entry) -> Spec | None:
     view = views.view(entry.task.name)
     if view is None or not entry.rows:
         return None
-    shared = view.spec()
-    panels = view.panels(entry.records, entry.rows)
+    shared = views.spec(entry.task.name)
+    panels = list(entry.panels)
     drawn = [panel for panel in panels if panel.datasets is not None]
     if not drawn:
         return None

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from leaderboard import formatting
 from leaderboard.charts import board_plots
 from leaderboard.ranking.collect import Entry
+from leaderboard.reported.reproduced import reported_sections
 from leaderboard.site.front import CLAIMS, claims_constrained, licence
+from leaderboard.site.glossary import term_of
 from zoo.adapters import families
 from zoo.cards.card import Card
 from zoo.cards.training_sets import training_sets
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from evaluation.task import Task
+    from evaluation.task import Row, Task
     from leaderboard.articles.article import Article
+    from leaderboard.views.base import Column
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -52,9 +55,12 @@ class Renderer:
             json=json_block,
             href=quote,
             data=data_path,
+            cells=cells,
             claim=_claim,
             worded=worded,
             licence=licence,
+            reported=reported_sections,
+            term=term_of,
             claims_constrained=claims_constrained,
         )
 
@@ -68,11 +74,30 @@ class Renderer:
         values |= {"prose": Markup(prose), "style": Markup(style)}  # noqa: S704
         return self._environment.get_template(template).render(root=root, **values)
 
+    def macro(self, template: str, name: str, *arguments: object) -> Markup:
+        """What one macro of a template gives."""
+        from markupsafe import Markup
+
+        made = getattr(self._environment.get_template(template).module, name)(*arguments)
+        return Markup(made)  # noqa: S704  # the template escaped it
+
 
 def data_path(entry: Entry, suffix: str) -> str:
     """Where the site has an entry's result (`.json`) or records (`.parquet`)."""
     run = (entry.part_of or entry).result.run
     return f"data/results/{run.task}/{run.subset}/{run.entry}{suffix}"
+
+
+def cells(row: Row, columns: Sequence[Column]) -> Markup:
+    """One row's figures as cells of a table, of which a site has hundreds of thousands."""
+    from markupsafe import Markup
+
+    found = []
+    for column in columns:
+        value = cast("float | None", row[column.name])
+        shown = formatting.figure(value, column.digits)  # raises ValueError for what is no number
+        found.append(f'<td class="number" data-sort="{"" if value is None else value}">{shown}</td>')
+    return Markup("".join(found))  # noqa: S704
 
 
 def worded(value: object) -> str:

@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 from leaderboard.errors import ResultFault
-from leaderboard.ranking.collect import Entry, collect
+from leaderboard.ranking import score_published
+from leaderboard.ranking.collect import PUBLISHED, Entry, collect, read_entry
 from zoo import files
 
 
 def accept(folder: Path, into: Path) -> list[Path]:
     """Copy results with their records; costs are those of the records. Returns the results' files.
+
+    Where they join the published ones, what ships of them (`leaderboard.ranking.scored`) is written as well.
 
     All or none: raises ResultFault for a result that cannot be shown, that is stale, of a model that is not verified
     or withdrawn, or whose scores could not be computed again on this machine.
@@ -24,7 +27,11 @@ def accept(folder: Path, into: Path) -> list[Path]:
         target = into / entry.task.name / entry.result.records_name
         with files.whole(target) as temporary:
             shutil.copyfile(entry.records_path, temporary)
-    return [entry.result.write(into) for entry in found.entries]
+    paths = [entry.result.write(into) for entry in found.entries]
+    if into.resolve() == PUBLISHED.resolve():
+        for path in paths:
+            score_published.write(read_entry(path, trusted=False))
+    return paths
 
 
 def _refused(entry: Entry) -> list[str]:

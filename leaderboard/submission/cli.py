@@ -1,4 +1,4 @@
-"""Commands about a submission that read results: submit report, submit accept, submit difference."""
+"""Commands about a submission that read results: submit report, submit accept, submit figures, submit difference."""
 
 from __future__ import annotations
 
@@ -53,6 +53,19 @@ def accept(
     inner = folder / "results"
     for path in take(inner if inner.is_dir() else folder, into):
         typer.echo(str(path))
+
+
+@app.command()
+def figures() -> None:
+    """Work out what ships of published results that changed: figures per sample, pictures; print their names.
+
+    It takes the reference data. After a change of a task or a view 'python -m leaderboard.ranking.score_published'
+    works all of them out.
+    """
+    from leaderboard.ranking.score_published import write_changed
+
+    for path in write_changed():
+        typer.echo(f"{path.parent.name}/{path.stem}")
 
 
 @app.command()

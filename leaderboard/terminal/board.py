@@ -107,6 +107,8 @@ def _model(place: Place) -> Text:
         title.append(" stale", style="not bold yellow")
     if place.entry.result.run.pinned_by == "user":
         title.append(" pinned by the user", style="not bold yellow")
+    if place.entry.card.teachers:
+        title.append(" distilled", style="not bold yellow")
     return title.append(f"\n{place.entry.mode}", style="not bold dim")
 
 

@@ -30,16 +30,16 @@ def show(table: Overview, folders: Sequence[Path], console: Console) -> None:
     for column in columns:
         heading = f"{column.name}\n{column.metric.label}\n{column.metric.unit}".rstrip()
         made.add_column(heading, justify="right", no_wrap=True, vertical="top")
-    made.add_column("cost\n\nµs/atom", justify="right", no_wrap=True)
+    made.add_column("cost\n\nrelative", justify="right", no_wrap=True)
     for row in table.rows:
         cells = (_cell(cell, column) for cell, column in zip(row.cells[:fits], columns, strict=True))
-        made.add_row(_model(row), *cells, Text(formatting.microseconds(row.microseconds)))
+        made.add_row(_model(row), *cells, Text(formatting.short(row.cost.value, 3) if row.cost else formatting.NOTHING))
     console.print(Text("\nAll entries across tasks", style="bold"))
     console.print(made)
     left = ", ".join(column.name for column in table.columns[fits:])
     for note in (
         "Bold: the interval of its rank reaches place 1. Dim: not ranked (* too few samples or another subset, † an "
-        "earlier protocol, another level of theory, a demonstration model). Cost: of the equations of state.",
+        "earlier protocol, another level of theory, a demonstration model). Cost: of one answer, over pet-n's (speed).",
         f"Too narrow here for: {left}." if left else "",
         "'mlip-zoo board --task NAME' prints one task with its ranks, '--json' everything.",
         f"Read from {', '.join(relative(folder) for folder in folders)}. Brackets: 95 % intervals over samples.",
@@ -54,6 +54,8 @@ def _model(row: Row) -> Text:
         title.append(f" {row.theory}", style="not bold yellow")
     if row.demonstration:
         title.append(" demonstration", style="not bold yellow")
+    if row.card.teachers:
+        title.append(" distilled", style="not bold yellow")
     return title.append(f"\n{row.mode}", style="not bold dim")
 
 

@@ -6,10 +6,12 @@ A task without a view shows its scores alone.
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from leaderboard.charts.spec import Spec
     from leaderboard.views.base import View
 
 
@@ -19,3 +21,11 @@ def view(task: str) -> View | None:
         return None
     found: View = importlib.import_module(f"{__name__}.{task}").VIEW
     return found
+
+
+@cache
+def spec(task: str) -> Spec:
+    """The picture that the panels of a task share; it has a view. Nobody changes it: all pages have the same one."""
+    found = view(task)
+    assert found is not None
+    return found.spec()

@@ -3,8 +3,13 @@
     python tests/benchmarks/isolation.py chgnet-0.3.0 sevennet-0
 
 Builds an environment that holds both the family's packages and ours, so that `isolated=False` is possible, and runs
-itself there. Prints, per sandbox and case, the median over rounds of (isolated - in process) / in process with its
-quartiles, and the same of each side's fastest call, which other work on the machine does not move.
+itself there. Prints, per sandbox and case, in parts of the call in process:
+
+- *whole call*: the median over rounds of isolated - in process, with its 95 % interval (bootstrap over rounds).
+  Other work on the machine moves it by percents, since it moves the model's own time.
+- *outside the model*: the same of what a call takes before and after the model computes (the worker says how long that
+  was): checks, pipe and the sandbox's system calls. Noise is that of milliseconds, not of the model's time.
+- *inside the model*: what is left, the model's own time in the worker against the model's own time in process.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ import argparse
 import contextlib
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -29,8 +35,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-ROUNDS = {"64 atoms": 40, "256x8 atoms": 4}
+SECONDS = {"64 atoms": 60.0, "256x8 atoms": 60.0}
+"""How long each case is measured; rounds are as many as fit, three at least."""
 IN_PROCESS = "in process"
+PARTS = ("whole call", "outside the model", "inside the model")
 
 
 def main() -> None:
@@ -42,9 +50,9 @@ def main() -> None:
         print(json.dumps(measure(given.names[0])))
         return
     for name in given.names:
-        for case, (low, median, high, fastest, milliseconds) in run_inside(name).items():
-            spread = f"(quartiles {low:+.2%} … {high:+.2%}; fastest {fastest:+.2%})"
-            print(f"{name:16} {case:22} {median:+7.2%} {spread} of {milliseconds:.0f} ms", flush=True)
+        for case, parts in run_inside(name).items():
+            for part, (low, median, high) in parts.items():
+                print(f"{name:16} {case:34} {part:18} {median:+7.2%}  [{low:+.2%}, {high:+.2%}]", flush=True)
 
 
 def run_inside(
@@ -91,8 +99,8 @@ def python_with(name: str, *, extra: str = "") -> Path:
     return python
 
 
-def measure(name: str) -> dict[str, tuple[float, float, float, float, float]]:
-    """Quartiles of the overhead, that of the fastest calls, and the call's milliseconds, per sandbox and case."""
+def measure(name: str) -> dict[str, dict[str, tuple[float, float, float]]]:
+    """Low end, median and high end of each part's overhead, per sandbox and case."""
     import zoo
     from zoo import example_crystals, settings
     from zoo.sandbox import choice, launch
@@ -113,26 +121,46 @@ def measure(name: str) -> dict[str, tuple[float, float, float, float, float]]:
                 potentials[mode].compute(cells["64 atoms"])  # its worker starts, in this mode
         found = {}
         for case, atoms in cells.items():
-            times = _timed(potentials, atoms, rounds=ROUNDS[case])
-            in_process = times.pop(IN_PROCESS)
+            times = _timed(potentials, atoms, seconds=SECONDS[case])
+            plain = times.pop(IN_PROCESS)
+            call = statistics.median(whole for whole, _ in plain)
             for where, isolated in times.items():
-                overhead = [mine / plain - 1 for mine, plain in zip(isolated, in_process, strict=True)]
-                low, median, high = statistics.quantiles(overhead, n=4)
-                fastest = min(isolated) / min(in_process) - 1
-                found[f"{where}, {case}"] = (low, median, high, fastest, statistics.median(in_process) * 1000)
+                label = f"{where}, {case} ({len(plain)} rounds of {call * 1000:.0f} ms)"
+                found[label] = _parts(isolated, plain, call=call)
     return found
 
 
-def _timed(potentials: Mapping[str, Potential], atoms: Sequence[Atoms], *, rounds: int) -> dict[str, list[float]]:
-    """Seconds of a call, per potential and round; every round starts with another one, and the first warms up."""
+Times = list[tuple[float, float]]
+"""Seconds of the whole call, and of those the model's, per round."""
+
+
+def _parts(isolated: Times, plain: Times, *, call: float) -> dict[str, tuple[float, float, float]]:
+    pairs = list(zip(isolated, plain, strict=True))
+    whole = [(mine[0] - theirs[0]) / call for mine, theirs in pairs]
+    inside = [(mine[1] - theirs[1]) / call for mine, theirs in pairs]
+    outside = [all_of_it - model for all_of_it, model in zip(whole, inside, strict=True)]
+    return dict(zip(PARTS, map(_median_and_interval, (whole, outside, inside)), strict=True))
+
+
+def _median_and_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Of rounds drawn again with replacement, seeded."""
+    draw = random.Random(0)
+    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(1000))
+    return medians[25], statistics.median(values), medians[974]
+
+
+def _timed(potentials: Mapping[str, Potential], atoms: Sequence[Atoms], *, seconds: float) -> dict[str, Times]:
+    """Times of a call, per potential and round; every round starts with another one, and the first warms up."""
     names = list(potentials)
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(rounds + 1):
+    times: dict[str, Times] = {name: [] for name in names}
+    end, turn = time.monotonic() + seconds, 0
+    while turn < 4 or time.monotonic() < end:
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             clock = time.perf_counter()
-            potentials[name].compute(atoms)
+            batch = potentials[name].compute(atoms)
             if turn:
-                times[name].append(time.perf_counter() - clock)
+                times[name].append((time.perf_counter() - clock, batch.seconds))
+        turn += 1
     return times
 
 

@@ -21,13 +21,19 @@ CASES = {
 }
 
 
-def main() -> None:
+def measure(runs: int) -> dict[str, list[float]]:
+    """Seconds by the clock of each case, in turn."""
     seconds: dict[str, list[float]] = {case: [] for case in CASES}
-    for _ in range(RUNS):
+    for _ in range(runs):
         for case, arguments in CASES.items():
             clock = time.perf_counter()
             subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
             seconds[case].append(time.perf_counter() - clock)
+    return seconds
+
+
+def main() -> None:
+    seconds = measure(RUNS)
     for case, taken in seconds.items():
         print(f"{case:16} {statistics.median(taken):.3f} s (best {min(taken):.3f})")
     pairs = zip(seconds["mlip-zoo list"], seconds["its libraries"], strict=True)

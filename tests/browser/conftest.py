@@ -16,7 +16,7 @@ from leaderboard.site import report as reports
 from leaderboard.site.build import build
 from leaderboard.site.server import server
 from tests.leaderboard.curves import curves
-from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result
+from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result, write_timing
 from zoo.files import write_json, write_text
 
 WATCHDOG_MS = 600_000
@@ -47,6 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, model in {**MODELS, "hostile": HOSTILE}.items():
             write_card(cards, name, model)
             write_result(results, name, model)
+            write_timing(results, name, model)
         write_json(results / "tolerance" / "toy" / "curves.json", curves().model_dump(mode="json"))
         shutil.copytree(PUBLISHED / "calibration", results / "calibration")
         assert build(collect([results]), folder / "site") == []

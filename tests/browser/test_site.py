@@ -14,7 +14,9 @@ pytestmark = pytest.mark.browser
 
 PHONE = {"width": 390, "height": 844}
 ARTICLES = ("averaging.html", "calibration.html", "correlation.html", "findings.html", "tolerance.html")
-PAGES = ("index.html", "models/sevennet-0.html", "models/hostile.html", "tasks/eos.html", "reading.html", *ARTICLES)
+RESULT = "results/eos-fast-sevennet-0@conservative.html"
+MODELS = ("models/sevennet-0.html", "models/hostile.html")
+PAGES = ("index.html", *MODELS, RESULT, "tasks/eos.html", "reading.html", *ARTICLES)
 
 Go = Callable[..., Visit]
 
@@ -50,9 +52,20 @@ def test_the_board_shows_a_dot_and_an_interval_for_every_entry(visit: Go) -> Non
     assert len({marks.nth(i).get_attribute("fill") for i in range(4)}) == 2
 
 
-def test_a_model_page_draws_points_fit_and_reference_for_every_element(visit: Go) -> None:
-    seen = visit("models/sevennet-0.html")
+def unfold(visit: Visit) -> None:
+    """Open the one result of a model's page."""
+    visit.page.locator("details.result > summary").click()
+    expect(visit.page.locator("details.result table.sortable")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["models/sevennet-0.html", RESULT])
+def test_a_result_draws_points_fit_and_reference_for_every_element(visit: Go, path: str) -> None:
+    seen = visit(path)
+    if path != RESULT:
+        assert "vega.js" not in {url.rpartition("/")[2] for url in seen.asked}
+        unfold(seen)
     assert draw_all(seen) == 25  # of 27 elements; two failed
+    assert seen.said == []
     first = seen.page.locator(".chart[data-drawn]").first
     expect(first.locator(".mark-symbol path")).to_have_count(7)
     lines = first.locator(".mark-line path")
@@ -60,6 +73,18 @@ def test_a_model_page_draws_points_fit_and_reference_for_every_element(visit: Go
     dashes = [lines.nth(i).get_attribute("stroke-dasharray") for i in range(2)]
     assert sum(dash is not None for dash in dashes) == 1
     expect(seen.page.locator(".chart.empty")).to_have_count(2)
+
+
+def test_a_model_s_page_that_is_a_file_brings_its_results(browser: Browser, folder: Path) -> None:
+    context = browser.new_context()
+    page, said = context.new_page(), []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto((folder / "site" / "models" / "sevennet-0.html").as_uri())
+    page.locator("details.result > summary").click()
+    page.locator("details.result .chart").first.scroll_into_view_if_needed()
+    expect(page.locator("details.result .chart[data-drawn] svg").first).to_be_visible()
+    assert said == []
+    context.close()
 
 
 def test_a_tooltip_tells_the_value(visit: Go) -> None:
@@ -102,6 +127,7 @@ def test_sorting_by_keyboard(visit: Go) -> None:
 
 def test_an_element_without_a_number_is_last_either_way(visit: Go) -> None:
     seen = visit("models/sevennet-0.html")
+    unfold(seen)
     table = seen.page.locator("table.sortable")
     button = table.locator("thead button").nth(1)
     for _ in range(2):
@@ -133,6 +159,7 @@ def test_without_javascript_the_numbers_are_all_there(visit: Go) -> None:
 
 def test_a_hostile_card_does_nothing(visit: Go) -> None:
     seen = visit("models/hostile.html")
+    unfold(seen)
     draw_all(seen)
     seen.page.locator("h1").hover()
     assert seen.page.evaluate("window.pwned") is None

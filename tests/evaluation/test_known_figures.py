@@ -17,6 +17,7 @@ from evaluation.metric import Score
 from evaluation.outputs.eos import dcdft, reference
 from evaluation.physics import phonons
 from evaluation.record import Record
+from evaluation.result import read_result
 from evaluation.scoring import scores
 from evaluation.task import Row
 from evaluation.tasks.phonons import TASK as PHONONS
@@ -30,6 +31,11 @@ def scored(task: str, entry: str) -> tuple[dict[str, Row], dict[str, Score]]:
     found = tasks.load(task)
     rows = found.table(read_records(RESULTS / task / f"{entry}.parquet"))
     return {str(row["sample"]): row for row in rows}, scores(found, rows)
+
+
+def published(task: str, entry: str) -> dict[str, Score]:
+    """The scores that a result stores; that its records give them is another test's (ranking/test_scored.py)."""
+    return dict(read_result(RESULTS / task / f"{entry}.json").scores)
 
 
 def test_a_modulus_that_depends_on_the_strain_is_flagged() -> None:
@@ -85,6 +91,55 @@ def test_force_constants_are_asymmetric_before_they_are_symmetrised() -> None:
     records = read_records(RESULTS / "phonons" / "chgnet-0.3.0@conservative.parquet")
     full = [cast("dict[str, float]", record.outputs["residuals_full"])["fc_asymmetry"] for record in records]
     assert (sum(asymmetry > 0.05 for asymmetry in full), len(full)) == (41, 107)
+
+
+def test_a_relaxation_moves_until_further_tightening_moves_nothing() -> None:
+    """At 0.02 eV/Å both stopped at once, with exactly 0.000 % of volume."""
+    stopped = ("KF-mp-463/reference", "RbBr-mp-22867/reference")
+    records = read_records(RESULTS / "relaxation" / "chgnet-0.3.0@conservative.parquet")
+    rows = tasks.load("relaxation").table([record for record in records if record.sample in stopped])
+    assert [row["volume_error"] for row in rows] == pytest.approx([0.64, 0.70], abs=0.01)
+    found = published("relaxation", "chgnet-0.3.0@conservative")
+    assert found["volume_error_reference"].value == pytest.approx(0.81, abs=0.01)
+
+
+def test_symmetry_is_kept_from_one_start_and_at_one_precision() -> None:
+    """One mean over both starts was 0.547."""
+    found = published("relaxation", "chgnet-0.3.0@conservative")
+    starts = [
+        found[f"symmetry_match{precision}_{start}"].value
+        for start in ("reference", "perturbed")
+        for precision in ("", "_tight")
+    ]
+    assert starts == pytest.approx([0.991, 0.570, 0.738, 0.0], abs=0.001)
+
+
+def test_half_of_the_crystals_unknown_is_coverage_and_no_error() -> None:
+    found = published("relaxation", "pet-tiny@conservative")
+    assert (found["rmsd"].n, found["rmsd"].n_missing, found["rmsd"].n_unsupported) == (92, 3, 122)
+
+
+def test_corrected_energies_are_compared_with_corrected_energies() -> None:
+    """A fit per element gave 98.5 and 19.8 meV/atom."""
+    entries = ("chgnet-0.3.0@conservative", "sevennet-0@conservative")
+    found = [published("forces", entry)["energy_mae_mptrj_random"].value for entry in entries]
+    assert found == pytest.approx([26.6, 11.1], abs=0.05)
+
+
+def test_formation_energies_from_the_dft_geometry_are_not_a_discovery_figure() -> None:
+    """Matbench Discovery's archive has 50.0 meV/atom for the same crystals, from WBM's initial structures."""
+    found = published("formation", "sevennet-0@conservative")
+    assert found["e_form_error"].value == pytest.approx(44.0, abs=0.05)
+    assert found["e_form_error"].n == 240
+
+
+def test_the_smallest_asymmetry_does_not_rank_who_turns_most() -> None:
+    """In double precision PET-tiny's λ is the smallest of all, and its forces turn as much as in single precision."""
+    single, double = (published("constraints", f"pet-tiny@conservative{mode}") for mode in ("", "+float64"))
+    assert double["lambda"].value == pytest.approx(7.4e-11, rel=0.01)
+    assert double["rotation_force"].value == pytest.approx(14.92, abs=0.01)
+    assert double["rotation_force"].value == pytest.approx(single["rotation_force"].value, rel=1e-4)
+    assert constraints.METRICS[0].name == "rotation_force"
 
 
 @pytest.mark.slow

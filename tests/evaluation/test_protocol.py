@@ -22,6 +22,7 @@ HASHES = {
     "phonons": "cc8688235cb8fc1ff844cc5faf7064706521816ac9ebb3c57c4e1f3e0e0cdabf",
     "pressure": "84d41aff2e41ef5c9a0c6e2df9eed98ac626e300dfd5034e19f553ca807713a1",
     "relaxation": "4fb77cf4e85fd402018e0aecd2ef63b0569f9e6f0a21dcfce0002b6083d5df5d",
+    "speed": "867a58fcba03287ce6b10b07ef7fbaedb603d414e45ca7da3d3d153a2cee3658",
     "symmetry": "33854b28e01f6667dc39af361ac3f0419fe3d577502b10c74bea23bb189b0a10",
 }
 

@@ -24,18 +24,17 @@ def entry(
     mode: Mode | None = None,
     subset: Subset = "fast",
     stale: tuple[str, ...] = (),
-    microseconds: float = 10.0,
+    threads: int = 1,
 ) -> Entry:
     """An entry of the toy's card under another name; scores that are not given have no number."""
     found, what = tasks.load(task), mode or Mode()
     made = result(card, MODELS["sevennet-0"], [Record(sample="Si", status="failed")], subset, mode=str(what))
     given = scores or {}
-    cost = made.run.cost.model_copy(update={"microseconds_per_atom": microseconds})
     values = {metric.name: given.get(metric.name) for metric in found.metrics}
     return Entry(
         result=made.model_copy(
             update={
-                "run": made.run.model_copy(update={"task": task, "cost": cost}),
+                "run": made.run.model_copy(update={"task": task, "threads": threads}),
                 "scores": {
                     name: Score(value=value, n=int(value is not None), n_missing=int(value is None))
                     for name, value in values.items()

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import JsonValue
 
 from evaluation import task as tasks
 from evaluation.harness.store import write_records
@@ -140,9 +141,44 @@ def records(model: Model, subset: Subset) -> list[Record]:
     return found
 
 
-def result(name: str, model: Model, made: list[Record], subset: Subset, *, mode: str = "conservative") -> Result:
-    """The result that these records give."""
-    task = tasks.load("eos")
+def timings(model: Model) -> list[Record]:
+    """Records of the task `speed` of a model whose time grows with its parameters."""
+    found = []
+    for sample in tasks.load("speed").samples("fast"):
+        structures = int(sample.id.partition("/")[2].partition("x")[0])
+        seconds = [1e-3 * structures * len(sample.atoms) * (1 + 0.1 * i) for i in range(5)]
+        outputs: dict[str, JsonValue] = {
+            "structures": structures,
+            "atoms": len(sample.atoms),
+            "seconds": [each * model.parameters / 1e5 for each in seconds],
+            "reference_seconds": [*seconds],
+        }
+        calls = 5 * structures
+        found.append(
+            Record(
+                sample=sample.id,
+                status="ok",
+                outputs=outputs,
+                force_calls=calls,
+                atom_calls=calls * len(sample.atoms),
+                seconds=sum(seconds) * model.parameters / 1e5,
+            )
+        )
+    return found
+
+
+def result(
+    name: str,
+    model: Model,
+    made: list[Record],
+    subset: Subset,
+    *,
+    mode: str = "conservative",
+    of: str = "eos",
+    threads: int = 2,
+) -> Result:
+    """The result that these records of a task give."""
+    task = tasks.load(of)
     calls, atoms = sum(record.force_calls for record in made), sum(record.atom_calls for record in made)
     seconds = sum(record.seconds for record in made)
     statuses = [record.status for record in made]
@@ -151,13 +187,13 @@ def result(name: str, model: Model, made: list[Record], subset: Subset, *, mode:
             entry=f"{name}@{mode}",
             card=name,
             checkpoint_sha256=model.sha256,
-            task="eos",
+            task=of,
             protocol_version=task.protocol.version,
             protocol_sha256=protocol_sha256(task.protocol),
             dataset_sha256=task.dataset_sha256,
             subset=subset,
             device="cpu",
-            threads=2,
+            threads=threads,
             hardware=Hardware(cpu="Example CPU 9000", cores=2, memory_gb=16.0),
             python="3.12.7",
             packages={"ase": "3.29.0", "numpy": "2.5.4"},
@@ -188,6 +224,15 @@ def write_result(folder: Path, name: str, model: Model, subset: Subset = "fast",
     """Write a result with its records; returns the result's path."""
     made = records(model, subset)
     found = result(name, model, made, subset, mode=mode)
+    path = found.write(folder)
+    write_records(path.with_name(found.records_name), made)
+    return path
+
+
+def write_timing(folder: Path, name: str, model: Model) -> Path:
+    """Write a result of the task `speed` likewise."""
+    made = timings(model)
+    found = result(name, model, made, "fast", of="speed", threads=1)
     path = found.write(folder)
     write_records(path.with_name(found.records_name), made)
     return path

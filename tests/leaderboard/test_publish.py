@@ -87,6 +87,23 @@ def test_the_hubs_card_says_what_a_person_and_the_hub_need(hub: Hub, published: 
     assert f'zoo.load("{NAME}")' in card.text
     assert "412,525" in card.text
     assert f"| Equations of state (full) | {NAME}@conservative | Δ, median | 3." in card.text
+    scores = read_result(RESULT).scores
+    told = {each.metric_type: each for each in card.data.eval_results or ()}
+    assert {name: each.metric_value for name, each in told.items()} == {
+        name: score.value for name, score in scores.items() if score.value is not None
+    }
+    delta = told["delta"]
+    assert (delta.dataset_type, delta.dataset_split, delta.metric_config) == (
+        "mlip-zoo/eos",
+        "full",
+        f"{NAME}@conservative",
+    )
+    assert delta.metric_args == {
+        "n": scores["delta"].n,
+        "missing": scores["delta"].n_missing,
+        "low": scores["delta"].low,
+        "high": scores["delta"].high,
+    }
 
 
 def test_results_are_in_the_hubs_format(hub: Hub, published: Published, tmp_path: Path) -> None:

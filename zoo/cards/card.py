@@ -32,7 +32,7 @@ from zoo.cards.fields import (
     has_user,
 )
 from zoo.cards.mode import Averaging, Dtype, Forces, Mode, Runtime
-from zoo.cards.training_sets import Names, training_sets
+from zoo.cards.training_sets import Names, TrainingSet, training_sets
 from zoo.errors import CardError, ModeError, UnpinnedCheckpoint
 from zoo.files import json_text
 from zoo.strict import Finite
@@ -363,8 +363,16 @@ class Card(_Frozen):
     @property
     def trained_datasets(self) -> frozenset[str]:
         """Evaluation datasets whose frames, but for the held-out ones, went into the weights."""
-        sets = (training_sets()[name] for name in (*self.training_sets, *self.pretraining_sets))
-        return frozenset(name for found in sets for name in found.datasets)
+        return frozenset(name for found in self._trained_on for name in found.datasets)
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """Cards of the models that labelled data that it was trained on; a model that has one is *distilled*."""
+        return tuple(dict.fromkeys(found.teacher for found in self._trained_on if found.teacher))
+
+    @property
+    def _trained_on(self) -> list[TrainingSet]:
+        return [training_sets()[name] for name in (*self.training_sets, *self.pretraining_sets)]
 
     def speaks_for(self, fidelity: str | None = None) -> tuple[str, ...]:
         """The training sets that a mode's numbers stand for."""

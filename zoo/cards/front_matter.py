@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from zoo import files
 from zoo.cards import plain_yaml
@@ -82,13 +83,35 @@ def explain(error: ValidationError | TypeError, *, name: str) -> str:
     if isinstance(error, TypeError):
         return f"{name}: {error}"
     lines = []
-    found = error.errors(include_url=False)
+    found = _of_closest_form(error.errors(include_url=False))
     for item in found[:_MOST_ERRORS]:
         field = _short(".".join(str(part) for part in item["loc"])) or "front matter"
         lines.append(f"{name}: {field}: {_reason(item['type'], item['msg'], item['input'])}")
     if len(found) > _MOST_ERRORS:
         lines.append(f"{name}: {len(found) - _MOST_ERRORS} further faults")
     return "\n".join(lines)
+
+
+def _of_closest_form(found: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Errors of one alternative where a field has several forms: of the one whose keys come closest to those given.
+
+    pydantic tells the errors of all of them, each with the class's name in its place.
+    """
+    unfitting: dict[tuple[int | str, ...], int] = {}
+    forms = [next((row for row, part in enumerate(item["loc"]) if str(part)[:1].isupper()), None) for item in found]
+    for item, form in zip(found, forms, strict=True):
+        if form is not None:
+            place = item["loc"][: form + 1]
+            unfitting[place] = unfitting.get(place, 0) + (item["type"] in {"missing", "extra_forbidden"})
+    least = {
+        place[:-1]: min(number for other, number in unfitting.items() if other[:-1] == place[:-1])
+        for place in unfitting
+    }
+    return [
+        item
+        for item, form in zip(found, forms, strict=True)
+        if form is None or unfitting[item["loc"][: form + 1]] == least[item["loc"][:form]]
+    ]
 
 
 def _reason(kind: str, message: str, given: object) -> str:

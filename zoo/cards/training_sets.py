@@ -32,6 +32,8 @@ class TrainingSet(Finite):
     `mp`: the Materials Project's PBE and PBE+U, which WBM and Alexandria share. `matpes`: no Hubbard U, and newer
     pseudopotentials. None: others, or no one scale.
     """
+    teacher: Name | None = None
+    """The card whose model's answers its labels are; None where they are DFT's."""
     datasets: Names = ()
     """Of `evaluation/datasets`, where it was made from them: all of their frames but those that
     `evaluation.reference.holdout` holds out. No frame but those is scored for a model that was trained on it."""

@@ -80,6 +80,11 @@ def number(header: Mapping[str, Any], name: str) -> float:
     return float(value)
 
 
+def optional_number(header: Mapping[str, Any], name: str) -> float | None:
+    """The same of a field that a reply may lack. Raises MalformedAnswer."""
+    return None if header.get(name) is None else number(header, name)
+
+
 def about(header: Mapping[str, Any]) -> dict[str, Any]:
     """What a model says of itself when it is loaded: facts, device, accelerator, python, packages.
 

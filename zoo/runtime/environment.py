@@ -27,6 +27,7 @@ from zoo.progress import Say
 from zoo.runtime import linking, wheels
 from zoo.sandbox import choice
 from zoo.settings import cache_dir, offline, wheels_dir
+from zoo.text import one_line
 
 _HEADER = re.compile(r"^# /// script\n(?P<body>(?:#.*\n)+?)# ///$", re.MULTILINE)
 RECEIPT = "mlip-zoo.json"
@@ -184,37 +185,51 @@ def find(family: str) -> Environment:
 
 def describe(adapter: Path) -> Environment:
     """Read an adapter's PEP 723 header."""
-    match = _HEADER.search(adapter.read_text(encoding="utf-8"))
-    if match is None:
-        raise EnvironmentFault(f"{adapter.name} has no '# /// script' header")
-    header = tomllib.loads(re.sub(r"^# ?", "", match["body"], flags=re.MULTILINE))
-    settings = header.get("tool", {}).get("uv", {})
-    dependencies, overrides = header.get("dependencies"), settings.get("override-dependencies", [])
-    exclude_newer = settings.get("exclude-newer")
-    faults = [fault for text in _texts(dependencies) if (fault := _fault(text))]
+    header = _header(adapter)
+    settings = _table(_table(header, "tool"), "uv")
+    dependencies, overrides = _texts(header.get("dependencies")), _texts(settings.get("override-dependencies", []))
+    exclude_newer, requires_python = settings.get("exclude-newer"), str(header.get("requires-python"))
+    faults = [fault for text in dependencies if (fault := _fault(text))]
     # an override may also drop a dependency: `name ; <a marker that never holds>`
-    faults += [fault for text in _texts(overrides) if (fault := _fault(text, may_drop=True))]
+    faults += [fault for text in overrides if (fault := _fault(text, may_drop=True))]
     if not isinstance(exclude_newer, str):
         faults.append("the header needs [tool.uv] exclude-newer, a date in quotation marks")
     try:
-        SpecifierSet(str(header.get("requires-python")))
+        SpecifierSet(requires_python)
     except InvalidSpecifier:
-        faults.append(f"requires-python is {header.get('requires-python')!r}, no specifier like '>=3.12'")
-    if faults:
+        faults.append(f"requires-python is {requires_python!r}, no specifier like '>=3.12'")
+    if faults or not isinstance(exclude_newer, str):
         raise EnvironmentFault(f"{adapter.name}: {'; '.join(faults)}")
-    places = _wheels_identity() or (_base_python(header["requires-python"]),)
-    identity = json.dumps([header, platform.machine(), sys.platform, *places])
+    places = _wheels_identity() or (_base_python(requires_python),)
+    identity = json.dumps([header, platform.machine(), sys.platform, *places], default=str)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
     return Environment(
         family=adapter.stem,
         adapter=adapter,
-        requires_python=header["requires-python"],
-        dependencies=tuple(header["dependencies"]),
+        requires_python=requires_python,
+        dependencies=dependencies,
         exclude_newer=exclude_newer,
-        overrides=tuple(overrides),
+        overrides=overrides,
         folder=_environments_dir() / f"{adapter.stem}-{'wheels-' if wheels_dir() else ''}{digest}",
         wheels=wheels_dir(),
     )
+
+
+def _header(adapter: Path) -> dict[str, object]:
+    """The header's table. Raises EnvironmentFault where there is none, or it cannot be read."""
+    try:
+        match = _HEADER.search(adapter.read_text(encoding="utf-8"))
+        if match is None:
+            raise EnvironmentFault(f"{adapter.name} has no '# /// script' header")
+        return tomllib.loads(re.sub(r"^# ?", "", match["body"], flags=re.MULTILINE))
+    except (OSError, ValueError, RecursionError) as error:  # no file, no UTF-8, no TOML
+        told = one_line(str(error), limit=200)
+        raise EnvironmentFault(f"{adapter.name}: its header cannot be read: {told}") from None
+
+
+def _table(outer: dict[str, object], name: str) -> dict[str, object]:
+    inner = outer.get(name)
+    return inner if isinstance(inner, dict) else {}
 
 
 def make_own(folder: Path) -> None:
@@ -234,25 +249,28 @@ def make_own(folder: Path) -> None:
             write_json(receipt, {**found, linking.OWN_FILES: True})
 
 
-def _texts(listed: object) -> list[object]:
-    return listed if isinstance(listed, list) else [listed]
+def _texts(listed: object) -> tuple[str, ...]:
+    """A list's items as texts; anything else is one text, which is no requirement."""
+    return tuple(map(str, listed)) if isinstance(listed, list) else (f"{listed!r}",)
 
 
-def _fault(text: object, *, may_drop: bool = False) -> str | None:
+def _fault(text: str, *, may_drop: bool = False) -> str | None:
     """What is wrong with a requirement; None for a package of the index at one exact version.
 
     It is read here before uv sees it: uv takes options, paths, addresses and archives in the same place.
     """
+    if not text.isprintable():  # a line break would begin another line of a file that uv reads
+        return f"{text!r} is not a requirement like 'name==1.0'"
     try:
-        requirement = Requirement(str(text))
+        requirement = Requirement(text)
     except InvalidRequirement:
-        return f"{str(text)!r} is not a requirement like 'name==1.0'"
+        return f"{text!r} is not a requirement like 'name==1.0'"
     if requirement.url is not None:
-        return f"{str(text)!r} names a place; only packages of the index are installed, as wheels"
-    if may_drop and not requirement.specifier and str(text).endswith(NEVER):
+        return f"{text!r} names a place; only packages of the index are installed, as wheels"
+    if may_drop and not requirement.specifier and text.endswith(NEVER):
         return None
     pins = [pin for pin in requirement.specifier if pin.operator == "==" and not pin.version.endswith(".*")]
-    return None if pins else f"every dependency needs '==' and one version, {str(text)!r} has none"
+    return None if pins else f"every dependency needs '==' and one version, {text!r} has none"
 
 
 def _wheels_identity() -> tuple[object, ...]:

@@ -18,6 +18,8 @@ class Local:
         if "upstream" in files:
             raise WorkerStartError("an upstream checkpoint is opened only inside a worker; use isolated=True")
         self.memory_gb: float | None = None
+        self.process_memory_gb: float | None = None
+        self.process_cpu_seconds: float | None = None  # until the first answer
         try:
             self._served = serving.Served(adapter, dict(files), dict(mode))
         except ImportError as error:
@@ -45,6 +47,8 @@ class Local:
                 raise
             return answer.failed(request, f"{type(error).__name__}: {error}")
         self.memory_gb = answer.number(header, "memory_gb")
+        self.process_memory_gb = answer.optional_number(header, "process_memory_gb")
+        self.process_cpu_seconds = answer.optional_number(header, "process_cpu_seconds")
         return answer.accept(request, header, arrays)
 
     def close(self) -> None:

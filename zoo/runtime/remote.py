@@ -70,6 +70,8 @@ class Worker:
         self.start_time_limit = start_time_limit
         self.info: dict[str, Any] = {}
         self.memory_gb: float | None = None
+        self.process_memory_gb: float | None = None
+        self.process_cpu_seconds: float | None = None
         self._process: Process | None = None
         self._lock = threading.RLock()
         _workers.add(self)
@@ -91,6 +93,7 @@ class Worker:
                 raise WorkerStartError(f"{self.adapter.stem} could not load the model: {answer.failure_text(reply)}")
             try:
                 self.info = answer.about(reply)
+                self.process_cpu_seconds = answer.optional_number(reply, "process_cpu_seconds")
             except MalformedAnswer as error:
                 self.close()
                 raise WorkerStartError(f"{self.adapter.stem} loaded the model, and {error}") from None
@@ -119,6 +122,8 @@ class Worker:
                     return answer.failed(request, reply.get("error"))
                 raise WorkerError(answer.failure_text(reply))
             self.memory_gb = answer.number(reply, "memory_gb")
+            self.process_memory_gb = answer.optional_number(reply, "process_memory_gb")
+            self.process_cpu_seconds = answer.optional_number(reply, "process_cpu_seconds")
             _count_answer()
             return answer.accept(request, reply, arrays)
 

@@ -154,6 +154,7 @@ class Served:
             "accelerator": _accelerator(),
             "python": platform.python_version(),
             "packages": packages,
+            "process_cpu_seconds": time.process_time(),
             "sources": [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))],
         }
 
@@ -183,7 +184,8 @@ class Served:
         if magmoms:
             out["magmoms"] = np.concatenate(moments)
         errors = [d[:ERROR_CHARACTERS] if isinstance(d, _Reason) else None for d in done]
-        return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb()}, out
+        process = {"process_memory_gb": process_memory_gb(), "process_cpu_seconds": time.process_time()}
+        return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb(), **process}, out
 
     def _answers(self, structures: list[Structure], *, magmoms: bool) -> list[Any]:
         n = len(structures)
@@ -308,6 +310,11 @@ def peak_memory_gb() -> float:
         return float(torch.cuda.max_memory_allocated()) / 1e9
     if (device := _jax_accelerator()) is not None:
         return float(device.memory_stats()["peak_bytes_in_use"]) / 1e9
+    return process_memory_gb()
+
+
+def process_memory_gb() -> float:
+    """Largest resident memory of this process so far, GB."""
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 

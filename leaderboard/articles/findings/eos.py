@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import cast
 
 from evaluation.metric import Metric
@@ -11,7 +11,8 @@ from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
 from leaderboard.charts.spec import Picture, categories, finish, tooltips
 from leaderboard.formatting import figure, short
-from leaderboard.ranking.board import Place, boards
+from leaderboard.ranking.board import Board, Place, boards
+from leaderboard.ranking.cost import RelativeCost, relative_costs
 
 
 def eos_findings(evidence: Evidence) -> list[Part]:
@@ -32,9 +33,10 @@ def eos_findings(evidence: Evidence) -> list[Part]:
             said.append(
                 f"These data do not determine which is the best: rank 1 is in the 95 % interval of {', '.join(first)}."
             )
-        costs = [place.entry.result.run.cost.microseconds_per_atom for place in ranked]
-        if costs[0] and costs[-1]:
-            said.append(f"The first costs {short(costs[0] / costs[-1])} times as much per atom as the last.")
+        costs = relative_costs(evidence.entries)
+        first_cost, last_cost = costs.get(best.entry.name), costs.get(last.entry.name)
+        if first_cost and last_cost:
+            said.append(f"The first costs {short(first_cost.value / last_cost.value)} times as much as the last.")
         others = [place for place in board.places if place.entry.other_theory and _has_value(place, metric)]
         if others:
             values = [cast(float, place.score(metric).value) for place in others]
@@ -44,7 +46,7 @@ def eos_findings(evidence: Evidence) -> list[Part]:
                 f"{figure(max(values), digits)}: part of that is the difference between the theories."
             )
         found.append(Part(title=f"Equations of state: {metric.label} and cost", sentences=said))
-        found[-1] = _with_cost(found[-1], board.places, metric, board.subset)
+        found[-1] = _with_cost(found[-1], board, costs)
     return found
 
 
@@ -56,30 +58,33 @@ def _of(place: Place, metric: Metric, digits: int) -> str:
     return f"{figure(place.score(metric).value, digits)} ({place.entry.card.title})"
 
 
-def _with_cost(part: Part, places: Sequence[Place], metric: Metric, subset: str) -> Part:
-    """The part with a picture of the metric over the cost."""
+def _with_cost(part: Part, board: Board, known: Mapping[str, RelativeCost]) -> Part:
+    """The part with a picture of the metric over the cost, where two entries or more were timed."""
     import altair as alt
 
+    metric = board.metric
     rows = [
         {
             "entry": place.entry.name,
-            "cost": place.entry.result.run.cost.microseconds_per_atom,
+            "cost": known[place.entry.name].value,
             "value": place.score(metric).value,
             "theory": "another" if place.entry.other_theory else "reference's",
         }
-        for place in places
-        if _has_value(place, metric) and place.entry.result.run.cost.microseconds_per_atom
+        for place in board.places
+        if _has_value(place, metric) and place.entry.name in known
     ]
     costs = [cast(float, row["cost"]) for row in rows]
+    if len(rows) < 2:
+        return part
     chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_point(filled=True, size=80, opacity=0.9)
         .encode(
-            alt.X("cost:Q").scale(type="log", padding=10).title("cost (µs/atom)").axis(log_axis(costs, form="~s")),
+            alt.X("cost:Q").scale(type="log", padding=10).title("relative cost").axis(log_axis(costs)),
             alt.Y("value:Q").scale(zero=False, padding=8).title(f"{metric.label} ({metric.unit})").axis(tickCount=5),
             *categories("theory:N", ["reference's", "another"]),
             tooltip=tooltips(
-                entry=("entry", "N"), value=(metric.label, "Q", ".3~g"), cost=("cost (µs/atom)", "Q", ".3~s")
+                entry=("entry", "N"), value=(metric.label, "Q", ".3~g"), cost=("relative cost", "Q", ".3~g")
             ),
         )
     )
@@ -87,8 +92,10 @@ def _with_cost(part: Part, places: Sequence[Place], metric: Metric, subset: str)
     return Part(
         title=part.title,
         sentences=part.sentences,
-        pictures=[Picture(f"cost/{subset}", "", finish(chart, 240), f"{metric.label} against cost per atom: {told}.")],
-        caption=f"{metric.label} against the cost per atom and force call, logarithmic; costs are of one machine each, "
-        "and other processes may have run at the same time. A diamond marks another level of theory.",
+        pictures=[
+            Picture(f"cost/{board.subset}", "", finish(chart, 240), f"{metric.label} against relative cost: {told}.")
+        ],
+        caption=f"{metric.label} against the relative cost, logarithmic: the time of one answer over the reference "
+        f"model's in the same run, of {len(rows)} entries that were timed. A diamond marks another level of theory.",
         wide=True,
     )

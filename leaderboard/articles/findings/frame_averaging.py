@@ -15,6 +15,8 @@ from leaderboard.articles.article import Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.articles.findings.pairs import common
 from leaderboard.formatting import interval, short
+from leaderboard.ranking.cost import TASK as TIMING
+from leaderboard.ranking.cost import relative_costs
 
 if TYPE_CHECKING:
     from evaluation.task import Task
@@ -53,13 +55,8 @@ class Compared:
     low: float | None
     high: float | None
     """Interval of after - before, over samples."""
-
-    @property
-    def cost(self) -> float | None:
-        """µs/atom of the averaged entry over that of the other one."""
-        averaged = self.averaged.result.run.cost.microseconds_per_atom
-        single = self.single.result.run.cost.microseconds_per_atom
-        return averaged / single if averaged and single else None
+    cost: float | None
+    """Relative cost of the averaged entry over that of the other one; None where either was not timed."""
 
     @property
     def settled(self) -> bool:
@@ -79,8 +76,9 @@ def _metric(task: Task) -> Metric:
 def averaged_pairs(evidence: Evidence) -> Iterator[Compared]:
     """Pairs of entries that differ in averaging alone."""
     fresh = {(entry.task.name, entry.name): entry for entry in evidence.entries if not entry.stale and entry.rows}
+    costs = relative_costs(evidence.entries)
     for averaged in fresh.values():
-        if averaged.mode.averaging == "none":
+        if averaged.mode.averaging == "none" or averaged.task.name == TIMING:
             continue
         mode = averaged.mode.model_copy(update={"averaging": "none"})
         single = fresh.get((averaged.task.name, f"{averaged.card.name}@{mode}"))
@@ -94,7 +92,9 @@ def averaged_pairs(evidence: Evidence) -> Iterator[Compared]:
         change = np.array([b - a for a, b in both])
         low, high = bootstrap_interval(change)
         before, after = (mean(each) for each in zip(*both, strict=True))
-        yield Compared(single, averaged, metric, len(both), before, after, low, high)
+        single_cost, averaged_cost = costs.get(single.name), costs.get(averaged.name)
+        cost = averaged_cost.value / single_cost.value if single_cost and averaged_cost else None
+        yield Compared(single, averaged, metric, len(both), before, after, low, high, cost)
 
 
 def _said(each: Compared) -> str:

@@ -32,15 +32,14 @@ def _part(entry: Entry) -> Part | None:
         return None
     ahead = front(of)
     title = f"All, against {against}"
-    panel = next(panel for panel in view.panels(entry.records, entry.rows) if panel.title == title)
+    panel = next(panel for panel in entry.panels if panel.title == title)
     said = (
         f"Frequency error of {entry.name} against {against}, by mitigation step, where no cheaper step is more "
         "accurate: "
     )
     steps = "; ".join(_step(step, of[step]) for step in ahead)
-    picture = Picture(
-        f"mitigation/{entry.name}", "", {**view.spec(), "datasets": panel.datasets or {}}, f"{said}{steps}."
-    )
+    spec = {**views.spec("ladder"), "datasets": dict(panel.datasets or {})}
+    picture = Picture(f"mitigation/{entry.name}", "", spec, f"{said}{steps}.")
     return Part(
         f"Accuracy gain of mitigation steps for phonons: {entry.name}",
         [f"{said}{steps}.", *_averaged(of)],

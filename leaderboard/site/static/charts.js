@@ -1,9 +1,9 @@
-// Draws the page's Vega-Lite specifications into their boxes, when they come into view, in the page's own colours.
+// Draws Vega-Lite specifications into their boxes, when they come into view, in the page's own colours; and brings a
+// result that is folded on its model's page when it is opened. A page that was opened from a file may load scripts alone.
 "use strict";
 (() => {
-  const source = document.getElementById("charts");
-  if (!source || !window.vegaEmbed) return;
-  const { specs, datasets } = JSON.parse(source.textContent);
+  const root = document.currentScript.src.replace(/charts\.js$/, "");
+  const charts = new WeakMap(); // box → the specifications and data that it is drawn from
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
 
@@ -35,10 +35,34 @@
     };
   }
 
+  // The rows of a data set that is stored by column.
+  function rows(columns) {
+    const names = Object.keys(columns);
+    return names.length ? columns[names[0]].map((_, at) => Object.fromEntries(names.map((name) => [name, columns[name][at]]))) : [];
+  }
+
+  let vega = null;
+  function loaded() {
+    vega ??= window.vegaEmbed
+      ? Promise.resolve()
+      : new Promise((resolve, reject) => {
+          const script = document.createElement("script");
+          script.src = `${root}vega.js`;
+          script.addEventListener("load", resolve);
+          script.addEventListener("error", reject);
+          document.head.append(script);
+        });
+    return vega;
+  }
+
   async function draw(box) {
+    await loaded();
+    const { specs, datasets } = charts.get(box);
     const spec = { ...specs[box.dataset.spec] };
     if (box.dataset.datasets) {
-      spec.datasets = datasets[box.dataset.datasets];
+      spec.datasets = Object.fromEntries(
+        Object.entries(datasets[box.dataset.datasets]).map(([name, columns]) => [name, rows(columns)]),
+      );
       // a layer without a row has no extent, and says so in the console
       spec.layer = spec.layer?.filter((layer) => spec.datasets[layer.data?.name]?.length !== 0);
     }
@@ -68,9 +92,39 @@
     },
     { rootMargin: "300px" },
   );
-  for (const box of document.querySelectorAll(".chart[data-spec]")) watcher.observe(box);
+  function watch(element, source) {
+    for (const box of element.querySelectorAll(".chart[data-spec]")) {
+      charts.set(box, source);
+      watcher.observe(box);
+    }
+  }
+  const source = document.getElementById("charts");
+  if (source) watch(document, JSON.parse(source.textContent));
+
+  const opened = new WeakMap(); // script → the folded result that asked for it
+  window.mlipZooResult = (html, source) => {
+    const folded = opened.get(document.currentScript);
+    const place = document.createElement("div");
+    place.innerHTML = html; // written by the same templates as the page; its policy runs no script in it
+    folded.append(place);
+    watch(place, source);
+    document.dispatchEvent(new CustomEvent("mlip-zoo-added", { detail: place }));
+  };
+  for (const folded of document.querySelectorAll("details[data-load]")) {
+    folded.addEventListener(
+      "toggle",
+      () => {
+        const script = document.createElement("script");
+        script.src = folded.dataset.load;
+        opened.set(script, folded);
+        document.head.append(script);
+      },
+      { once: true },
+    );
+  }
   dark.addEventListener("change", () => drawn.forEach((box) => draw(box).catch(failed)));
   window.addEventListener("beforeprint", () => {
-    for (const box of document.querySelectorAll(".chart[data-spec]:not([data-drawn])")) draw(box).catch(failed);
+    for (const box of document.querySelectorAll(".chart[data-spec]:not([data-drawn])"))
+      if (charts.has(box)) draw(box).catch(failed);
   });
 })();

@@ -115,7 +115,7 @@
       ...["rotation", "inversion", "conservative"].map((claim) =>
         line(`Grade: ${claim}`, "", found.map((row) => graded(row, claim))),
       ),
-      line("Time", "µs/atom", found.map((row) => cell("td", figure(row.cost), "number"))),
+      line("Relative cost", "", found.map((row) => cell("td", figure(row.cost), "number"))),
       line("Parameters", "", found.map((row) => cell("td", figure(row.parameters), "number"))),
       text("Claims to be", (row) => (row.constrained === null ? null : row.constrained ? "constrained" : "unconstrained")),
       text("Theory", (row) => row.theory),

@@ -113,8 +113,9 @@
     return keyed.map(([group]) => group);
   }
 
-  // Of a long table so many checkpoints are in the document, until all are asked for: laying out a thousand is slow.
-  const MOST = 50;
+  // Of a long table so many checkpoints are in the document, until all are asked for, and again after the next choice:
+  // laying out a thousand takes seconds. `site.css` has the same number, for the time before this script runs.
+  const MOST = 40;
   let shown = bodies;
   let everything = false;
   const more = document.createElement("button");
@@ -189,10 +190,12 @@
       const timed = rows.filter((row) => row.cost !== null).sort((a, b) => a.cost - b.cost);
       const bound = `${column.better === "lower" ? "at most" : "at least"} ${number(close.limit)}${unit}`;
       told.push(`Within ${within} % of it (${bound}): ${rows.length}.`);
+      const untimed = rows.length - timed.length;
       if (timed.length) {
-        const list = timed.slice(0, 5).map((row) => `${row.title} @${row.mode}, ${number(row.cost)} µs/atom`);
+        const list = timed.slice(0, 5).map((row) => `${row.title} @${row.mode}, relative cost ${number(row.cost)}`);
         told.push(`Fastest first: ${list.join("; ")}.`);
       }
+      if (untimed) told.push(`Cost not measured: ${untimed} of them.`);
     }
     place.textContent = told.join(" ");
   }
@@ -209,7 +212,7 @@
       constrained: "constrained",
       safe: "safe for phonons",
       size: "parameters at most, M",
-      speed: "time at most, µs/atom",
+      speed: "relative cost at most",
     };
     for (const [name, words] of Object.entries(named)) {
       const value = facet(name);
@@ -340,6 +343,7 @@
   }
 
   function changed() {
+    everything = false;
     scoreColumn();
     apply();
     marked();
@@ -431,5 +435,6 @@
   tools.hidden = false;
   scoreColumn();
   apply();
+  table.classList.add("ready");
   marked();
 })();

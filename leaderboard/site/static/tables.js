@@ -24,16 +24,21 @@
     header.setAttribute("aria-sort", ascending ? "ascending" : "descending");
   }
 
-  for (const table of document.querySelectorAll("table.sortable")) {
-    for (const header of table.tHead.rows[0].cells) {
-      if (!header.dataset.type) continue;
-      const button = document.createElement("button");
-      button.type = "button";
-      button.append(...header.childNodes);
-      header.append(button);
-      button.addEventListener("click", () => sort(table, header, header.getAttribute("aria-sort") !== "ascending"));
+  function sortable(element) {
+    for (const table of element.querySelectorAll("table.sortable")) {
+      for (const header of table.tHead.rows[0].cells) {
+        if (!header.dataset.type) continue;
+        const button = document.createElement("button");
+        button.type = "button";
+        // a link to the glossary stays a link: no button may hold one
+        button.append(...[...header.childNodes].filter((node) => !node.classList?.contains("term")));
+        header.prepend(button);
+        button.addEventListener("click", () => sort(table, header, header.getAttribute("aria-sort") !== "ascending"));
+      }
     }
   }
+  sortable(document);
+  document.addEventListener("mlip-zoo-added", (event) => sortable(event.detail)); // a result that was unfolded
 
   for (const box of document.querySelectorAll("input[data-filter]")) {
     const rows = [...document.getElementById(box.dataset.filter).tBodies[0].rows];

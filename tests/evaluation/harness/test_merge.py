@@ -82,6 +82,7 @@ def test_shards_make_the_result_of_one_process(undisturbed_fast: Path, shards: P
     assert told(result, *apart) == told(one, *apart)
     assert result.run.cost.force_calls == one.run.cost.force_calls
     assert result.run.cost.peak_memory_gb is not None
+    assert result.run.cost.ledger is not None
     assert result.run.started <= result.run.finished
     assert "other_hardware" not in result.model_dump(mode="json")["run"]
 

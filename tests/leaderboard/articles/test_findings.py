@@ -113,8 +113,10 @@ def test_accuracy_gain_of_averaging_is_compared_on_common_samples(after: list[fl
     (part,) = frame_averaging_findings(
         Evidence(
             (
-                entry("relaxation", "toy", rows=alone, microseconds=10.0),
-                entry("relaxation", "toy", rows=averaged, mode=AVERAGED, microseconds=420.0),
+                entry("relaxation", "toy", rows=alone),
+                entry("relaxation", "toy", rows=averaged, mode=AVERAGED),
+                entry("speed", "toy", {"relative_cost": 0.5}),
+                entry("speed", "toy", {"relative_cost": 21.0}, mode=AVERAGED),
             )
         )
     )
@@ -135,7 +137,11 @@ def test_of_constraints_the_rotation_error_is_told() -> None:
 
 
 def test_equations_of_state(collection: Collection) -> None:
-    (part,) = eos_findings(Evidence(collection.entries))
+    timed = [
+        entry("speed", name, {"relative_cost": value}) for name, value in (("sevennet-0", 6.0), ("chgnet-0.3.0", 2.0))
+    ]
+    (part,) = eos_findings(Evidence((*collection.entries, *timed)))
+    assert "The first costs 3 times as much as the last." in part.sentences
     assert part.sentences[0].startswith(
         "Δ, median of 2 entries ranges from 1.51 (SevenNet-0 (11Jul2024)) to 1.85 (CHGNet 0.3.0)"
     )

@@ -20,6 +20,7 @@ import leaderboard.site.build
 import leaderboard.site.templating
 from leaderboard.errors import ResultFault, SiteError
 from leaderboard.ranking.collect import Collection, collect
+from leaderboard.site import manifest
 from leaderboard.site.build import build, pages
 from tests.leaderboard.specimens import HOSTILE, MODELS, write_card, write_result
 
@@ -34,10 +35,24 @@ FRONT = (
     "glossary",
     "models",
     "reading",
+    "reported",
     "safe-for-phonons",
     "search",
 )
-ARTICLES = ("averaging", "calibration", "correlation", "findings", "tolerance", "training-series", "versions")
+ARTICLES = (
+    "averaging",
+    "benchmarks",
+    "calibration",
+    "correlation",
+    "findings",
+    "lite-subsets",
+    "tolerance",
+    "training-series",
+    "versions",
+    "zoo-costs",
+)
+DOWNLOADS = ("bench.json", "correlation.csv", "correlation.json", "gpu-report.json", "lite-subsets.json")
+TABLES = ("board", "front", "boards/eos-fast")
 SCRIPTS = ("charts.js", "compare.js", "overview.js", "search.js", "tables.js", "vega.js")
 
 
@@ -83,11 +98,19 @@ def digest(files: dict[str, bytes]) -> str:
     return hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()
 
 
-@pytest.fixture
-def files(collection: Collection) -> dict[str, bytes]:
-    found, faults = pages(collection)
+@pytest.fixture(scope="session")
+def built(specimens: Path) -> dict[str, bytes]:
+    """The site of the specimens as they are, made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLIP_ZOO_CARDS", str(specimens / "cards"))
+        found, faults = pages(collect([specimens / "results"]))
     assert faults == []
     return found
+
+
+@pytest.fixture
+def files(built: dict[str, bytes], cards: Path) -> dict[str, bytes]:
+    return dict(built)
 
 
 def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
@@ -96,16 +119,15 @@ def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
         *(f"{name}.html" for name in FRONT),
         *(f"{name}.html" for name in ARTICLES),
         "data/feed.xml",
-        "data/correlation.csv",
-        "data/correlation.json",
+        *(f"data/{name}" for name in DOWNLOADS),
         "data/training-series.json",
         "tasks/eos.html",
         *(f"models/{name}.html" for name in MODELS),
-        "data/board.csv",
-        "data/board.json",
+        "data/results.json",
+        *(f"data/{name}.{suffix}" for name in TABLES for suffix in ("csv", "json", "parquet")),
         *(f"data/results/eos/fast/{entry}{suffix}" for entry in entries for suffix in (".json", ".parquet")),
+        *(f"results/eos-fast-{entry}{suffix}" for entry in entries for suffix in (".html", ".js")),
         *(f"static/{name}" for name in ("icon.svg", "site.css", *SCRIPTS)),
-        ".mlip-zoo-site",
     }
 
 
@@ -133,7 +155,7 @@ def test_every_link_leads_somewhere(files: dict[str, bytes]) -> None:
             path = PurePosixPath(os.path.normpath(PurePosixPath(name).parent / unquote(parts.path)))
             target = str(path) if parts.path else name
             assert target in files, f"{name} → {link}"
-            assert not parts.fragment or parts.fragment in found[target].ids, f"{name} → {link}"
+            assert not parts.fragment or unquote(parts.fragment) in found[target].ids, f"{name} → {link}"
 
 
 def test_a_page_loads_nothing_from_elsewhere_and_runs_only_its_own_scripts(files: dict[str, bytes]) -> None:
@@ -168,7 +190,9 @@ def test_a_hostile_card_and_a_hostile_record_are_inert(results: Path, cards: Pat
     found = html(files)
     for page in found.values():
         assert_inert(page)
-    text = files["models/hostile.html"].decode()
+    alone, script = (files[f"results/eos-fast-hostile@conservative.{suffix}"].decode() for suffix in ("html", "js"))
+    text = alone + files["models/hostile.html"].decode()
+    assert not set(script) & set("<>&\N{LINE SEPARATOR}")
     assert "&lt;/script&gt;&lt;script&gt;window.pwned = &#39;record&#39;&lt;/script&gt;" in text
     assert "&lt;script&gt;window.pwned = 'prose'&lt;/script&gt;" in text
     assert "<bdi>&#34; onmouseover=&#34;window.pwned=1&#34; x=&#39;</bdi>" in files["index.html"].decode()
@@ -188,25 +212,43 @@ def test_pictures_are_valid_and_hold_every_element(files: dict[str, bytes]) -> N
     altair.Chart.from_dict(plot)
     assert [row["entry"] for row in plot["data"]["values"]] == ["sevennet-0", "chgnet-0.3.0", "chgnet-r2scan"]
 
-    data = found["models/sevennet-0.html"].data()
-    spec = data["specs"]["eos"]
+    page = found["results/eos-fast-sevennet-0@conservative.html"]
+    data = page.data()
+    spec = data["specs"]["shared"]
     assert isinstance(spec, dict)
-    altair.LayerChart.from_dict({**spec, "datasets": next(iter(data["datasets"].values()))})
-    drawn = [attrs for tag, attrs in found["models/sevennet-0.html"].tags if "data-datasets" in attrs]
-    assert {attrs["data-datasets"] for attrs in drawn} == set(data["datasets"])
+    altair.LayerChart.from_dict(spec)
+    drawn = {attrs["aria-label"]: attrs["data-datasets"] for _, attrs in page.tags if "data-datasets" in attrs}
+    assert set(drawn.values()) == set(data["datasets"])
     assert len(drawn) == 25  # of 27; two have no energies
-    silicon = data["datasets"]["eos/fast/sevennet-0@conservative/Si"]
+    (silicon,) = (data["datasets"][str(key)] for label, key in drawn.items() if str(label).startswith("E(V) of Si:"))
     assert isinstance(silicon, dict)
-    assert [len(silicon[name]) for name in ("points", "model", "reference")] == [7, 25, 25]
+    assert [len(silicon[name]["e"]) for name in ("points", "model", "reference")] == [7, 25, 25]
     # energies in meV/atom above each curve's own minimum: near zero at the smallest, 10 to 60 at the edges
     for name in ("model", "reference"):
-        energies = [row["e"] for row in silicon[name]]
+        energies = silicon[name]["e"]
         assert 0 <= min(energies) < 0.5
         assert 10 < max(energies) < 60
 
 
+def test_a_model_s_page_brings_a_result_when_it_is_opened(files: dict[str, bytes]) -> None:
+    """What its script brings is what the result's own page shows."""
+    page, path = html(files)["models/sevennet-0.html"], "results/eos-fast-sevennet-0@conservative"
+    (load,) = (attrs["data-load"] for _, attrs in page.tags if "data-load" in attrs)
+    assert unquote(str(load)) == f"../{path}.js"
+    assert f"../{path}.html" in map(unquote, page.links())
+    assert "#eos-fast-conservative" in page.links()
+    call = re.fullmatch(r"mlipZooResult\((.*)\);\n", files[f"{path}.js"].decode())
+    assert call
+    unfolded, charts = json.loads(f"[{call.group(1)}]")
+    alone = files[f"{path}.html"].decode()
+    assert unfolded.strip() in alone
+    assert charts == html(files)[f"{path}.html"].data()
+    assert "data-datasets" not in page.text
+    assert len(page.text) < 0.5 * len(alone)
+
+
 def test_no_number_is_shown_as_a_dash(files: dict[str, bytes]) -> None:
-    text = files["models/sevennet-0.html"].decode()
+    text = files["results/eos-fast-sevennet-0@conservative.html"].decode()
     row = re.search(r'<tr><th scope="row">Fe.*?</tr>', text, re.DOTALL)
     assert row
     cells = re.findall(r'<td class="number" data-sort="(.*?)">(.*?)</td>', row.group())
@@ -260,6 +302,7 @@ def test_building_replaces_a_site_whole(collection: Collection, files: dict[str,
     (out / "left-over.html").write_text("from an older site", encoding="utf-8")
     build(collection, out)
     written = {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    del written[manifest.NAME]
     assert written == files
     assert [path.name for path in out.parent.iterdir()] == ["site"]
     assert out.stat().st_mode & 0o777 == 0o755
@@ -347,7 +390,7 @@ def test_a_long_table_keeps_the_worst_and_links_the_rest(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("leaderboard.site.entry_section.MOST_ROWS", 4)
-    page = pages(collection)[0]["models/sevennet-0.html"].decode()
+    page = pages(collection)[0]["results/eos-fast-sevennet-0@conservative.html"].decode()
     entry = next(entry for entry in collection.entries if entry.card.name == "sevennet-0")
     worst = sorted((row for row in entry.rows if row["delta"] is not None), key=lambda row: -float(str(row["delta"])))
     table = page[page.index('aria-label="Figures per sample') :]
@@ -357,10 +400,11 @@ def test_a_long_table_keeps_the_worst_and_links_the_rest(
 
 
 def test_many_samples_without_a_picture_are_a_list(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = pages(collection)[0]["models/sevennet-0.html"].decode()
+    name = "results/eos-fast-sevennet-0@conservative.html"
+    page = pages(collection)[0][name].decode()
     assert page.count('class="chart empty"') == 2
     monkeypatch.setattr("leaderboard.site.entry_section.MOST_EMPTY", 1)
-    page = pages(collection)[0]["models/sevennet-0.html"].decode()
+    page = pages(collection)[0][name].decode()
     assert 'class="chart empty"' not in page
     assert "<summary>2 without a picture</summary>" in page
     assert "<dt>Fe, Pb</dt><dd>the model said &lt;nothing&gt;</dd>" in page

@@ -19,7 +19,7 @@ def test_prose_is_commonmark_with_tables() -> None:
 
 def test_headings_stand_below_the_pages_own() -> None:
     assert prose_html("# One\n\n###### Six") == "<h3>One</h3>\n<h6>Six</h6>\n"
-    assert prose_html("## Two", top=1) == "<h2>Two</h2>\n"
+    assert prose_html("## Two\n\n### Three", top=2) == "<h2>Two</h2>\n<h3>Three</h3>\n"
 
 
 def test_https_links_are_links_and_nobody_vouches_for_them() -> None:

@@ -117,7 +117,8 @@ def test_a_result_of_what_the_user_pinned_says_so_everywhere(by_user: Collection
     files, _ = pages(by_user)
     for name, times in (("index.html", 1), ("models/chgnet-0.3.0.html", 1), ("models/sevennet-0.html", 0)):
         assert files[name].decode().count(">pinned by the user</span>") == times, name
-    assert f"<code>{'f' * 64}</code>, pinned by the user" in files["models/chgnet-0.3.0.html"].decode()
+    page = files["results/eos-fast-chgnet-0.3.0@conservative.html"].decode()
+    assert f"<code>{'f' * 64}</code>, pinned by the user" in page
 
 
 def test_it_is_stale_when_the_card_pins_other_bytes(by_user: Collection, results: Path, cards: Path) -> None:
@@ -126,6 +127,26 @@ def test_it_is_stale_when_the_card_pins_other_bytes(by_user: Collection, results
     path.write_text(path.read_text().replace("unpinned: {hub: lab/model, file: weights.pt}", own), encoding="utf-8")
     stale = {entry.card.name: entry.stale for entry in collect([results]).entries}
     assert stale == {"chgnet-0.3.0": ("checkpoint",), "chgnet-r2scan": (), "sevennet-0": ()}
+
+
+def test_withdrawn_and_superseded_models_are_marked_with_the_reason(results: Path, cards: Path) -> None:
+    for name, line in (
+        ("sevennet-0", 'withdrawn: {day: "2026-11-27", reason: "its weights were of another model & b"}'),
+        ("chgnet-0.3.0", "superseded_by: chgnet-r2scan"),
+    ):
+        path = cards / f"{name}.md"
+        path.write_text(path.read_text(encoding="utf-8").replace("family:", f"{line}\nfamily:", 1), encoding="utf-8")
+    files, faults = pages(collect([results]))
+    assert faults == []
+    for page in ("index.html", "models.html", "tasks/eos.html"):
+        text = files[page].decode()
+        assert (
+            text.count('title="Since 2026-11-27: its weights were of another model &amp; b">withdrawn</span>') == 1
+        ), page
+        assert text.count('title="By chgnet-r2scan">superseded</span>') == 1, page
+    told = files["models/sevennet-0.html"].decode()
+    assert "Withdrawn on 2026-11-27: its weights were of another model &amp; b. Its results stay" in told
+    assert 'Superseded by <a href="chgnet-r2scan.html">' in files["models/chgnet-0.3.0.html"].decode()
 
 
 def test_an_unpinned_card_says_how_to_pin_it(bare: Collection) -> None:

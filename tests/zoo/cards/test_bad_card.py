@@ -101,6 +101,10 @@ BAD: dict[str, tuple[Make, str]] = {
     "a backslash in a link": (paper(r"https://example.org\@other.org/"), "paper: "),
     "a link without TLS": (paper("http://example.org/paper"), "paper: a link begins with https://"),
     "another scheme": (paper("file:///etc/passwd"), "paper: a link begins with https://"),
+    "a source of one kind": (
+        written("bytes: 1}", "bytes: 1, sources: [{wheel: 'a==1', file: ../x}]}"),
+        "checkpoint.upstream.sources.0.WheelSource.file: must be a plain relative path, without '..' (got '../x')",
+    ),
     "many sources": (
         written("bytes: 1}", f"bytes: 1, sources: [{', '.join(['{url: https://a.org/x}'] * 21)}]}}"),
         "sources: Tuple should have at most 20 items",

@@ -248,6 +248,13 @@ def test_a_mode_that_is_not_there_says_what_is(entry: str, asked: dict[str, str]
     assert told in str(caught.value)
 
 
+def test_who_taught_a_model_follows_from_the_training_sets() -> None:
+    assert index.card("pet-n").teachers == ("nequix-oam-1",)
+    assert index.card("chgnet-0.3.0").teachers == ()
+    teachers = {found.teacher for found in training_sets().values() if found.teacher}
+    assert teachers <= set(index.names())
+
+
 def test_theory_follows_from_the_training_sets() -> None:
     assert index.card("chgnet-0.3.0").theory() == "PBE"
     assert index.card("chgnet-r2scan").theory() == "r2SCAN"

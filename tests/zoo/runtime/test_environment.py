@@ -78,6 +78,8 @@ def test_a_changed_pin_is_another_environment(tmp_path: Path) -> None:
         ("import torch\n", "has no '# /// script' header"),
         (header("ase"), "every dependency needs '=='"),
         (header("ase==3.29.0", extra=""), "exclude-newer"),
+        ("# /// script\n# dependencies = [\n# ///\n", "its header cannot be read"),
+        ("# /// script\n# dependencies = 'ase==3.29.0'\n# tool = 3\n# ///\n", "is not a requirement"),
     ],
 )
 def test_a_loose_header_is_refused(tmp_path: Path, text: str, told: str) -> None:

@@ -12,7 +12,7 @@ from zoo.cards.card import Card
 from zoo.cards.succession import current, successors
 from zoo.command import app
 from zoo.errors import CardError
-from zoo.submission.changes import cards_of, written_by_machines
+from zoo.submission.changes import cards_of, cards_of_adapters, misplaced, written_by_machines
 from zoo.submission.taking import take
 
 
@@ -27,6 +27,20 @@ def test_changed_cards_are_named() -> None:
     paths = ["model_cards/b-1.0.md", "model_cards/canaries/a.json", "model_cards/canaries/a.py", "zoo/adapters/x.py"]
     assert cards_of(paths) == ["a", "b-1.0"]
     assert cards_of(["model_cards/../x.md", "model_cards/-x.md", "model_cards/checked/a.json"]) == []
+
+
+def test_what_no_lane_would_look_at_is_told() -> None:
+    odd = ["model_cards/A.md", "model_cards/a.html", "model_cards/canaries/a.sh", '"model_cards/\\321\\203.md"']
+    assert misplaced(["model_cards/a.md", "model_cards/canaries/a.py", "README.md", *odd]) == sorted(odd)
+
+
+def test_a_changed_adapter_is_checked_by_its_smallest_card() -> None:
+    cards = [toy.card("a"), toy.card("b").model_copy(update={"parameters": None}), toy.card("c")]
+    small = toy.card("d").model_copy(update={"family": "other", "parameters": 3})
+    large = small.model_copy(update={"name": "e", "parameters": 5})
+    paths = ["zoo/adapters/toy.py", "zoo/adapters/other.py", "zoo/adapters/__init__.py", "zoo/adapters/x/toy.py"]
+    assert cards_of_adapters(paths, [*cards, large, small]) == ["a", "d"]
+    assert cards_of_adapters(paths[2:], cards) == []
 
 
 def test_cards_and_adapters_are_taken_and_nothing_else(tmp_path: Path) -> None:

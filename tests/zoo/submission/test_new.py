@@ -14,9 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 from tests import toy
+from tests.faulty_server import Site, serve
+from tests.hub_server import serve_hub
 from tests.pinned import pinned
+from tests.zoo.checkpoints.test_cache_wheel import build
 from zoo.cards import index
-from zoo.cards.card import PinnedFile
+from zoo.cards.card import HubSource, PinnedFile, WheelSource
 from zoo.checkpoints import cache
 from zoo.command import app
 from zoo.errors import CardError
@@ -182,3 +185,31 @@ def test_staged_files_are_named_by_their_hash(tmp_path: Path) -> None:
     done = CliRunner().invoke(app(), ["stage", str(tmp_path / "a"), "--mirror", str(tmp_path / "m")])
     assert done.exit_code == 0
     assert [path.name for path in (tmp_path / "m").iterdir()] == [sha256(tmp_path / "a")]
+
+
+def test_a_card_comes_from_an_address(weights: Path) -> None:
+    with serve(Site(files={"toy.json": CHECKPOINT})) as site:
+        address = f"{site.origin}/files/toy.json"
+        invoke("little", "--family", "toy", "--url", address, "--format", "nqx")
+    upstream = index.card("little").checkpoint.upstream
+    assert upstream == pinned(CHECKPOINT, address)
+
+
+def test_a_card_comes_from_the_hub(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.origin)
+        commit = hub.add("lab/toy", {"toy.json": CHECKPOINT})
+        invoke("little", "--family", "toy", "--hub", "lab/toy", "--file", "toy.json", "--format", "nqx")
+    source = HubSource(hub="lab/toy", revision=commit, file="toy.json")
+    assert index.card("little").checkpoint.upstream == pinned(CHECKPOINT, source)
+
+
+def test_a_card_comes_from_a_wheel(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    build(tmp_path, "1.2.0", {"tiny_model/toy.json": CHECKPOINT})
+    words = ["--wheel", "tiny-model==1.2.0", "--file", "tiny_model/toy.json", "--format", "nqx"]
+    invoke("little", "--family", "toy", *words)
+    source = WheelSource(wheel="tiny-model==1.2.0", file="tiny_model/toy.json")
+    assert index.card("little").checkpoint.upstream == pinned(CHECKPOINT, source)

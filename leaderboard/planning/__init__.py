@@ -1,0 +1,1 @@
+"""Planning: what a run will cost, from what earlier runs did cost."""

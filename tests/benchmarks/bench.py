@@ -1,0 +1,137 @@
+"""All benchmarks of a CPU as one JSON file, which the site shows: ratios within one run, each with its n and spread.
+
+    python -m tests.benchmarks.bench OUT.json [PART...] [--model chgnet-0.3.0] [--small]
+
+Each part runs in a process of its own with a time limit, and the file is written anew after each: one that fails or is
+late leaves the others. `make gpu-report` is the same for a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+LIMITS = {"startup": 120, "store": 900, "site": 600, "isolation": 900, "relaxation": 900, "phonons": 600}
+"""Seconds, at most, in the order in which the parts run."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("parts", nargs="*")
+    parser.add_argument("--model", default="chgnet-0.3.0")
+    parser.add_argument("--small", action="store_true", help="sizes for a try")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(PARTS[given.one](given.model, given.small)))
+        return
+    found = json.loads(given.out.read_text()) if given.out.exists() else {}
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    for part in given.parts or LIMITS:
+        found[part] = _measured(part, given)
+        given.out.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        print(f"== {part}\n{json.dumps(found[part], indent=1)}", flush=True)
+
+
+def _measured(part: str, given: argparse.Namespace) -> dict[str, Any]:
+    clock = time.monotonic()
+    command = [sys.executable, "-m", "tests.benchmarks.bench", str(given.out), "--one", part, "--model", given.model]
+    command += ["--small"] if given.small else []
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMITS[part], check=False)
+        told = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"failed": done.stderr[-1500:]}
+    except subprocess.TimeoutExpired:
+        told = {"failed": f"stopped after {LIMITS[part]} s"}
+    load = os.getloadavg()[0]
+    return {**told, "part_seconds": round(time.monotonic() - clock, 1), "load": load, "small": given.small}
+
+
+def startup(_: str, small: bool) -> dict[str, Any]:  # all parts are called alike
+    from tests.benchmarks import startup as measured
+
+    found = measured.measure(3 if small else measured.RUNS)
+    pairs = zip(found["mlip-zoo list"], found["its libraries"], strict=True)
+    return {
+        **{f"{case}, s": spread(seconds) for case, seconds in found.items()},
+        "mlip-zoo list / its libraries": spread([mine / theirs for mine, theirs in pairs]),
+    }
+
+
+def store(_: str, small: bool) -> dict[str, Any]:
+    from tests.benchmarks import store as measured
+
+    return {
+        **measured.stored(10_000 if small else 1_000_000),
+        **measured.scored(1_000 if small else 257_000),
+    }
+
+
+def site(_: str, small: bool) -> dict[str, Any]:
+    from leaderboard.ranking.collect import PUBLISHED, collect
+    from leaderboard.site.build import build
+
+    clock, cpu = time.perf_counter(), time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        build(collect([PUBLISHED]), Path(folder) / "site")
+        files = sum(path.is_file() for path in Path(folder).rglob("*"))
+    return {"seconds": time.perf_counter() - clock, "CPU seconds": time.process_time() - cpu, "files": files}
+
+
+def isolation(model: str, small: bool) -> dict[str, Any]:
+    from tests.benchmarks.isolation import run_inside
+
+    return {
+        f"{part}: (isolated - in process) / in process, {case}": {"median": middle, "low": low, "high": high}
+        for case, parts in run_inside(model).items()
+        for part, (low, middle, high) in parts.items()
+    }
+
+
+def _ratio(low: float, mid: float, high: float, *, n: int) -> dict[str, float]:
+    return {"median": 1 + mid, "low": 1 + low, "high": 1 + high, "n": n}
+
+
+def relaxation(model: str, small: bool) -> dict[str, Any]:
+    from tests.benchmarks import relaxation as measured
+    from tests.benchmarks.isolation import run_inside
+
+    program = Path(measured.__file__)
+    found = run_inside(model, program=program, extra="evaluation", arguments=["--device", "cpu"])
+    return {f"{case} / batched": spread(ratios) for case, ratios in found.items()}
+
+
+def phonons(_: str, small: bool) -> dict[str, Any]:
+    from tests.benchmarks import gpu_parts
+
+    found: dict[str, Any] = {}
+    gpu_parts.PARTS["phonons"](lambda **told: found.update(told), device="cpu", small=True)
+    return found
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median, range and number."""
+    return {"median": median(values), "low": min(values), "high": max(values), "n": len(values)}
+
+
+PARTS: dict[str, Callable[[str, bool], dict[str, Any]]] = {
+    "startup": startup,
+    "store": store,
+    "site": site,
+    "isolation": isolation,
+    "relaxation": relaxation,
+    "phonons": phonons,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""The pages on costs: figures follow from the reports, and a report that failed in part is told as that."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from leaderboard.articles import benchmarks_page, zoo_costs_page
+from leaderboard.articles.evidence import Evidence
+from leaderboard.planning.simulation import Cluster
+from leaderboard.planning.whole_zoo import FULL, TaskCost, run_all
+
+README = Path(__file__).parents[3] / "README.md"
+
+
+def test_full_subsets_are_as_large_as_the_readme_says() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| [\d,]+ / [\d,]+ / ([\d,]+) \|", README.read_text(), re.MULTILINE)
+    assert {task: int(size.replace(",", "")) for task, size in rows if task in FULL} == FULL
+
+
+def test_more_devices_take_less_time_and_no_less_money() -> None:
+    costs = [TaskCost("eos", 70, atoms=1e6, around=10.0, samples_per_chunk=8)]
+    one, many = (run_all(costs, models=5, rate=1e-3, cluster=Cluster(n, start_seconds=1.0)) for n in (1, 16))
+    assert one.makespan == pytest.approx(5 * (1e6 * 1e-3 + 10.0) + 1.0)
+    assert many.makespan < one.makespan / 10
+    assert many.held >= one.held
+
+
+def test_dollars_are_paid_hours_times_the_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = TaskCost("eos", 71, atoms=3.6e9, around=0.0, samples_per_chunk=1)
+    monkeypatch.setattr(zoo_costs_page, "task_costs", lambda _: [cost])
+    monkeypatch.setattr(zoo_costs_page, "measured", lambda _: [])
+    monkeypatch.setattr(zoo_costs_page, "TROUBLE", {})
+    parts = {part.title: part for part in zoo_costs_page.article(Evidence(())).parts}
+    assert parts["Dollars"].table is not None
+    alone = [float(cell.replace(",", "")) for cell in parts["Dollars"].table.rows[0][1:]]
+    assert alone[1] == pytest.approx(2 * alone[0], rel=1e-3)
+    assert alone[0] > 1000  # 3.6e9 atoms × steps at about 100 µs are 100 hours of each of more than 100 models
+
+
+def test_a_benchmark_that_failed_has_its_reason_and_no_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks_page, "FOLDER", tmp_path)
+    (tmp_path / "cpu").mkdir()
+    beside = {"part_seconds": 1.0, "load": 2.0, "small": True}
+    report = {
+        "startup": {"failed": "Traceback\nImportError: none", **beside},
+        "store": {
+            "append": {"by the clock": 5e4},
+            "site, s": {"median": 2.0, "low": 1.0, "high": 3.0, "n": 3},
+            **beside,
+        },
+    }
+    (tmp_path / "cpu" / "bench.json").write_text(json.dumps(report))
+    failed, store = benchmarks_page.article(Evidence(())).parts
+    assert failed.table is None
+    assert "ImportError: none" in " ".join(failed.sentences)
+    assert store.table is not None
+    assert [row[0] for row in store.table.rows] == ["append, by the clock", "site, s"]
+    assert store.table.rows[1][1:] == ("2", "1", "3", "3")
+
+
+def test_the_published_gpu_report_is_on_the_page() -> None:
+    titles = [part.title for part in benchmarks_page.article(Evidence(())).parts]
+    assert any("phonons" in title and "H200" in title for title in titles)

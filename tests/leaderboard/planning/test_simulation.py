@@ -1,0 +1,54 @@
+"""The simulation: exact where nothing is random, and the measured time of a run that was measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.harness.run import Evaluation
+from evaluation.harness.store import read_cost
+from evaluation.task import load
+from leaderboard.planning.simulation import Cluster, simulate
+from tests import toy
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+def test_without_trouble_it_is_a_queue() -> None:
+    found = simulate([3.0, 1.0, 1.0, 1.0], Cluster(2, start_seconds=10.0, transfer_seconds=0.5), rng=rng())
+    assert found.makespan == 10.0 + 4.5  # one device takes 3, the other 1 + 1 + 1, each chunk with its transfer
+    assert found.busy == 20.0 + 6.0 + 2.0
+    assert (found.failures, found.lost) == (0, 0.0)
+    assert found.held == 29.0
+
+
+def test_stragglers_take_their_factor() -> None:
+    found = simulate([1.0] * 100, Cluster(1, straggler_share=1.0, straggler_factor=3.0), rng=rng())
+    assert found.makespan == pytest.approx(300.0)
+
+
+def test_failures_cost_what_theory_says() -> None:
+    """With rate r and restart s, a chunk of t takes (1/r + s)(e^{rt} - 1) on average."""
+    rate, chunk, start = 1 / 3600, 1800.0, 60.0
+    found = simulate([chunk] * 4000, Cluster(1, start_seconds=start, failures_per_hour=1.0), rng=rng())
+    expected = (1 / rate + start) * (np.exp(rate * chunk) - 1)
+    assert (found.makespan - start) / 4000 == pytest.approx(expected, rel=0.05)
+    assert found.failures == pytest.approx(4000 * (np.exp(rate * chunk) - 1), rel=0.05)
+    assert found.utilisation < 0.8
+
+
+def test_a_measured_run_takes_what_its_chunks_say(tmp_path: Path) -> None:
+    with toy.potential(tmp_path) as potential:
+        job = Evaluation(
+            potential, load("eos"), subset="fast", threads=1, runs=tmp_path / "runs", results=tmp_path / "results"
+        )
+        ledger = job.run().run.cost.ledger
+    costs = [read_cost(path) for path in sorted((tmp_path / "runs").rglob("records/*.parquet"))]
+    found = simulate([cost.seconds for cost in costs if cost], Cluster(1), rng=rng())
+    assert ledger is not None
+    assert len(costs) > 1
+    assert found.makespan == pytest.approx(ledger.wall_seconds, rel=1e-3)
