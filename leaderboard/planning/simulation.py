@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -48,27 +51,30 @@ class Outcome:
         return (self.busy - self.lost) / self.held if self.held else 0.0
 
 
-def simulate(chunks: Sequence[float], cluster: Cluster, *, rng: np.random.Generator) -> Outcome:
+def simulate(chunks: Sequence[float] | Array, cluster: Cluster, *, rng: np.random.Generator) -> Outcome:
     """Chunks (seconds on one device), each taken in order by the device that is free first."""
+    lengths = np.asarray(chunks, dtype=float)
+    slow = rng.random(len(lengths)) < cluster.straggler_share
+    took = lengths * np.where(slow, cluster.straggler_factor, 1.0) + cluster.transfer_seconds
+    wasted, failures = _failed(took, cluster, rng)
     free = [cluster.start_seconds] * cluster.devices
-    busy, lost, failures = cluster.start_seconds * cluster.devices, 0.0, 0
-    slow = rng.random(len(chunks)) < cluster.straggler_share
-    for chunk, straggles in zip(chunks, slow, strict=True):
-        took = chunk * (cluster.straggler_factor if straggles else 1.0) + cluster.transfer_seconds
-        wasted, again = _failed(took, cluster, rng)
-        heapq.heappush(free, heapq.heappop(free) + wasted + took)
-        busy += wasted + took
-        lost += wasted
-        failures += again
+    for seconds in (took + wasted).tolist():  # one heap operation a chunk: there are millions of them
+        heapq.heapreplace(free, free[0] + seconds)
+    lost = float(wasted.sum())
+    busy = cluster.start_seconds * cluster.devices + float(took.sum()) + lost
     return Outcome(max(free), busy, lost, failures, cluster.devices)
 
 
-def _failed(took: float, cluster: Cluster, rng: np.random.Generator) -> tuple[float, int]:
-    """Seconds wasted before a chunk of this length is through, and how many failures that were."""
+def _failed(took: Array, cluster: Cluster, rng: np.random.Generator) -> tuple[Array, int]:
+    """Seconds wasted before each chunk is through, and how many failures there were in all."""
+    wasted, failures = np.zeros_like(took), 0
     if not cluster.failures_per_hour:
-        return 0.0, 0
-    wasted, failures = 0.0, 0
-    while (until := float(rng.exponential(3600 / cluster.failures_per_hour))) < took:
-        wasted += until + cluster.start_seconds
-        failures += 1
+        return wasted, failures
+    trying = np.arange(len(took))
+    while len(trying):  # each round, those that failed in the round before
+        until = rng.exponential(3600 / cluster.failures_per_hour, size=len(trying))
+        fails = until < took[trying]
+        trying = trying[fails]
+        wasted[trying] += until[fails] + cluster.start_seconds
+        failures += len(trying)
     return wasted, failures

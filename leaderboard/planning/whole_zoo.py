@@ -80,4 +80,4 @@ def task_costs(runs: Sequence[Measured]) -> list[TaskCost]:
 def run_all(costs: Sequence[TaskCost], *, models: int, rate: float, cluster: Cluster, seed: int = 0) -> Outcome:
     """All models on all tasks as one queue, the longest chunks first."""
     chunks = sorted((chunk for cost in costs for chunk in cost.chunks(rate)), reverse=True)
-    return simulate(np.repeat(chunks, models).tolist(), cluster, rng=np.random.default_rng(seed))
+    return simulate(np.repeat(chunks, models), cluster, rng=np.random.default_rng(seed))
