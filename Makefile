@@ -61,7 +61,7 @@ train: install ## train a checkpoint of ours from its recipe, NAME=pet-tiny (an 
 lock: | $(BIN)/uv ## write .ci/requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.12 --exclude-newer $(LOCK_DATE) --upgrade \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-	  --extra evaluation --extra leaderboard --extra test --group build pyproject.toml --output-file $(LOCK)
+	  --extra cluster --extra evaluation --extra leaderboard --extra test --group build pyproject.toml --output-file $(LOCK)
 
 install: $(INSTALLED) ## make .venv from the exact pins (the other targets do it by themselves)
 

@@ -1,111 +1,29 @@
-"""Commands about running and scoring: train, evaluate, status, rescore, score, export, datasets."""
+"""Commands about running and scoring: train, evaluate, merge, status, rescore, score, export, datasets."""
 
 from __future__ import annotations
 
-import contextlib
 import json as json_
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from evaluation.errors import DatasetUnavailable, EvaluationError, EvaluationFault
+from evaluation.errors import DatasetUnavailable, EvaluationError
+from evaluation.executors.cli import Runs, evaluate, merge
 from evaluation.recipes.cli import train
-from evaluation.subset import SUBSETS, Subset
+from evaluation.subset import SUBSETS
 from zoo.console import plain, print_table
-from zoo.errors import ZooError
-from zoo.sandbox import options
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-
-    from evaluation.harness.extension import Earlier
-    from evaluation.harness.run import RunProgress
-    from evaluation.result import Result
-    from evaluation.task import Task
-    from zoo.potential import Potential
 
 app = typer.Typer()
 export_app = typer.Typer(no_args_is_help=True, help="Stored records in the layout of other people's leaderboards.")
 score_app = typer.Typer(no_args_is_help=True, help="Score predictions that were made elsewhere; no model runs.")
 app.command()(train)
+app.command()(evaluate)
+app.command()(merge)
 app.add_typer(score_app, name="score")
 app.add_typer(export_app, name="export")
-
-Runs = Annotated[Path, typer.Option(help="Folder of records; running again continues there.")]
-
-
-@app.command()
-def evaluate(
-    names: Annotated[list[str], typer.Argument(help="Models, NAME or NAME@MODE.")],
-    *,
-    task: Annotated[str, typer.Option(help="What to evaluate.")] = "eos",
-    subset: Annotated[str, typer.Option(help=f"{', '.join(SUBSETS)}; each contains the ones before it.")] = "fast",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1")] = "auto",
-    threads: Annotated[int, typer.Option(help="CPU threads; one is repeatable to the last bit.", min=1)] = 1,
-    runs: Runs = Path("mlip-zoo-runs"),
-    results: Annotated[
-        Path | None, typer.Option(help="Folder for the results; 'results' inside --runs when not given.")
-    ] = None,
-    extend: Annotated[
-        Path | None,
-        typer.Option(help="Folder of results of the protocol's version before: their records are kept and added to."),
-    ] = None,
-    sandbox: options.Sandbox = None,
-    untrusted: options.Untrusted = False,
-) -> None:
-    """Run models through a task. Killed or interrupted, the same command continues."""
-    options.use(sandbox, untrusted=untrusted)
-    if subset not in SUBSETS:
-        raise typer.BadParameter(f"{subset!r} is not one of {', '.join(SUBSETS)}", param_hint="--subset")
-    chosen: Subset = subset
-    from evaluation.harness.run import Evaluation
-    from evaluation.task import load as load_task
-    from zoo.cards import index
-    from zoo.loading import load
-
-    work = load_task(task)
-    for name in names:  # a typo in the last name should not be found after hours
-        index.resolve(name)
-    faults = []
-    with _bars() as bars:
-        for name in names:
-            bar = bars(f"{name} · {task} · {subset}")
-            try:
-                with load(name, device=device, threads=threads, say=bar.say) as potential:
-                    job = Evaluation(
-                        potential,
-                        work,
-                        subset=chosen,
-                        threads=threads,
-                        runs=runs,
-                        results=results or runs / "results",
-                        earlier=_earlier(extend, work, potential) if extend else None,
-                    )
-                    _tell(job.run(bar.show))
-            except (ZooError, EvaluationError) as error:
-                bar.say("failed")
-                faults.append(f"{name}: {type(error).__name__}: {error}")
-    if faults:
-        raise EvaluationFault("\n".join(faults))
-
-
-def _earlier(folder: Path, task: Task, potential: Potential) -> Earlier:
-    from evaluation.harness.extension import earlier
-    from zoo.runtime import environment
-
-    return earlier(folder, task, potential.name, pinned=environment.find(potential.card.family).dependencies)
-
-
-def _tell(result: Result) -> None:
-    counts = result.run.counts
-    sys.stdout.write(
-        f"{result.run.entry}: {counts.ok} ok, {counts.failed} failed, {counts.unsupported} unsupported of "
-        f"{counts.total}\n"
-    )
 
 
 @app.command()
@@ -270,46 +188,3 @@ def datasets(
         print_table(table)
     if faults:
         raise EvaluationError("not brought here:\n" + "\n".join(faults))
-
-
-class _Bar:
-    """One entry's line; without bars (nobody is looking) it is silent."""
-
-    def __init__(self, title: str, bars: Bars | None) -> None:
-        self._bars = bars
-        self._task = bars.add_task(title, total=None, left="starting") if bars else None
-
-    def say(self, text: str) -> None:
-        """What is going on right now."""
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, left=text[-50:])
-
-    def show(self, progress: RunProgress) -> None:
-        """How far it is, and how long it will take."""
-        if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=progress.done, total=progress.total)
-            left = "" if progress.seconds_left is None else f"{progress.seconds_left:.0f} s left"
-            before = f"{progress.resumed} from before" if progress.resumed else ""
-            self.say(", ".join(filter(None, (left, before))))
-
-
-@contextlib.contextmanager
-def _bars() -> Iterator[Callable[[str], _Bar]]:
-    """A maker of progress bars."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda title: _Bar(title, None)
-        return
-    with Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}", markup=False),
-        console=console,
-    ) as bars:
-        yield lambda title: _Bar(title, bars)

@@ -9,6 +9,7 @@ EvaluationError
 ├── SubmissionIncomplete  a leaderboard of others wants records that are not there; lists them
 ├── PredictionsError     a file of predictions or labels is not what was asked for; says what it has
 ├── ProtocolMismatch     a run folder holds records of another protocol, checkpoint or dataset
+├── ConfigurationError   a file that says where shards run, or what it needs, cannot be used
 ├── RunLocked            another process writes the same run
 ├── StoreError           a stored record or manifest cannot be read, or not written; says what to do
 ├── SolverFault          a solver's process ended without an answer; its question is asked again next time
@@ -66,6 +67,10 @@ class SubmissionIncomplete(EvaluationError):
 
 class ProtocolMismatch(EvaluationError):
     """The folder's records were made under other conditions."""
+
+
+class ConfigurationError(EvaluationError, ValueError):
+    """Where shards are to run cannot be used: a file that is not valid, or something that is not installed."""
 
 
 class RunLocked(EvaluationError):

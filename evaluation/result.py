@@ -115,6 +115,8 @@ class Run(Strict):
     device: str
     threads: int
     hardware: Hardware
+    other_hardware: tuple[Hardware, ...] | None = None
+    """The other machines of a run whose shards ran on several kinds. Left out where there is one."""
     python: str
     packages: dict[str, str]
     """Distribution → version, on the host."""
@@ -137,7 +139,7 @@ class Run(Strict):
     def _without_absent(self, as_usual: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
         """Usual results keep the bytes that they had before there were others."""
         fields: dict[str, JsonValue] = as_usual(self)
-        for name in ("pinned_by", "extended"):
+        for name in ("pinned_by", "extended", "other_hardware"):
             if getattr(self, name) is None:
                 fields.pop(name, None)
         return fields

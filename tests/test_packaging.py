@@ -59,7 +59,7 @@ def test_the_lock_holds_what_pyproject_asks_for() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     asked = [
         *PROJECT["project"]["dependencies"],
-        *(line for role in ("evaluation", "leaderboard", "test") for line in extras[role]),
+        *(line for role in ("cluster", "evaluation", "leaderboard", "test") for line in extras[role]),
         *PROJECT["dependency-groups"]["build"],
         *PROJECT["build-system"]["requires"],
     ]
@@ -114,7 +114,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
         commands = archive.read(about.replace("METADATA", "entry_points.txt")).decode()
     assert (metadata["Name"], metadata["License-Expression"]) == ("mlip-zoo", "MIT")
     assert metadata["Requires-Python"] == ">=3.12"
-    assert {"evaluation", "leaderboard", "test"} == set(metadata.get_all("Provides-Extra") or [])
+    assert {"cluster", "evaluation", "leaderboard", "test"} == set(metadata.get_all("Provides-Extra") or [])
     assert commands.split() == ["[console_scripts]", "mlip-zoo", "=", "zoo.__main__:main"]
 
 

@@ -12,13 +12,16 @@ from typing import Any, Literal
 from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.harness import provenance
 from evaluation.harness.extension import Earlier
+from evaluation.harness.manifest import manifest
 from evaluation.harness.metering import Meter
-from evaluation.harness.store import Chunk, Session, Store, chunks, write_records, writing
+from evaluation.harness.origin import Origin, require_alike
+from evaluation.harness.shard import Shard
+from evaluation.harness.store import Chunk, Store, chunks, write_records, writing
 from evaluation.ledger import Ledger
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed
-from evaluation.result import Cost, Counts, Result, Run
+from evaluation.result import Result, Run
 from evaluation.scoring import scores
 from evaluation.subset import Subset
 from evaluation.task import Extends, KeepsWork, Sample, Task
@@ -72,27 +75,70 @@ class Evaluation:
         are not the samples' makes no record; the others still run, then EvaluationFault says what is missing. Running
         again continues there.
         """
+        plan = self._plan()
+        with self._store() as store:
+            store.set_damaged_aside(plan)
+            mine = self._origin(store)
+            if not all(store.has(chunk) for chunk in plan) or not store.has_sessions():
+                store.begin_session(plan, started=mine.started, commit=mine.commit)
+            self._run_missing(plan, store, mine, show)
+            records, ledger = store.records(plan), Ledger.of(store.costs(plan))
+            sessions = store.sessions()
+        commits = [session.commit for session in sessions]
+        about = self._manifest(mine, records, ledger, commits=commits, started=sessions[0].started)
+        return publish(self.task, about, records, results=self.results)
+
+    def run_shard(
+        self,
+        shard: Shard,
+        show: Callable[[RunProgress], None] = lambda _: None,
+        *,
+        tell: Callable[[Path], None] = lambda _: None,
+        other_commits: bool = False,
+    ) -> Path:
+        """Run and store a shard's chunks, and score nothing; returns the run's folder, for `merge`.
+
+        Others may run other shards of it meanwhile. `tell` gets the folder before anything runs. Chunks that are there
+        must have been made by this code: by this very commit, or with `other_commits` by any. Raises EvaluationFault as
+        `run` does, ProtocolMismatch.
+        """
+        plan = self._plan()
+        chosen = shard.choose(plan)
+        with self._store(shard=shard.name) as store:
+            tell(store.folder)
+            store.set_damaged_aside(chosen)
+            mine = self._origin(store)
+            there = {chunk.name: store.origin(chunk) for chunk in plan if store.has(chunk)}
+            known = {name: origin for name, origin in there.items() if origin is not None}
+            require_alike({**known, f"of shard {shard}": mine}, other_commits=other_commits)
+            if not all(store.has(chunk) for chunk in chosen):
+                store.begin_session(plan, started=mine.started, commit=mine.commit)
+            self._run_missing(chosen, store, mine, show)
+        return store.folder
+
+    def _plan(self) -> list[Chunk]:
         if self.earlier:
             self.earlier.require(self.conditions())
-        plan = chunks(self.task.samples(self.subset), self.task.protocol.samples_per_chunk)
-        with Store(self.runs, task=self.task.name, entry=self.potential.name, conditions=self.conditions()) as store:
-            store.set_damaged_aside(plan)
-            if not all(store.has(chunk) for chunk in plan) or not store.has_sessions():
-                store.begin_session(plan, started=provenance.now(), commit=provenance.commit())
-            faults = self._run_missing(plan, store, show)
-            if faults:
-                raise EvaluationFault(
-                    f"{self.potential.name} on {self.task.name}: {len(faults)} of {len(plan)} chunks did not run; run "
-                    "the same command again to continue. Reasons:\n  " + "\n  ".join(faults)
-                )
-            records = store.records(plan)
-            manifest = self._manifest(records, store.sessions(), Ledger.of(store.costs(plan)))
-        result = Result(run=manifest, scores=scores(self.task, self.task.table(records)))
-        beside = self.results / self.task.name / result.records_name
-        with writing(beside):
-            write_records(beside, sorted(records, key=lambda record: record.sample))
-            result.write(self.results)
-        return result
+        return chunks(self.task.samples(self.subset), self.task.protocol.samples_per_chunk)
+
+    def _store(self, shard: str | None = None) -> Store:
+        conditions = self.conditions()
+        return Store(self.runs, task=self.task.name, entry=self.potential.name, conditions=conditions, shard=shard)
+
+    def _origin(self, store: Store) -> Origin:
+        info = self.potential.info
+        return Origin(
+            conditions_sha256=store.conditions_sha256,
+            commit=provenance.commit(),
+            version=provenance.version(),
+            python=info["python"],
+            packages=provenance.packages(),
+            hardware=provenance.hardware(info["accelerator"]),
+            calls_per_answer=self.potential.mode.cost_force_calls,
+            peak_memory_gb=self.potential.memory_gb,
+            started=(now := provenance.now()),
+            stored=now,
+        )
 
     def conditions(self) -> dict[str, Any]:
         """What stored records depend on: change any of it, and the old records are not continued."""
@@ -118,7 +164,9 @@ class Evaluation:
     def _pinned_by(self) -> Literal["user"] | None:
         return "user" if self.potential.card.checkpoint.pinned_by == "user" else None
 
-    def _run_missing(self, plan: Sequence[Chunk], store: Store, show: Callable[[RunProgress], None]) -> list[str]:
+    def _run_missing(
+        self, plan: Sequence[Chunk], store: Store, mine: Origin, show: Callable[[RunProgress], None]
+    ) -> None:
         clock = time.monotonic()
         total = sum(len(chunk.samples) for chunk in plan)
         resumed = done = sum(len(chunk.samples) for chunk in plan if store.has(chunk))
@@ -130,7 +178,8 @@ class Evaluation:
             try:
                 with Meter(self.potential) as meter:
                     records = self._records(chunk, store)
-                store.write(chunk, records, cost=meter.cost)
+                now = {"stored": provenance.now(), "peak_memory_gb": self.potential.memory_gb}
+                store.write(chunk, records, origin=mine.model_copy(update=now), cost=meter.cost)
             except (WorkerError, SolverFault) as fault:
                 reason = str(fault).splitlines()[0]
                 log.warning("chunk %s did not run: %s", chunk.name, reason)
@@ -138,7 +187,11 @@ class Evaluation:
                 continue
             done += len(chunk.samples)
             show(RunProgress(done, total, resumed, time.monotonic() - clock))
-        return faults
+        if faults:
+            raise EvaluationFault(
+                f"{self.potential.name} on {self.task.name}: {len(faults)} of {len(plan)} chunks did not run; run "
+                "the same command again to continue. Reasons:\n  " + "\n  ".join(faults)
+            )
 
     def _records(self, chunk: Chunk, store: Store) -> list[Record]:
         """One record per sample, in order; what the model was trained on does not run."""
@@ -197,37 +250,36 @@ class Evaluation:
     def _saw(self, sample: Sample) -> bool:
         return not sample.held_out and sample.dataset in self.potential.card.trained_datasets
 
-    def _manifest(self, records: Sequence[Record], sessions: Sequence[Session], ledger: Ledger | None) -> Run:
-        info = self.potential.info
-        return Run(
-            entry=self.potential.name,
-            card=self.potential.card.name,
-            checkpoint_sha256=loaded_sha256(self.potential.card.checkpoint),
-            pinned_by=self._pinned_by,
-            task=self.task.name,
-            protocol_version=self.task.protocol.version,
-            protocol_sha256=protocol_sha256(self.task.protocol),
-            dataset_sha256=self.task.dataset_sha256,
+    def _manifest(
+        self,
+        mine: Origin,
+        records: Sequence[Record],
+        ledger: Ledger | None,
+        *,
+        commits: Sequence[str | None],
+        started: str,
+    ) -> Run:
+        return manifest(
+            self.conditions(),
+            mine.model_copy(update={"peak_memory_gb": self.potential.memory_gb}),
+            records,
+            ledger=ledger,
+            task=self.task,
             subset=self.subset,
-            device=info["device"],
-            threads=self.threads,
-            hardware=provenance.hardware(info["accelerator"]),
-            python=info["python"],
-            packages=provenance.packages(),
-            model_packages=dict(sorted(info["packages"].items())),
-            version=provenance.version(),
-            extended=self.earlier.about if self.earlier else None,
-            commits=tuple(dict.fromkeys(session.commit for session in sessions)),
-            started=sessions[0].started,
+            commits=commits,
+            started=started,
             finished=provenance.now(),
-            counts=Counts.of(records),
-            cost=Cost.of(
-                records,
-                calls_per_answer=self.potential.mode.cost_force_calls,
-                peak_memory_gb=self.potential.memory_gb,
-                ledger=ledger,
-            ),
         )
+
+
+def publish(task: Task, about: Run, records: Sequence[Record], *, results: Path) -> Result:
+    """Score records; write the Result, and the records beside it."""
+    result = Result(run=about, scores=scores(task, task.table(records)))
+    beside = results / task.name / result.records_name
+    with writing(beside):
+        write_records(beside, sorted(records, key=lambda record: record.sample))
+        result.write(results)
+    return result
 
 
 def _reason(fault: WorkerError) -> str:

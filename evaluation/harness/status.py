@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from evaluation.errors import StoreError
+from evaluation.harness.lock import running
 from evaluation.harness.store import find_runs, read_json, read_sessions, read_statuses
 from evaluation.subset import SUBSETS, Subset
 
@@ -67,7 +68,7 @@ def _status(folder: Path) -> RunStatus:
         failed=failed,
         stored={subset: stored[subset] for subset in SUBSETS},
         total=_totals(folder),
-        running=_locked(folder / "lock"),
+        running=running(folder),
         last=datetime.fromtimestamp(newest, UTC).strftime("%Y-%m-%d %H:%M:%S") if newest else None,
     )
 
@@ -78,17 +79,3 @@ def _totals(folder: Path) -> dict[Subset, int | None]:
     for session in read_sessions(folder):
         planned |= session.planned
     return {subset: planned.get(subset) for subset in SUBSETS}
-
-
-def _locked(path: Path) -> bool:
-    from filelock import FileLock, Timeout
-
-    if not path.exists():
-        return False
-    lock = FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        return True
-    lock.release()
-    return False

@@ -1,16 +1,17 @@
-"""Store: the records of one run, in shards that are written whole, so that a killed run loses nothing that it had.
+"""Store: the records of one run, in files that are written whole, so that a killed run loses nothing that it had.
 
     <runs>/<task>/<entry>/protocol-<hash>/
         conditions.json        what the records depend on; another set of conditions is another folder, and another hash
-        sessions.json          when, by which commit: one entry per process that worked here
-        records/fast-0003.parquet   one shard per chunk, named by the chunk
+        sessions.json          when, by which commit: one entry per process that worked on all of it
+        sessions/3-of-8-….json      the same of a process that worked on a shard
+        records/fast-0003.parquet   one file per chunk, named by the chunk; by what it was made stands in it
         work/                  what a task keeps of samples that are not finished; may be deleted
 
-A chunk is a fixed group of samples. Its shard is either there, with every record of the chunk, or it is not: a sample
+A chunk is a fixed group of samples. Its file is either there, with every record of the chunk, or it is not: a sample
 can be neither lost nor there twice, whenever the process is killed. Subsets share chunks, so a full run goes on where a
-fast one ended.
+fast one ended; and so do shards, whatever their number.
 
-A file that cannot be read, or a shard with other samples than its chunk's, is set aside (`.damaged-1` behind its name)
+A file that cannot be read, or one with other samples than its chunk's, is set aside (`.damaged-1` behind its name)
 with a warning, and made anew.
 """
 
@@ -21,14 +22,19 @@ import errno
 import hashlib
 import json
 import logging
+import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import batched, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
-from evaluation.errors import ProtocolMismatch, RunLocked, StoreError
+from pydantic import ValidationError
+
+from evaluation.errors import ProtocolMismatch, StoreError
+from evaluation.harness.lock import shard_of_run, whole_run
+from evaluation.harness.origin import Origin
 from evaluation.ledger import ChunkCost
 from evaluation.record import Record, Status
 from evaluation.subset import Subset
@@ -45,8 +51,9 @@ DEFAULT_RUNS = Path("mlip-zoo-runs")
 log = logging.getLogger(__name__)
 
 _SESSIONS = "sessions.json"
+_ORIGIN = b"mlip-zoo-origin"
 _COST = b"mlip_zoo_cost"
-"""Key of a shard's metadata."""
+"""Keys of a chunk's metadata."""
 _LARGEST_JSON = 10_000_000
 """Bytes of a run's conditions or sessions; a session takes 150."""
 _STATUSES = frozenset(get_args(Status))
@@ -83,28 +90,35 @@ def chunks(samples: Sequence[Sample], size: int) -> list[Chunk]:
 
 
 class Store:
-    """One run's folder. Use it as a context manager: it is locked while open."""
+    """One run's folder. Use it as a context manager: it is locked while open, for others or for others' `shard`."""
 
-    def __init__(self, runs: Path, *, task: str, entry: str, conditions: dict[str, Any]) -> None:
-        digest = hashlib.sha256(json_text(conditions).encode()).hexdigest()
-        self.folder = runs / task / entry / f"protocol-{digest[:12]}"
+    def __init__(
+        self, runs: Path, *, task: str, entry: str, conditions: dict[str, Any], shard: str | None = None
+    ) -> None:
+        self.conditions_sha256 = hashlib.sha256(json_text(conditions).encode()).hexdigest()
+        self.folder = runs / task / entry / f"protocol-{self.conditions_sha256[:12]}"
         self.conditions = conditions
+        self.shard = shard
         self._sound: dict[str, list[Record]] = {}
         """Records of shards that this process has read, so that none is read twice."""
         self._open = contextlib.ExitStack()
 
-    def __enter__(self) -> Store:
-        from filelock import FileLock, Timeout
+    @classmethod
+    def at(cls, folder: Path) -> Self:
+        """The run in a folder, by its own conditions. Raises StoreError when they are not those it is named by."""
+        path = folder / "conditions.json"
+        conditions = read_json(path)
+        if not isinstance(conditions, dict) or not {"task", "entry"} <= conditions.keys():
+            raise StoreError(f"{path} cannot be read: it names no task and entry")
+        store = cls(folder.parents[2], task=folder.parents[1].name, entry=folder.parent.name, conditions=conditions)
+        if store.folder != folder:
+            raise StoreError(f"{path} does not describe the records beside it: its hash is not in the folder's name")
+        return store
 
+    def __enter__(self) -> Self:
         with writing(self.folder):
             self._shards.mkdir(parents=True, exist_ok=True)
-            try:
-                self._open.enter_context(FileLock(self.folder / "lock", timeout=0))
-            except Timeout:
-                raise RunLocked(
-                    f"another process is writing {self.folder}; wait for it, or give this run another folder with "
-                    "--runs"
-                ) from None
+            self._open.enter_context(shard_of_run(self.folder, self.shard) if self.shard else whole_run(self.folder))
         try:
             self._require_conditions()
         except BaseException:
@@ -134,8 +148,10 @@ class Store:
         """Note that a process works on this run."""
         planned = Counter(sample.subset for chunk in plan for sample in chunk.samples)
         path = self.folder / _SESSIONS
+        if self.shard:  # a file of its own: shards do not wait for each other
+            path = self.folder / "sessions" / f"{self.shard}-{secrets.token_hex(6)}.json"
         try:
-            before = read_sessions(self.folder)
+            before = _read_sessions(path)
         except StoreError as error:
             _set_aside(path, str(error))
             before = []
@@ -176,15 +192,21 @@ class Store:
         """Whether the chunk's records are stored."""
         return self._path(chunk).is_file()
 
-    def write(self, chunk: Chunk, records: Sequence[Record], *, cost: ChunkCost | None = None) -> None:
-        """Store a chunk's records, whole, and what they cost.
+    def write(
+        self, chunk: Chunk, records: Sequence[Record], *, origin: Origin | None = None, cost: ChunkCost | None = None
+    ) -> None:
+        """Store a chunk's records, whole; by what they were made, and what they cost.
 
         Raises StoreError when they are not one for each sample, in order.
         """
         if [record.sample for record in records] != [sample.id for sample in chunk.samples]:
             raise StoreError(f"chunk {chunk.name}: the records are not one for each sample")
         with writing(self._path(chunk)):
-            write_records(self._path(chunk), records, cost=cost)
+            write_records(self._path(chunk), records, origin=origin, cost=cost)
+
+    def origin(self, chunk: Chunk) -> Origin | None:
+        """By what the stored chunk was made; None where an earlier version stored it. Raises StoreError."""
+        return read_origin(self._path(chunk))
 
     def records(self, wanted: Sequence[Chunk]) -> list[Record]:
         """The stored records of these chunks, in order. Raises StoreError for a shard of other samples."""
@@ -250,13 +272,16 @@ def _reason(error: BaseException) -> str:
     return plain(text.strip().split("\n")[0][:300])
 
 
-def write_records(path: Path, records: Sequence[Record], *, cost: ChunkCost | None = None) -> None:
-    """Write records as Parquet, whole; what they cost is metadata of the file."""
+def write_records(
+    path: Path, records: Sequence[Record], *, origin: Origin | None = None, cost: ChunkCost | None = None
+) -> None:
+    """Write records as Parquet, whole; by what they were made and what they cost is metadata of the file."""
     import pyarrow.parquet as pq
 
     table = _table(records)
-    if cost is not None:
-        table = table.replace_schema_metadata({_COST: cost.model_dump_json()})
+    told = {key: each.model_dump_json() for key, each in ((_ORIGIN, origin), (_COST, cost)) if each is not None}
+    if told:
+        table = table.replace_schema_metadata(told)
     with whole(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -278,6 +303,19 @@ def read_records(path: Path) -> list[Record]:
         return [Record.model_construct(**row) if _valid(row) else Record.model_validate(row) for row in rows]
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read as records: {_reason(error)}") from error
+
+
+def read_origin(path: Path) -> Origin | None:
+    """By what the records of a file were made; None where it does not say. Raises StoreError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    _require_file(path)
+    try:
+        stored = (pq.read_schema(path).metadata or {}).get(_ORIGIN)
+        return Origin.model_validate_json(stored) if stored is not None else None
+    except (pa.ArrowException, OSError, ValidationError) as error:
+        raise StoreError(f"{path} does not say by what it was made: {_reason(error)}") from error
 
 
 def read_cost(path: Path) -> ChunkCost | None:
@@ -355,7 +393,12 @@ def read_statuses(path: Path) -> list[str]:
 
 def read_sessions(folder: Path) -> list[Session]:
     """All processes that worked on the run in this folder, oldest first. Raises StoreError when they cannot be read."""
-    path = folder / _SESSIONS
+    found = _read_sessions(folder / _SESSIONS)
+    of_shards = [session for path in sorted((folder / "sessions").glob("*.json")) for session in _read_sessions(path)]
+    return sorted([*found, *of_shards], key=lambda session: session.started) if of_shards else found
+
+
+def _read_sessions(path: Path) -> list[Session]:
     if not path.exists():
         return []
     stored = read_json(path)

@@ -158,8 +158,8 @@ def owed(
 
 def _run(found: Sequence[Owed], runs: Path, device: str) -> None:
     """Run everything; what fails stops nothing else, and is told in the end."""
-    from evaluation.cli import evaluate
     from evaluation.errors import EvaluationError, EvaluationFault
+    from evaluation.executors.cli import evaluate
     from zoo.errors import ZooError
 
     faults = []

@@ -74,7 +74,7 @@ def _inputs(costs: Sequence[TaskCost], rate: float) -> Part:
 def _outcomes(costs: Sequence[TaskCost], rate: float, models: int, device: str) -> list[Part]:
     found = [run_all(costs, models=models, rate=rate, cluster=Cluster(count, **TROUBLE)) for count in DEVICES]
     rows = [(str(one.devices), *_times(one)) for one in found]
-    columns = ("accelerators", "hours", "GPU-hours paid", "of them used", "failures")
+    columns = ("accelerators", "hours", "GPU-hours paid", "of them at work, host or model", "failures")
     prices = [(str(one.devices), *(f"{one.held / 3600 * price:,.0f}" for price in PRICES)) for one in found]
     return [
         Part(f"All models, on {device}", table=Table("Time on several numbers of accelerators", columns, rows)),

@@ -124,6 +124,7 @@ class Worker:
             self.memory_gb = answer.number(reply, "memory_gb")
             self.process_memory_gb = answer.optional_number(reply, "process_memory_gb")
             self.process_cpu_seconds = answer.optional_number(reply, "process_cpu_seconds")
+            _count_answer()
             return answer.accept(request, reply, arrays)
 
     def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -210,6 +211,16 @@ class Worker:
         return reply, got
 
 
+def answers() -> int:
+    """Batches that workers of this process have answered so far: whether a long calculation still moves."""
+    return _answers[0]
+
+
+def _count_answer() -> None:
+    _answers[0] += 1
+
+
+_answers = [0]
 _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
 

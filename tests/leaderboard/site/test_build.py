@@ -39,7 +39,19 @@ FRONT = (
     "safe-for-phonons",
     "search",
 )
-ARTICLES = ("averaging", "calibration", "correlation", "findings", "tolerance", "training-series", "versions")
+ARTICLES = (
+    "averaging",
+    "benchmarks",
+    "calibration",
+    "correlation",
+    "findings",
+    "lite-subsets",
+    "tolerance",
+    "training-series",
+    "versions",
+    "zoo-costs",
+)
+DOWNLOADS = ("bench.json", "correlation.csv", "correlation.json", "gpu-report.json", "lite-subsets.json")
 TABLES = ("board", "front", "boards/eos-fast")
 SCRIPTS = ("charts.js", "compare.js", "overview.js", "search.js", "tables.js", "vega.js")
 
@@ -107,8 +119,7 @@ def test_there_is_a_page_for_everything(files: dict[str, bytes]) -> None:
         *(f"{name}.html" for name in FRONT),
         *(f"{name}.html" for name in ARTICLES),
         "data/feed.xml",
-        "data/correlation.csv",
-        "data/correlation.json",
+        *(f"data/{name}" for name in DOWNLOADS),
         "data/training-series.json",
         "tasks/eos.html",
         *(f"models/{name}.html" for name in MODELS),

@@ -84,9 +84,9 @@ def test_the_site_reuses_the_sheet(collection: Collection, entry: Entry) -> None
     name = "data/results/eos/fast/sevennet-0@conservative.svg"
     assert files.keys() - without.keys() == {name}
     assert files[name] == path.read_bytes()
-    page = files["models/sevennet-0.html"].decode()
+    page = files["results/eos-fast-sevennet-0@conservative.html"].decode()
     assert f'<noscript><img class="sheet" src="../{name.replace("@", "%40")}"' in page
-    assert "(SVG)" not in files["models/chgnet-0.3.0.html"].decode()
+    assert "(SVG)" not in files["results/eos-fast-chgnet-0.3.0@conservative.html"].decode()
 
 
 def test_nothing_is_drawn_of_what_cannot_be_scored(entry: Entry) -> None:

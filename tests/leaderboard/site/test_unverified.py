@@ -117,7 +117,8 @@ def test_a_result_of_what_the_user_pinned_says_so_everywhere(by_user: Collection
     files, _ = pages(by_user)
     for name, times in (("index.html", 1), ("models/chgnet-0.3.0.html", 1), ("models/sevennet-0.html", 0)):
         assert files[name].decode().count(">pinned by the user</span>") == times, name
-    assert f"<code>{'f' * 64}</code>, pinned by the user" in files["models/chgnet-0.3.0.html"].decode()
+    page = files["results/eos-fast-chgnet-0.3.0@conservative.html"].decode()
+    assert f"<code>{'f' * 64}</code>, pinned by the user" in page
 
 
 def test_it_is_stale_when_the_card_pins_other_bytes(by_user: Collection, results: Path, cards: Path) -> None:

@@ -1,0 +1,27 @@
+"""Node: what a worker of Parsl does with a shard, on whatever machine it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from evaluation.executors import devices
+from evaluation.executors.attempt import attempt
+from evaluation.executors.job import Ended, ShardJob
+
+
+def run_shard(asked: str, program: Sequence[str], stall_limit: float, *, own_gpu: bool) -> str:
+    """Run a ShardJob (JSON) in a child of this worker; an Ended (JSON).
+
+    A child, so that a model which takes its process down leaves Parsl's worker alone. own_gpu: the worker's number on
+    the node is that of its GPU among those that the queue gave.
+    """
+    job = ShardJob.model_validate_json(asked)
+    variables: dict[str, str] = {}
+    if own_gpu:
+        rank, gpus = int(os.environ["PARSL_WORKER_RANK"]), devices.visible_gpus()
+        if rank >= len(gpus):
+            told = f"worker {rank} of {os.uname().nodename} has no GPU, {len(gpus)} are visible; see gpus_per_node"
+            return Ended(error=told, again=False).model_dump_json()
+        variables = devices.pinned(gpus[rank])
+    return attempt(job.job, job.shard, program=program, variables=variables, stall_limit=stall_limit).model_dump_json()

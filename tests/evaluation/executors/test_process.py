@@ -1,0 +1,228 @@
+"""Shards in processes: whatever is killed, and whenever, the records are those of an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.errors import ProtocolMismatch
+from evaluation.executors.attempt import Silence, attempt
+from evaluation.executors.job import Job, Report, ShardState, progress, read_state
+from evaluation.executors.process import ProcessExecutor
+from evaluation.harness.shard import Shard
+from evaluation.harness.store import Store, read_records
+from evaluation.subset import Subset
+
+SPREAD = Path(__file__).with_name("toy_spread.py")
+ENTRY = "toy@conservative"
+
+
+def job(folder: Path, subset: Subset = "fast") -> Job:
+    return Job(entry=ENTRY, task="eos", subset=subset, device="cpu", threads=1, runs=folder / "runs")
+
+
+def start(folder: Path, *, delay: str = "0", subset: Subset = "fast", **variables: str) -> subprocess.Popen[str]:
+    """Two shards, side by side."""
+    return subprocess.Popen(
+        [sys.executable, str(SPREAD), str(folder), subset, "2"],
+        env={**os.environ, "TOY_DELAY": delay, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(folder: Path, *, subset: Subset = "fast", **variables: str) -> tuple[int, str]:
+    process = start(folder, subset=subset, **variables)
+    _, told = process.communicate(timeout=300)
+    return process.returncode, told
+
+
+def final(folder: Path) -> list[dict[str, Any]]:
+    return [r.model_dump(exclude={"seconds"}) for r in read_records(folder / "results" / "eos" / f"{ENTRY}.parquet")]
+
+
+def until(condition: Callable[[], bool], process: subprocess.Popen[str], *, limit: float = 240.0) -> bool:
+    """Wait for something that the process brings about; False when it ended without."""
+    end = time.monotonic() + limit
+    while not condition():
+        if process.poll() is not None:
+            return False
+        assert time.monotonic() < end, "it did nothing"
+        time.sleep(0.02)
+    return True
+
+
+def working(folder: Path, index: int) -> ShardState | None:
+    """The state of a shard that has done something and has not ended."""
+    state = read_state(job(folder).state_file(Shard(index, 2)))
+    return state if state is not None and state.folder is not None and not state.ended else None
+
+
+def stored(folder: Path) -> int:
+    return len(list((folder / "runs").glob("eos/*/protocol-*/records/*.parquet")))
+
+
+def killed(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_killed_shard_and_a_killed_spreader_change_nothing(tmp_path: Path, undisturbed_fast: Path) -> None:
+    with start(tmp_path, delay="0.2") as process:
+        assert until(lambda: working(tmp_path, 1) is not None and working(tmp_path, 2) is not None, process)
+        first = working(tmp_path, 1)
+        assert first is not None
+        assert killed(first.pid)
+        # it is started again, by another process
+        assert until(lambda: (state := working(tmp_path, 1)) is not None and state.pid != first.pid, process)
+        children = [state.pid for index in (1, 2) if (state := working(tmp_path, index)) is not None]
+        assert stored(tmp_path) < 4
+        process.kill()
+        assert process.wait(60) == -signal.SIGKILL
+    assert not (tmp_path / "results").exists()
+    children = [state.pid for index in (1, 2) if (state := read_state(job(tmp_path).state_file(Shard(index, 2))))]
+    assert finish(tmp_path)[0] == 0
+    assert final(tmp_path) == final(undisturbed_fast)
+    assert not any(killed(pid) for pid in children)  # they had ended with the process that started them
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_not_tried_again(tmp_path: Path, undisturbed_fast: Path) -> None:
+    code, told = finish(tmp_path, TOY_DISK="100")
+    assert code == 1
+    assert "cannot be written: File too large. Make room on that disk" in told
+    assert "started again" not in told
+    assert stored(tmp_path) == 0
+    assert finish(tmp_path)[0] == 0
+    assert final(tmp_path) == final(undisturbed_fast)
+
+
+@pytest.mark.slow
+def test_ten_kills_anywhere_lose_nothing(tmp_path: Path, undisturbed_fast: Path) -> None:
+    """Of shards, and of the process that started them; those that fall before a shard began are none."""
+    rng = random.Random(20261127)
+    kills = 0
+    while kills < 10:
+        with start(tmp_path, delay="0.3") as process:
+            while kills < 10:
+                index = rng.choice((1, 2))
+                if not until(lambda index=index: working(tmp_path, index) is not None, process):  # type: ignore[misc]
+                    break
+                time.sleep(rng.uniform(0.0, 1.5))
+                state = working(tmp_path, index)
+                if state is None:
+                    continue
+                if whole := rng.random() < 0.3:
+                    process.kill()
+                    kills += 1
+                else:
+                    kills += killed(state.pid)
+                if whole:
+                    break
+            process.kill()
+        assert not (tmp_path / "results").exists() or kills == 10
+    assert finish(tmp_path)[0] == 0
+    assert final(tmp_path) == final(undisturbed_fast)
+
+
+# --- without a model --------------------------------------------------------------------------------------------------
+
+
+def test_a_child_that_does_nothing_is_ended(tmp_path: Path) -> None:
+    ended = attempt(job(tmp_path), Shard(1, 1), program=("-c", "import time; time.sleep(600)"), stall_limit=0.2)
+    assert ended.error == "neither an answer of the model nor a stored chunk for 0.2 s: it was stopped"
+    assert ended.again
+
+
+def test_an_answer_or_a_stored_chunk_breaks_the_silence() -> None:
+    now = 0.0
+    silence = Silence(limit=10.0, clock=lambda: now)
+    states = [None, None, ShardState(host="h", pid=1), ShardState(host="h", pid=1, answers=1)]
+    told = []
+    for seconds, state in zip((9.0, 11.0, 12.0, 21.0), states, strict=True):
+        now = seconds
+        told.append(silence.too_long(state))
+    assert told == [False, True, False, False]
+    now = 31.0
+    assert not silence.too_long(states[-1])
+    now = 31.5
+    assert silence.too_long(states[-1])
+
+
+def test_a_stopped_run_ends_its_children(tmp_path: Path) -> None:
+    stop = threading.Event()
+    stop.set()
+    ended = attempt(job(tmp_path), Shard(1, 1), program=("-c", "import time; time.sleep(600)"), stop=stop)
+    assert not ended.again
+
+
+@pytest.mark.parametrize(
+    ("script", "attempts", "reason"),
+    [
+        ("", 3, "its process ended (exit 3)"),
+        ("os.kill(os.getpid(), 9)", 3, "its process ended (signal SIGKILL)"),
+        ("say(error='StoreError: full', again=False)", 1, "StoreError: full"),
+        ("say(error='WorkerDied: x', again=True)", 3, "WorkerDied: x"),
+        ("store()", 6, "its process ended (exit 3)"),
+    ],
+    ids=["exits", "killed", "not-again", "again", "stores-something-each-time"],
+)
+def test_a_shard_is_given_up_after_three_attempts_that_store_nothing(
+    tmp_path: Path, script: str, attempts: int, reason: str
+) -> None:
+    """The last one stores one chunk in each of its first three attempts."""
+    asked = job(tmp_path)
+    shard = Shard(1, 1)
+    with Store(asked.runs, task="eos", entry=ENTRY, conditions={"task": "eos", "entry": ENTRY}) as store:
+        records = store.folder / "records"
+    names = [chunk.name for chunk in asked.plan()][:3]
+    program = (
+        "import json, os, sys; from pathlib import Path; sys.stdin.readline()\n"
+        f"with open({str(tmp_path / 'attempts')!r}, 'a') as file: file.write('x')\n"
+        f"def say(**ended): print(json.dumps(ended))\n"
+        f"def store():\n"
+        f"    new = [n for n in {names!r} if not (Path({str(records)!r}) / (n + '.parquet')).exists()]\n"
+        f"    new and (Path({str(records)!r}) / (new[0] + '.parquet')).touch()\n"
+        f"{script}\nsys.exit(3)"
+    )
+    faults = ProcessExecutor(workers=1, program=("-S", "-c", program)).run(asked, [shard])
+    assert faults == {shard: reason}
+    assert (tmp_path / "attempts").read_text() == "x" * attempts
+
+
+def test_each_worker_sees_one_gpu(tmp_path: Path) -> None:
+    program = (
+        "import json, os, sys; asked = json.loads(sys.stdin.readline())\n"
+        f"with open({str(tmp_path)!r} + '/' + str(asked['index']), 'w') as file:\n"
+        "    file.write(os.environ['CUDA_VISIBLE_DEVICES'] + ' ' + os.environ['CUDA_DEVICE_ORDER'])\n"
+        f"while not all(map(os.path.exists, {[str(tmp_path / n) for n in '12']!r})): pass\n"  # both at once
+        "print('{}')"
+    )
+    executor = ProcessExecutor(workers=2, gpus=["3", "GPU-abc"], program=("-S", "-c", program))
+    assert executor.run(job(tmp_path), Shard.all(2)) == {}
+    seen = {(tmp_path / str(index)).read_text() for index in (1, 2)}
+    assert seen == {"3 PCI_BUS_ID", "GPU-abc PCI_BUS_ID"}
+
+
+def test_shards_under_different_conditions_are_told_at_once(tmp_path: Path) -> None:
+    asked = job(tmp_path)
+    for index in (1, 2):
+        conditions = {"task": "eos", "entry": ENTRY, "accelerator": f"GPU {index}"}
+        with Store(asked.runs, task="eos", entry=ENTRY, conditions=conditions) as store:
+            Report(asked.state_file(Shard(index, 2)), pid=1).update(folder=store.folder)
+    with pytest.raises(ProtocolMismatch, match=r'accelerator \("GPU 1", "GPU 2"\); give all of them one kind'):
+        progress(asked, Shard.all(2), total=27, seconds=1.0)
