@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation import metric
 from evaluation.metric import Metric, Score, mean_score
 
 PLAIN = Metric(name="x", label="x", unit="", better="lower", best=0.0, doc="x")
@@ -46,3 +48,12 @@ def test_what_a_failure_costs_is_the_metrics_say() -> None:
     assert mean_score([1.0, None], PLAIN).value == 1.0
     assert mean_score([1.0, None], COSTLY).value == 1.5
     assert mean_score([1.0, None], COSTLY).n_missing == 1
+
+
+@pytest.mark.parametrize("at_once", [1, 7_001, 50_000])
+def test_resamples_drawn_in_parts_are_those_drawn_at_once(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = np.random.default_rng(3).normal(size=101)
+    whole = np.random.default_rng(metric.SEED).integers(0, 101, size=(metric.RESAMPLES, 101))
+    expected = np.percentile(numbers[whole].mean(axis=1), [2.5, 97.5])
+    monkeypatch.setattr(metric, "_LARGEST_DRAW", at_once)
+    assert metric.bootstrap_interval(numbers) == tuple(expected)
