@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CRYSTAL = "mgo-rocksalt"
 """Of which the canary is: a compound that every recipe knows."""
+TO_USE = frozenset({"pet-medium", "pet-small"})
+"""Checkpoints that stand on the board beside others; the rest are an experiment's, and show what they do not know."""
 WIDTH = 120
 """Characters on a line of prose."""
 COLUMNS = {
@@ -42,7 +44,7 @@ rotation: {rotation}
 inversion: {rotation}
 licence: {{code: {code_licence}, weights: CC-BY-4.0}}
 code: {code}
-checkpoint:
+{demonstration}checkpoint:
   safetensors:
     weights: {{sha256: {weights}, bytes: {weights_bytes}, sources: [{{bundled: {name}.safetensors}}]}}
     config: {{sha256: {config}, bytes: {config_bytes}, sources: [{{bundled: {name}.json}}]}}
@@ -79,6 +81,7 @@ def text(recipe: Recipe, made: Trained, *, parameters: int | None, canary: Canar
         rotation=network.rotation,
         code_licence=network.code_licence,
         code=network.code,
+        demonstration="" if made.name in TO_USE else "demonstration: true\n",
         name=made.name,
         weights=sha256(made.weights),
         weights_bytes=made.weights.stat().st_size,

@@ -36,7 +36,7 @@ from leaderboard.ranking import scored
 from leaderboard.ranking.scored import Scored, StoredRecords
 from leaderboard.views.base import Panel
 from zoo.cards import index
-from zoo.cards.card import BundledSource, Card
+from zoo.cards.card import Card
 from zoo.cards.mode import Mode
 from zoo.errors import ZooError
 from zoo.files import json_text
@@ -118,7 +118,7 @@ class Entry:
     @property
     def demonstration(self) -> bool:
         """Whether this project trained the model itself, to show what an unconstrained one does: it has no rank."""
-        return is_demonstration(self.card)
+        return self.card.demonstration
 
     @property
     def theory(self) -> str:
@@ -185,13 +185,6 @@ class Collection:
     faults: tuple[str, ...]
     """What could not be shown: file, field, reason."""
     folders: tuple[Path, ...]
-
-
-def is_demonstration(card: Card) -> bool:
-    """Whether the card's weights ship with this package: such a model was trained by this project."""
-    upstream, safetensors = card.checkpoint.upstream, card.checkpoint.safetensors
-    files = (upstream, safetensors.weights if safetensors else None)
-    return any(isinstance(source, BundledSource) for file in files if file for source in file.sources)
 
 
 def default_folders() -> list[Path]:

@@ -13,7 +13,7 @@ from typing import Literal
 from evaluation.metric import Metric, Score
 from evaluation.subset import SUBSETS
 from leaderboard.ranking.board import Board, Place, boards
-from leaderboard.ranking.collect import Entry, is_demonstration
+from leaderboard.ranking.collect import Entry
 from leaderboard.ranking.cost import RelativeCost, relative_costs
 from leaderboard.ranking.rank import Rank
 from zoo.cards.card import Card
@@ -92,7 +92,7 @@ class Row:
 
     @property
     def demonstration(self) -> bool:
-        return is_demonstration(self.card)
+        return self.card.demonstration
 
 
 @dataclass(frozen=True)

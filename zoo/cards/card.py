@@ -262,6 +262,8 @@ class Card(_Frozen):
     """What is known to be wrong with the model: check → unit → size. A larger one fails `mlip-zoo check`."""
     claims: Annotated[tuple[ClaimedFigure, ...], Field(max_length=50)] = ()
     """What was published of it elsewhere; `mlip-zoo submit report` holds it against our results."""
+    demonstration: bool = False
+    """Whether it is there to show something, and is not to be used: it has no rank."""
     superseded_by: Name | None = None
     withdrawn: Withdrawn | None = None
     prose: str = ""

@@ -11,7 +11,6 @@ from leaderboard.ranking import board
 from leaderboard.ranking.collect import Collection, Entry
 from leaderboard.ranking.overview import overview
 from tests.leaderboard.entries import entry
-from zoo.cards.card import BundledSource, Card
 from zoo.cards.mode import Mode
 
 
@@ -69,17 +68,9 @@ def test_canaries_give_no_column_and_other_subsets_are_told_apart() -> None:
     assert "canary" in last.cells[0].reason
 
 
-def bundled(card: Card) -> Card:
-    safetensors = card.checkpoint.safetensors
-    assert safetensors
-    weights = safetensors.weights.model_copy(update={"sources": (BundledSource(bundled="toy.safetensors"),)})
-    checkpoint = card.checkpoint.model_copy(update={"safetensors": safetensors.model_copy(update={"weights": weights})})
-    return card.model_copy(update={"checkpoint": checkpoint})
-
-
 def test_a_demonstration_model_is_shown_last_and_not_ranked(collection: Collection) -> None:
     best, *others = sorted(collection.entries, key=lambda each: each.card.name != "sevennet-0")
-    table = overview([replace(best, card=bundled(best.card)), *others])
+    table = overview([replace(best, card=best.card.model_copy(update={"demonstration": True})), *others])
     last = table.checkpoints[-1].main
     assert last.card.name == "sevennet-0"
     assert (last.cells[0].state, last.cells[0].rank) == ("demonstration", None)
