@@ -88,6 +88,7 @@ def _differences(quantity: Quantity, model: ReportedModel, n: int) -> Iterator[s
     settings = model.settings
     if quantity.task == "formation":
         ours = formation.protocol()
+        yield "start: WBM's initial structures (ours the DFT geometry)"
         yield from _of("fmax, eV/Å", ours.fmax, settings.fmax)
         yield from _of("largest number of steps", ours.steps, settings.steps)
         yield from _of("optimizer", ours.optimizer.upper(), settings.optimizer)

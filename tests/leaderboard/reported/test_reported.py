@@ -67,5 +67,9 @@ def test_ours_stands_beside_with_the_difference_and_what_the_protocols_differ_in
     assert found is not None
     assert found.value == pytest.approx(0.065)
     assert found.difference == pytest.approx(0.065 - 0.061)
-    assert found.differs == ("1 of 256\N{NO-BREAK SPACE}963 samples", "fmax, eV/Å: 0.05 (ours 0.02)")
+    assert found.differs == (
+        "1 of 256\N{NO-BREAK SPACE}963 samples",
+        "start: WBM's initial structures (ours the DFT geometry)",
+        "fmax, eV/Å: 0.05 (ours 0.02)",
+    )
     assert reported_sections(entry("eos", "pet-tiny").card, ours) == []
