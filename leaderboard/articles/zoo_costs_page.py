@@ -75,13 +75,18 @@ def _outcomes(costs: Sequence[TaskCost], rate: float, models: int, device: str) 
     found = [run_all(costs, models=models, rate=rate, cluster=Cluster(count, **TROUBLE)) for count in DEVICES]
     rows = [(str(one.devices), *_times(one)) for one in found]
     columns = ("accelerators", "hours", "GPU-hours paid", "of them at work, host or model", "failures")
+    priced = ("accelerators", *(f"at {price:g} $/h" for price in PRICES))
     prices = [(str(one.devices), *(f"{one.held / 3600 * price:,.0f}" for price in PRICES)) for one in found]
     return [
         Part(f"All models, on {device}", table=Table("Time on several numbers of accelerators", columns, rows)),
         Part(
             "Dollars",
             sentences=["At several prices of an hour of one accelerator; other prices are in proportion."],
-            table=Table("Dollars", ("accelerators", *(f"at {price:g} $/h" for price in PRICES)), prices),
+            table=Table(
+                "Dollars by accelerators and price",
+                ("accelerators", *(f"at {price:g} $/h" for price in PRICES)),
+                prices,
+            ),
         ),
     ]
 

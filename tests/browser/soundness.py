@@ -37,10 +37,15 @@ _UNNAMED = (
 )
 
 
-def findings(page: Page, site: Path, address: str) -> list[str]:
-    """What is wrong with the pages of a site that is served at `address`, a line each; none where all are sound."""
+def pages(site: Path) -> list[str]:
+    """Every page of a site, from its folder."""
+    return sorted(str(path.relative_to(site)) for path in site.rglob("*.html"))
+
+
+def findings(page: Page, paths: Sequence[str], address: str) -> list[str]:
+    """What is wrong with these pages of a site that is served at `address`, a line each; none where all are sound."""
     found = []
-    for path in sorted(str(path.relative_to(site)) for path in site.rglob("*.html")):
+    for path in paths:
         page.goto(f"{address}/{path}")
         page.evaluate(_library())
         found += [f"{path}: {each}" for each in _of_page(page)]
@@ -87,7 +92,7 @@ def main() -> None:
         page.set_default_timeout(600_000)
         page.on("console", lambda message: said.append(f"{page.url}: {message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"{page.url}: {error}"))
-        found = findings(page, site, f"http://127.0.0.1:{running.server_port}") + said
+        found = findings(page, pages(site), f"http://127.0.0.1:{running.server_port}") + said
         browser.close()
         running.shutdown()
         thread.join()

@@ -19,9 +19,19 @@ Go = Callable[..., Visit]
 LFP = "Li-Fe-P-O, permissive licence"
 
 
-def test_every_page_is_quiet_accessible_and_fits(visit: Go, folder: Path, site: str) -> None:
+KINDS = (
+    *("index.html", "choose.html", "compare.html", "data.html", "findings.html", "reading.html", "zoo-costs.html"),
+    *("models/hostile.html", "tasks/eos.html", "results/eos-fast-hostile@conservative.html"),
+)
+"""A page of each kind."""
+
+
+@pytest.mark.parametrize("paths", [KINDS, pytest.param(None, marks=pytest.mark.slow)], ids=["one of a kind", "all"])
+def test_pages_are_quiet_accessible_and_fit(visit: Go, folder: Path, site: str, paths: tuple[str, ...] | None) -> None:
     seen = visit("index.html")
-    assert soundness.findings(seen.page, folder / "site", site) == []
+    every = soundness.pages(folder / "site")
+    assert set(KINDS) <= set(every)
+    assert soundness.findings(seen.page, paths or every, site) == []
     assert seen.said == []
     assert [url for url in seen.asked if not url.startswith(f"{site}/")] == []
 

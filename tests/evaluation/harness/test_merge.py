@@ -209,8 +209,10 @@ def test_shards_of_two_conditions_are_told(shards: Path, potential: Potential) -
     (shards / "records" / "fast-0001.parquet").unlink()
     other = job(shards.parents[3], potential, threads=2).run_shard(Shard(4, 4))
     assert other != shards
-    with pytest.raises(EvaluationFault, match=r"not complete: .*3 of 4 chunks; .*1 of 4 .*conditions: threads \(.*\)"):
+    with pytest.raises(EvaluationFault, match=r"not complete: .*conditions: threads \(.*\)") as caught:
         found(shards)
+    assert "3 of 4 chunks" in str(caught.value)
+    assert "1 of 4 chunks" in str(caught.value)
 
 
 # --- who writes -------------------------------------------------------------------------------------------------------
