@@ -82,11 +82,7 @@ def _outcomes(costs: Sequence[TaskCost], rate: float, models: int, device: str) 
         Part(
             "Dollars",
             sentences=["At several prices of an hour of one accelerator; other prices are in proportion."],
-            table=Table(
-                "Dollars by accelerators and price",
-                ("accelerators", *(f"at {price:g} $/h" for price in PRICES)),
-                prices,
-            ),
+            table=Table("Dollars by accelerators and price", priced, prices),
         ),
     ]
 
