@@ -62,7 +62,9 @@ def _cpu_parts(report: Mapping[str, object]) -> Iterator[Part]:
 
 
 def _table(title: str, told: Mapping[str, object]) -> Table | None:
-    rows = [row for name, value in told.items() if name not in _LEFT_OUT for row in _rows(name, value)]
+    rows = [
+        row for name, value in told.items() if name not in _LEFT_OUT for row in _rows(name.replace("_", " "), value)
+    ]
     return Table(title, _COLUMNS, rows) if rows else None
 
 
@@ -75,7 +77,7 @@ def _rows(name: str, value: object) -> Iterator[tuple[str, ...]]:
         yield name, *(_number(each) for each in (value["median"], low, high, value.get("n")))
     elif isinstance(value, dict):
         for part, inner in value.items():
-            yield from _rows(f"{name}, {part}", inner)
+            yield from _rows(f"{name}, {part.replace('_', ' ')}", inner)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield name, _number(value), NOTHING, NOTHING, "1"
 
