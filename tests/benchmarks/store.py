@@ -56,7 +56,7 @@ def stored(n: int) -> dict[str, Any]:
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder), task="eos", entry="example@conservative", conditions={}) as store,
     ):
-        write_records(Path(folder) / "first.parquet", records[:CHUNK])  # the libraries' start is nobody's rate
+        write_records(Path(folder) / "first.parquet", records[:CHUNK])  # loads the libraries, which is not counted
 
         def append() -> None:
             for place, chunk in enumerate(plan):
