@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evaluation import task as tasks
 from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.formatting import short
 from leaderboard.planning.expectation import gpu_rates
 from leaderboard.planning.measured import measured
 from leaderboard.planning.simulation import Cluster, Outcome
-from leaderboard.planning.whole_zoo import FULL, TaskCost, run_all, task_costs
+from leaderboard.planning.whole_zoo import TaskCost, run_all, task_costs
 from leaderboard.ranking.collect import PUBLISHED
 from zoo.cards import index
 
@@ -65,7 +66,7 @@ def _inputs(costs: Sequence[TaskCost], rate: float) -> Part:
         f"{inside / 3600:.1f} h in the model and {outside / 3600:.1f} h in which the device waits for the host, as "
         "far as that was measured."
     )
-    missing = sorted(set(FULL) - {cost.task for cost in costs})
+    missing = sorted(set(tasks.names()) - {cost.task for cost in costs})
     lacking = [f"Without {', '.join(missing)}: no published result tells their costs."] if missing else []
     table = Table("Costs of one model on all samples", columns, rows)
     return Part("One model", sentences=[told, *lacking], table=table)
