@@ -10,7 +10,7 @@ from zoo.strict import Finite
 
 
 class ChunkCost(Finite):
-    """What one chunk took; it lies in the chunk's shard."""
+    """What one chunk took; it lies in the chunk's file."""
 
     began: float
     """Unix time, s."""

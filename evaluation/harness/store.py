@@ -100,7 +100,7 @@ class Store:
         self.conditions = conditions
         self.shard = shard
         self._sound: dict[str, list[Record]] = {}
-        """Records of shards that this process has read, so that none is read twice."""
+        """Records of chunks that this process has read, so that none is read twice."""
         self._open = contextlib.ExitStack()
 
     @classmethod
@@ -117,7 +117,7 @@ class Store:
 
     def __enter__(self) -> Self:
         with writing(self.folder):
-            self._shards.mkdir(parents=True, exist_ok=True)
+            self._files.mkdir(parents=True, exist_ok=True)
             self._open.enter_context(shard_of_run(self.folder, self.shard) if self.shard else whole_run(self.folder))
         try:
             self._require_conditions()
@@ -171,7 +171,7 @@ class Store:
             return False
 
     def set_damaged_aside(self, plan: Sequence[Chunk]) -> None:
-        """Rename the shards that cannot be read or are of other samples than their chunk's, so that they run again."""
+        """Rename the files that cannot be read or are of other samples than their chunk's, so that they run again."""
         for chunk in plan:
             if self._path(chunk).exists():
                 try:
@@ -185,7 +185,7 @@ class Store:
         return self.folder / "work"
 
     @property
-    def _shards(self) -> Path:
+    def _files(self) -> Path:
         return self.folder / "records"
 
     def has(self, chunk: Chunk) -> bool:
@@ -209,7 +209,7 @@ class Store:
         return read_origin(self._path(chunk))
 
     def records(self, wanted: Sequence[Chunk]) -> list[Record]:
-        """The stored records of these chunks, in order. Raises StoreError for a shard of other samples."""
+        """The stored records of these chunks, in order. Raises StoreError for a file of other samples."""
         stored = (chunk for chunk in wanted if self.has(chunk))
         return [record for chunk in stored for record in self._sound.get(chunk.name) or self._read(chunk)]
 
@@ -230,7 +230,7 @@ class Store:
         return records
 
     def _path(self, chunk: Chunk) -> Path:
-        return self._shards / f"{chunk.name}.parquet"
+        return self._files / f"{chunk.name}.parquet"
 
 
 @contextlib.contextmanager
@@ -319,7 +319,7 @@ def read_origin(path: Path) -> Origin | None:
 
 
 def read_cost(path: Path) -> ChunkCost | None:
-    """What the records of a shard cost; None where it does not say."""
+    """What the records of a chunk cost; None where it does not say."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
