@@ -221,7 +221,7 @@ def _reason(
     if shown.get(entry.name) is not None:
         return None, None
     if entry.demonstration:
-        return "demonstration", "trained by this project for demonstration"
+        return "demonstration", "for demonstration, as its card says"
     if entry.name not in found:
         return "mode", "the same model in another floating-point type, which is no other model"
     score, run = entry.result.scores[metric.name], entry.result.run

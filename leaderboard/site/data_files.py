@@ -22,7 +22,7 @@ FRONT_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("mode", "text", "Force head, level of theory, averaging, floating-point type, runtime; defaults are left out"),
     ("theory", "text", "Level of theory of the mode's numbers"),
     ("parameters", "integer", "Number of learned parameters"),
-    ("demonstration", "boolean", "Trained by this project to show what an unconstrained model does; not ranked"),
+    ("demonstration", "boolean", "There to show something and not to be used, as its card says; not ranked"),
     ("relative_cost", "number", "Time of one answer over that of the reference model in the same run (task speed)"),
     ("relative_cost_low, relative_cost_high", "number", "Its 95 % interval"),
     ("microseconds_per_atom", "number", "The same as µs per atom, on that machine"),
