@@ -34,8 +34,11 @@ os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
 MEMORY_SHARE = 0.9
 """Of the memory that is free when a batch begins."""
-IDLE = 1.0
-"""Seconds without a request, after which memory goes back to the system."""
+IDLE = 10.0
+"""Seconds without a request, after which memory goes back to the system.
+
+Taking it again costs the next call 0.1 s or more, a third of a call of 64 atoms: no more than 1 % of such a pause.
+"""
 
 
 def neighbour(name: str) -> Any:
