@@ -16,7 +16,7 @@ from evaluation.harness.manifest import manifest
 from evaluation.harness.metering import Meter
 from evaluation.harness.origin import Origin, require_alike
 from evaluation.harness.shard import Shard
-from evaluation.harness.store import Chunk, Store, chunks, write_records, writing
+from evaluation.harness.store import Chunk, Store, chunks, write_packed, writing
 from evaluation.ledger import Ledger
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
@@ -277,7 +277,7 @@ def publish(task: Task, about: Run, records: Sequence[Record], *, results: Path)
     result = Result(run=about, scores=scores(task, task.table(records)))
     beside = results / task.name / result.records_name
     with writing(beside):
-        write_records(beside, sorted(records, key=lambda record: record.sample))
+        write_packed(beside, sorted(records, key=lambda record: record.sample), task=task.name)
         result.write(results)
     return result
 

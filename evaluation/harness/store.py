@@ -33,9 +33,11 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from pydantic import ValidationError
 
 from evaluation.errors import ProtocolMismatch, StoreError
+from evaluation.harness import packed_table
 from evaluation.harness.lock import shard_of_run, whole_run
 from evaluation.harness.origin import Origin
 from evaluation.ledger import ChunkCost
+from evaluation.packing import Packed, of_task
 from evaluation.record import Record, Status
 from evaluation.subset import Subset
 from evaluation.task import Sample
@@ -286,6 +288,24 @@ def write_records(
         pq.write_table(table, temporary, compression="zstd")
 
 
+def write_packed(path: Path, records: Sequence[Record], *, task: str) -> None:
+    """Write the records of a result, packed where the task has a packing; `read_records` reads both kinds alike."""
+    packing = of_task(task)
+    if packing is None:
+        write_records(path, records)
+        return
+    ok = [packing.pack(record.outputs) if record.status == "ok" else Packed(record.outputs, {}) for record in records]
+    with whole(path) as temporary:
+        for step in packing.steps:
+            stored = [packing.coarsened(each, step) if each.arrays else each for each in ok]
+            bare = [
+                record.model_copy(update={"outputs": each.rest}) for record, each in zip(records, stored, strict=True)
+            ]
+            packed_table.write(temporary, _table(bare), [each.arrays for each in stored], task=task, packing=packing)
+            if temporary.stat().st_size < packed_table.LARGEST:
+                break
+
+
 def read_records(path: Path) -> list[Record]:
     """Read records. Raises StoreError when the file is not one of ours."""
     import pyarrow as pa
@@ -295,9 +315,10 @@ def read_records(path: Path) -> list[Record]:
     try:
         # not pq.read_table, which imports pandas: a second and a half
         with pq.ParquetFile(path) as file:
-            table = file.read().cast(_schema())
+            stored = file.read()
+        table = stored.select(_schema().names).cast(_schema())
         columns = {name: table.column(name).to_pylist() for name in table.column_names}
-        columns["outputs"] = [json.loads(text) for text in columns["outputs"]]
+        columns["outputs"] = packed_table.outputs(stored, [json.loads(text) for text in columns["outputs"]])
         rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
         # validated one by one, JSON data are walked through in Python: ten times as long as reading them
         return [Record.model_construct(**row) if _valid(row) else Record.model_validate(row) for row in rows]

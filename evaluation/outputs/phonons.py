@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from evaluation.definitions.phonons import protocol
 from evaluation.outputs.quantized_array import unpack
@@ -33,9 +35,13 @@ def spectrum(record: Record) -> phonondb.Spectrum:
 
 def structure(record: Record) -> Atoms:
     """The relaxed unit cell of an ok record."""
+    return structure_of(record.outputs)
+
+
+def structure_of(outputs: Mapping[str, JsonValue]) -> Atoms:
+    """The same, of its outputs."""
     from ase import Atoms
 
-    outputs = record.outputs
     return Atoms(numbers=outputs["numbers"], cell=outputs["cell"], positions=outputs["positions"], pbc=True)
 
 

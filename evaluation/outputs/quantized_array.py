@@ -31,8 +31,13 @@ def pack(array: Array, *, quantum: float) -> dict[str, JsonValue]:
     return {"shape": list(whole.shape), "quantum": quantum, "data": base64.b64encode(data).decode("ascii")}
 
 
+def whole(packed: JsonValue) -> NDArray[np.int64]:
+    """The array that `pack` made, in quanta."""
+    fields = cast("dict[str, JsonValue]", packed)
+    found = np.frombuffer(zlib.decompress(base64.b64decode(cast(str, fields["data"]))), dtype="<i4")
+    return found.reshape(cast("list[int]", fields["shape"])).astype(np.int64)
+
+
 def unpack(packed: JsonValue) -> Array:
     """The array that `pack` made."""
-    fields = cast("dict[str, JsonValue]", packed)
-    whole = np.frombuffer(zlib.decompress(base64.b64decode(cast(str, fields["data"]))), dtype="<i4")
-    return whole.reshape(cast("list[int]", fields["shape"])) * cast(float, fields["quantum"])
+    return np.asarray(whole(packed) * cast("dict[str, float]", packed)["quantum"])

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from evaluation.cli import app
 from evaluation.errors import ProtocolMismatch, StoreError
-from evaluation.harness import store as storing
 from evaluation.harness.run import Evaluation
 from evaluation.harness.status import read_status
 from evaluation.harness.store import Chunk, Store, chunks, read_records, write_records
@@ -259,7 +258,7 @@ def test_results_that_cannot_be_written_lose_no_record(
     with pytest.raises(StoreError, match=r"results/eos/toy@conservative\.parquet cannot be written"):
         evaluate(tmp_path, potential)
     (tmp_path / "results").unlink()
-    monkeypatch.setattr(storing, "write_records", lambda *_: pytest.fail("it ran again"))
+    monkeypatch.setattr(Store, "write", lambda *_: pytest.fail("it ran again"))
     assert evaluate(tmp_path, potential).run.counts.ok == 3
 
 
