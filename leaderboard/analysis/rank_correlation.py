@@ -51,15 +51,14 @@ def correlate(x: Sequence[float], y: Sequence[float], checkpoints: Sequence[Hash
     """
     if found := too_little(x, y, checkpoints):
         return found
-    from scipy import stats
-
     owners = list(dict.fromkeys(checkpoints))
     belongs = np.array([[owner == each for each in checkpoints] for owner in owners], dtype=float)
-    times = _drawn(len(owners)) @ belongs
+    # all entries once come first; scipy.stats says the same of them, but importing it takes a second and a half
+    times = np.vstack([np.ones(len(x)), _drawn(len(owners)) @ belongs])
     a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     return Correlation(
-        spearman=_coefficient(float(stats.spearmanr(a, b).statistic), spearman(a, b, times)),
-        kendall=_coefficient(float(stats.kendalltau(a, b).statistic), kendall(a, b, times)),
+        spearman=_coefficient(spearman(a, b, times)),
+        kendall=_coefficient(kendall(a, b, times)),
         n=len(x),
         checkpoints=len(owners),
         reason=None,
@@ -112,7 +111,7 @@ def _over(together: Array, first: Array, second: Array) -> Array:
     ordered = (first > 1e-12) & (second > 1e-12)
     found = np.full(together.shape, np.nan)
     found[ordered] = together[ordered] / np.sqrt(first[ordered] * second[ordered])
-    return found
+    return np.asarray(np.clip(found, -1.0, 1.0))  # a perfect order is 1 up to rounding
 
 
 @lru_cache
@@ -122,8 +121,10 @@ def _drawn(n: int) -> Array:
     return np.array([np.bincount(row, minlength=n) for row in drawn], dtype=float)
 
 
-def _coefficient(value: float, resampled: Array) -> Coefficient:
-    ordered = resampled[np.isfinite(resampled)]
+def _coefficient(found: Array) -> Coefficient:
+    """Of all entries, which come first, and of the resamples."""
+    value = float(found[0])
+    ordered = found[1:][np.isfinite(found[1:])]
     if ordered.size < 2:
         return Coefficient(value, None, None)
     low, high = np.percentile(ordered, [2.5, 97.5])
