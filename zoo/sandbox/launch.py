@@ -101,6 +101,7 @@ def launch(
         "limits": limits,
         "read": [],
         "devices": [],
+        "gpu": gpu,
     }
     if mode == "landlock":
         limits["RLIMIT_NPROC"] = PROCESSES + _processes_of_this_user()
@@ -109,7 +110,7 @@ def launch(
         limits["RLIMIT_NPROC"] = PROCESSES
         inner = json.dumps({**plan, "scratch": "/tmp"})  # noqa: S108  # its own
         enter = [str(python.absolute()), "-I", "-S", str(CONFINE), "enter", inner]
-        namespaces = _namespaces(system, [str(path) for path in readable], devices, scratch_bytes)
+        namespaces = _namespaces(system, [str(path) for path in readable], devices, scratch_bytes, gpu=gpu)
         plan |= {"namespaces": [*namespaces, *enter], "scratch": "/tmp"}  # noqa: S108
     supervisor = sys.executable or str(python)
     return Launch([supervisor, "-I", "-S", str(CONFINE), "supervise", json.dumps(plan)], environment)
@@ -126,7 +127,9 @@ def bwrap() -> str | None:
     return shutil.which("bwrap")
 
 
-def _namespaces(system: Sequence[str], read: Iterable[str], devices: Iterable[str], scratch_bytes: int) -> list[str]:
+def _namespaces(
+    system: Sequence[str], read: Iterable[str], devices: Iterable[str], scratch_bytes: int, *, gpu: bool
+) -> list[str]:
     program = bwrap()
     assert program is not None
     limited = ["--size", str(scratch_bytes)] if _knows_sizes(program) else []
@@ -140,13 +143,25 @@ def _namespaces(system: Sequence[str], read: Iterable[str], devices: Iterable[st
     command += ["--proc", "/proc", "--dev", "/dev", *limited, "--tmpfs", "/dev/shm"]  # noqa: S108  # its own
     for device in devices:
         command += ["--dev-bind", device, device]
-    command += ["--ro-bind-try", "/proc/driver/nvidia", "/proc/driver/nvidia"] if devices else []
     command += [*limited, "--tmpfs", "/tmp"]  # noqa: S108
     for place in sorted(set(read), key=lambda place: (place.count("/"), place)):
         if not place.startswith("/usr/"):
             command += ["--ro-bind-try", place, place]
     # whoever was root outside owns /proc/sys inside
-    return [*command, "--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]
+    command += _proc_but_processes() if gpu else ["--remount-ro", "/proc"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def _proc_but_processes() -> list[str]:
+    """Arguments that leave nothing of /proc writable but what is about the processes inside.
+
+    CUDA's driver writes the names of its threads there, and does not start where it cannot.
+    """
+    command = []
+    for place in sorted(Path("/proc").iterdir()):
+        if not place.name.isdigit() and not place.is_symlink() and (place.is_dir() or place.stat().st_mode & 0o222):
+            command += ["--ro-bind-try", str(place), str(place)]
+    return command
 
 
 def _interpreter(python: Path) -> list[Path]:
