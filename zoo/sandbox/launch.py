@@ -75,7 +75,7 @@ def launch(
     """The command that runs `program` with `python` and `-I` in a sandbox of this mode.
 
     `read`: files and folders that it may read, beside the interpreter's, the program's folder and the adapters'.
-    `gpu`: whether it may use the accelerators of this machine.
+    `gpu`: whether it may use the accelerators of this machine, and do what CUDA's driver starts with.
     """
     given = [Path(path).absolute() for path in read]
     environment = variables(threads=threads)
@@ -86,7 +86,7 @@ def launch(
     named = [Path(part) for part in environment.get("LD_LIBRARY_PATH", "").split(os.pathsep)]
     libraries = [path for path in named if path.is_absolute() and path not in (home, *home.parents)]
     readable = [*_interpreter(python.absolute()), CONFINE.parent, program.parent, adapters.FOLDER, *libraries, *given]
-    devices = [str(path) for pattern in _GPU_DEVICES for path in Path("/dev").glob(pattern)] if gpu else []
+    devices = accelerators() if gpu else []
     system = [*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS), *_TOPOLOGY, *(_GPU_SYSTEM if devices else ())]
     scratch_bytes = SCRATCH_BYTES + 3 * sum(path.stat().st_size for path in given if path.is_file())
     limits = {"RLIMIT_FSIZE": scratch_bytes, "RLIMIT_CORE": 0}
@@ -114,6 +114,11 @@ def launch(
         plan |= {"namespaces": [*namespaces, *enter], "scratch": "/tmp"}  # noqa: S108
     supervisor = sys.executable or str(python)
     return Launch([supervisor, "-I", "-S", str(CONFINE), "supervise", json.dumps(plan)], environment)
+
+
+def accelerators() -> list[str]:
+    """The devices through which programs reach this machine's accelerators."""
+    return [str(path) for pattern in _GPU_DEVICES for path in Path("/dev").glob(pattern)]
 
 
 def variables(*, threads: int | None) -> dict[str, str]:
