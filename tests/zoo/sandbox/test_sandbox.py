@@ -389,7 +389,7 @@ def test_the_probe_sees_every_harm_where_there_is_no_sandbox() -> None:
 
 def test_a_sandbox_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        launch, "_namespaces", lambda *_: [sys.executable, "-c", "import os, sys; os.execv(*sys.argv[1:3])"]
+        launch, "_namespaces", lambda *_, **__: [sys.executable, "-c", "import os, sys; os.execv(*sys.argv[1:3])"]
     )
     monkeypatch.setattr(launch, "bwrap", lambda: "/bin/true")
     monkeypatch.setattr(probe, "_could", probe._could.__wrapped__)
