@@ -42,11 +42,12 @@ PERSISTED = re.compile(
 
 
 def sources(package: str, files: tuple[str, ...]) -> list[Path]:
-    """Code and pages of a package; results are data."""
+    """Code and pages of a package; results are data, and the viewer of crystals is others' code."""
+    left_out = ("leaderboard/results/", "leaderboard/site/static/3Dmol.")
     return [
         ROOT / name
         for name in files
-        if name.startswith(package) and Path(name).suffix in SUFFIXES and not name.startswith("leaderboard/results/")
+        if name.startswith(package) and Path(name).suffix in SUFFIXES and not name.startswith(left_out)
     ]
 
 

@@ -1,4 +1,6 @@
-"""Score all published results anew and write the figures and pictures that ship with them (`leaderboard/scored`).
+"""Score all published results anew and write what ships with them.
+
+Figures and pictures go to `leaderboard/scored`, relaxed crystals to `leaderboard/crystals`.
 
 python -m leaderboard.ranking.score_published            # all of them: after a change of a task or a view
 python -m leaderboard.ranking.score_published RESULT ... # some
@@ -16,7 +18,7 @@ from evaluation.errors import DatasetUnavailable
 from evaluation.reference import dataset
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
-from leaderboard.ranking import scored
+from leaderboard.ranking import crystals, scored
 from leaderboard.ranking.collect import PUBLISHED, Entry, names_of_samples, read_entry
 
 
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str]) -> None:
         scored.write_sample_names(names)
         for path in set(scored.FOLDER.glob("*/*.json.gz")) - {scored.path_of(path) for path in everything}:
             path.unlink()
+        crystals.clear(everything)
 
 
 def write_changed() -> list[Path]:
@@ -50,6 +53,7 @@ def write_changed() -> list[Path]:
             write(read_entry(path, trusted=False))
     for path in set(scored.FOLDER.glob("*/*.json.gz")) - {scored.path_of(path) for path in everything}:
         path.unlink()
+    crystals.clear(everything)
     return found
 
 
@@ -61,6 +65,7 @@ def write(entry: Entry) -> Path:
             f"this machine; 'mlip-zoo datasets {entry.lacks} --fetch' brings them",
             dataset=entry.lacks,
         )
+    crystals.write(entry.path, entry.records)
     return scored.write(entry.path, entry.records_path, rows=entry.rows, records=entry.records, panels=entry.panels)
 
 

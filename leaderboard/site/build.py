@@ -28,6 +28,7 @@ from leaderboard.ranking.collect import Collection, Entry
 from leaderboard.ranking.cost import RelativeCost
 from leaderboard.ranking.overview import Row
 from leaderboard.site import manifest, sample_sheet
+from leaderboard.site.crystal_files import shared_file
 from leaderboard.site.data_files import data_files
 from leaderboard.site.entry_section import Section, sections
 from leaderboard.site.front import Front, front, news
@@ -129,6 +130,7 @@ def _pages(collection: Collection, *, day: date | None, former: Former) -> tuple
     for task in tasks.values():
         mine = [board for board in all_boards if board.task is task]
         inputs = digest(frame, [of_board(board) for board in mine], convergence.identity(task), sorted(costs.items()))
+        files.add(shared_file(task))
         files.add_group(f"tasks/{task.name}", inputs, partial(_task_page, render, task, mine, costs=costs))
     for entry in collection.entries:
         files.add(_data(entry))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from leaderboard import views
 from leaderboard.charts.spec import Datasets, Spec
+from leaderboard.ranking import crystals
 from leaderboard.ranking.board import Board, Place
+from leaderboard.ranking.crystals import Geometries
 from leaderboard.site import sample_sheet
 from leaderboard.views.base import Panel, View
 
 if TYPE_CHECKING:
     from evaluation.metric import Metric
-    from evaluation.task import Row
+    from evaluation.task import Row, Task
 
 MOST_ROWS = 200
 """Samples in a table; the records that a page links have all of them."""
@@ -41,6 +44,10 @@ class Section:
     rows: Sequence[Row]
     sheet: bool
     """Whether the site has the entry's pictures on one sheet."""
+    crystals: Mapping[str, Geometries]
+    """Sample → geometries of it that other entries do not share."""
+    shared_crystals: Mapping[str, Geometries]
+    """Sample of the task → geometries that all entries share."""
 
     @property
     def id(self) -> str:
@@ -51,6 +58,34 @@ class Section:
     def path(self) -> str:
         """Where the site has all of it, without a suffix."""
         return f"results/{self.board.task.name}-{self.board.subset}-{self.place.entry.name}"
+
+    @cached_property
+    def viewed(self) -> frozenset[str]:
+        """Samples of the entry that have a crystal to look at."""
+        known = self.crystals.keys() | self.shared_crystals.keys()
+        return frozenset(sample for row in self.place.entry.rows if (sample := str(row["sample"])) in known)
+
+    @property
+    def crystal_scripts(self) -> list[str]:
+        """Paths of the scripts that tell their geometries, what is shared first (`leaderboard.site.crystal_files`)."""
+        if not self.viewed:
+            return []
+        shared = [shared_crystals_path(self.board.task)] if self.shared_crystals else []
+        return [*shared, f"{self.path}.crystals.js"]
+
+    def sample_of(self, title: str) -> str | None:
+        """The sample whose crystal a panel of this title shows: its own, or the first of several, `title/...`."""
+        return self._by_title.get(title)
+
+    @cached_property
+    def _by_title(self) -> dict[str, str]:
+        names = sorted(self.viewed, reverse=True)
+        return {**{name.rpartition("/")[0]: name for name in names}, **{name: name for name in names}}
+
+
+def shared_crystals_path(task: Task) -> str:
+    """Where the site has the geometries that all entries of a task share."""
+    return f"data/crystals/{task.name}.js"
 
 
 def sections(places: Iterable[tuple[Board, Place]]) -> list[Section]:
@@ -88,6 +123,8 @@ def _section(board: Board, place: Place) -> Section:
         folded=_folded([panel for panel, key in drawn if key is None]),
         rows=_worst(entry.rows, board.metric),
         sheet=sample_sheet.current(entry) is not None,
+        crystals=crystals.of_entry(entry),
+        shared_crystals=crystals.shared(entry.task) if entry.rows else {},
     )
 
 

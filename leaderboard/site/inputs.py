@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from evaluation.reference import dataset
-from leaderboard.ranking import scored
+from leaderboard.ranking import crystals, scored
 from leaderboard.ranking.board import Board
 from leaderboard.ranking.collect import PUBLISHED, Entry
 from zoo import settings
@@ -47,6 +47,7 @@ def everything(folders: Sequence[Path], *, day: date | None) -> str:
         day,
         [_folder(folder, _DATA) for folder in folders],
         _folder(scored.FOLDER, _DATA),
+        _folder(crystals.FOLDER, _DATA),
         [name for name in dataset.names() if local and dataset.any_here(name)],
     )
 
@@ -77,9 +78,9 @@ def of_board(board: Board) -> str:
 
 def of_entry(entry: Entry) -> str:
     """Of a result, its records, and what ships of it."""
-    ships = scored.path_of(entry.path)
-    files = (entry.path, entry.records_path, entry.path.with_suffix(".svg"), ships if entry.scored else None)
-    return digest(entry.name, entry.origin, entry.stale, entry.unchecked, [_of_file(path) for path in files if path])
+    ships = (scored.path_of(entry.path), crystals.path_of(entry.path)) if entry.scored else ()
+    files = (entry.path, entry.records_path, entry.path.with_suffix(".svg"), crystals.shared_path(entry.task), *ships)
+    return digest(entry.name, entry.origin, entry.stale, entry.unchecked, [_of_file(path) for path in files])
 
 
 def _of_file(path: Path) -> str | None:
@@ -99,5 +100,5 @@ def _files(folder: Path, suffixes: Iterable[str] | None) -> Iterator[Path]:
             yield path
 
 
-_NO_CODE = frozenset({"results", "scored", "_cards"})
+_NO_CODE = frozenset({"results", "scored", "crystals", "_cards"})
 """Folders of packages that hold data, which are hashed by themselves."""

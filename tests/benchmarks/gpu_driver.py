@@ -17,26 +17,17 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 
-NUMBERS = {"connect": (42, 203), "bind": (49, 200), "listen": (50, 201), "accept": (43, 202), "sendmsg": (46, 211)}
-SOCKETS: dict[str, tuple[str, ...]] = {
-    "seccomp, sockets open": (),
-    **{f"seccomp, sockets open, no {call}": (call,) for call in NUMBERS},
-}
-"""Tries in which a socket may be opened, and what may then not be done with it."""
-
-
 def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(tried(sys.argv[1])))
         return
     from zoo.sandbox import seccomp
 
-    first = ["nothing", "landlock", "seccomp", "landlock+seccomp", *SOCKETS]
-    first += ["landlock without scopes", "landlock without network", "landlock without either"]
-    found = {name: run(name) for name in first}
+    found = {name: run(name) for name in ("nothing", "landlock", "seccomp", "landlock+seccomp")}
     if found["landlock+seccomp"] != found["nothing"]:
         more = [f"landlock/{path}" for path in ("/proc", "/sys", "/dev", "/etc", "/run", "/var", "/tmp", "/opt", "/")]
-        for table in ("_ALWAYS", "_SHARED", "_OF_A_PROCESS", "_SIGNALS", "_METADATA"):
+        more += ["landlock without scopes", "landlock without network", "landlock without either"]
+        for table in ("_ALWAYS", "_TO_OTHERS", "_SHARED", "_OF_A_PROCESS", "_SIGNALS", "_METADATA"):
             more.append(f"seccomp-{table}")
             more += [f"seccomp-{table}.{call}" for call in getattr(seccomp, table)]
         with ThreadPoolExecutor(8) as pool:
@@ -54,7 +45,7 @@ def run(name: str) -> object:
 
 
 def tried(name: str) -> list[int]:
-    from zoo.sandbox import landlock, launch, seccomp
+    from zoo.sandbox import confine, landlock, launch, seccomp
 
     plan = json.loads(
         launch.launch(mode="landlock", python=Path(sys.executable), program=Path(__file__), gpu=True).command[-1]
@@ -68,20 +59,19 @@ def tried(name: str) -> list[int]:
     if "without network" in kind or "without either" in kind:
         landlock.abi = lambda: 3
     if "landlock" in kind:
-        proc = [f"/proc/{os.getpid()}", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/driver/nvidia"]
+        proc = [f"/proc/{os.getpid()}", *(f"/proc/{name}" for name in (*confine._PROC, *confine._PROC_GPU))]
+        own = [f"/proc/{os.getpid()}/{name}" for name in ("comm", "task")]
         extra = [f"/{more}" if more else "/"] if "/" in name else []
-        landlock.restrict(read=[*plan["read"], *proc, *extra], write=["/tmp"], devices=[*plan["devices"], *extra])
+        landlock.restrict(
+            read=[*plan["read"], *proc, *extra], write=["/tmp"], devices=[*plan["devices"], *extra], own=[*own, *extra]
+        )
     if "seccomp" in kind:
-        if kind in SOCKETS:
-            calls = seccomp._ALWAYS
-            del calls["socket"]
-            calls |= {call: NUMBERS[call] for call in SOCKETS[kind]}
-        elif "-" in kind:
+        if "-" in kind:
             table, _, call = kind.partition("-")[2].partition(".")
             calls = getattr(seccomp, table)
             for each in [call] if call else list(calls):
                 del calls[each]
-        seccomp.restrict(own_namespaces=False, signals_scoped=True)
+        seccomp.restrict(own_namespaces=False, signals_scoped=True, gpu=True)
     return started()
 
 

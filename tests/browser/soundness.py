@@ -47,7 +47,7 @@ def findings(page: Page, paths: Sequence[str], address: str) -> list[str]:
     found = []
     for path in paths:
         page.goto(f"{address}/{path}")
-        page.evaluate(_library())
+        page.evaluate(library())
         found += [f"{path}: {each}" for each in _of_page(page)]
     return found
 
@@ -60,7 +60,7 @@ def _of_page(page: Page) -> Iterator[str]:
         if wide > width:
             yield f"{width} px: {wide} px wide"
         if (width, theme) == LOOKS[0] or (width, theme) in RULES:
-            for each in _violations(page, RULES.get((width, theme))):
+            for each in violations(page, RULES.get((width, theme))):
                 yield f"{width} px, {theme}: {each}"
     if page.locator("h1").count() != 1:
         yield "not one h1"
@@ -69,13 +69,14 @@ def _of_page(page: Page) -> Iterator[str]:
     yield from page.locator("button, input, select").evaluate_all(_UNNAMED)
 
 
-def _violations(page: Page, rules: Sequence[str] | None) -> list[str]:
+def violations(page: Page, rules: Sequence[str] | None) -> list[str]:
+    """What axe-core, which is on the page already, says of it as it is: by some rules, or by all."""
     found: list[str] = page.evaluate(_AXE, None if rules is None else list(rules))
     return found
 
 
 @cache
-def _library() -> str:
+def library() -> str:
     """axe-core, out of its wheel."""
     return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 

@@ -109,7 +109,19 @@ class HubFile(_Frozen):
     revision: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)] = "main"
     file: FilePath
     config: FilePath | None = None
-    """Given where `file` is weights without code, as `mlip-zoo push` publishes them: the other half, their config."""
+    """The other half: of safetensors, as `mlip-zoo push` publishes them, their config; of the authors' tensors, the
+    description of their architecture."""
+
+    @property
+    def safetensors(self) -> bool:
+        """Whether it is weights and config without code."""
+        return self.file.endswith(".safetensors")
+
+    @model_validator(mode="after")
+    def _has_both_halves(self) -> Self:
+        if self.safetensors and self.config is None:
+            raise ValueError("give the config of safetensors: nothing else tells what they are the weights of")
+        return self
 
     def __str__(self) -> str:
         at = "" if self.revision == "main" else f"@{self.revision}"
@@ -159,11 +171,14 @@ class Checkpoint(_Frozen):
     def _some_form(self) -> Self:
         pinned = self.upstream is not None or self.safetensors is not None
         if pinned == (self.unpinned is not None):
-            raise ValueError("give upstream, safetensors, or both; or unpinned alone")
+            raise ValueError("give upstream, safetensors, or both; or unpinned without them")
         if self.unpinned is None and (self.upstream is None) != (self.upstream_format is None):
             raise ValueError("upstream and upstream_format go together")
         if self.upstream_config is not None and self.upstream is None:
-            raise ValueError("upstream_config describes an upstream file; there is none")
+            if self.unpinned is None:
+                raise ValueError("upstream_config describes an upstream file; there is none")
+            if isinstance(self.upstream_config, PinnedFile):
+                raise ValueError("upstream_config is pinned while its upstream file is not; name it as unpinned.config")
         return self
 
     @property

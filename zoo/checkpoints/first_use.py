@@ -12,7 +12,7 @@ from functools import cache as once
 from pathlib import Path
 
 from zoo import settings
-from zoo.cards.card import Card, Checkpoint, HubFile, HubSource, PinnedFile, Safetensors, WebPage
+from zoo.cards.card import Arguments, Card, Checkpoint, HubFile, HubSource, PinnedFile, Safetensors, WebPage
 from zoo.checkpoints import cache, user_pins
 from zoo.checkpoints.pin import pin
 from zoo.checkpoints.user_pins import UserCheckpoint, UserPin
@@ -97,6 +97,7 @@ def keep_conversion(card: Card, weights: Path, config: Path) -> bool:
     converted = Checkpoint(
         upstream=card.checkpoint.upstream,
         upstream_format=card.checkpoint.upstream_format,
+        upstream_config=card.checkpoint.upstream_config,
         safetensors=Safetensors(weights=made[weights], config=made[config]),
     )
     user_pins.replace(path, card.name, UserPin.of(converted, known.place, day=known.day))
@@ -109,7 +110,11 @@ def require_unmoved(card: Card, checkpoint: UserCheckpoint, file: PinnedFile) ->
     source = next((source for source in file.sources if isinstance(source, HubSource)), None)
     if not isinstance(place, HubFile) or source is None or settings.offline():
         return
-    bare = Checkpoint(unpinned=place, upstream_format=checkpoint.upstream_format)
+    bare = Checkpoint(
+        unpinned=place,
+        upstream_format=checkpoint.upstream_format,
+        upstream_config=_spelt_out(checkpoint),
+    )
     try:
         now = pin(card.model_copy(update={"checkpoint": bare})).checkpoint
     except (CheckpointError, CardError):
@@ -144,7 +149,13 @@ def _with(card: Card, known: UserPin) -> Card:
             f"{card.checkpoint.unpinned}. 'mlip-zoo pins remove {card.name}' forgets the old one, and the next load "
             "pins the new one."
         )
-    return card.model_copy(update={"checkpoint": known.checkpoint()})
+    return card.model_copy(update={"checkpoint": known.checkpoint(_spelt_out(card.checkpoint))})
+
+
+def _spelt_out(checkpoint: Checkpoint) -> Arguments | None:
+    """The architecture where a card describes it in its own words."""
+    described = checkpoint.upstream_config
+    return None if isinstance(described, PinnedFile) else described
 
 
 def _identity(known: UserPin) -> str:
@@ -155,7 +166,7 @@ def _identity(known: UserPin) -> str:
 def _published(found: Checkpoint) -> list[PinnedFile]:
     if found.safetensors is not None:
         return [found.safetensors.weights, found.safetensors.config]
-    return [found.upstream] if found.upstream else []
+    return [file for file in (found.upstream, found.upstream_config) if isinstance(file, PinnedFile)]
 
 
 def _warn_of_another(card: Card) -> None:

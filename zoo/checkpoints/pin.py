@@ -7,6 +7,7 @@ pinned hash says nothing about what the file does: it is what later loading is c
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from zoo.cards.card import (
     HubSource,
     PinnedFile,
     Safetensors,
+    UpstreamFormat,
     UrlSource,
     WebPage,
     WheelSource,
@@ -79,7 +81,7 @@ def pin(card: Card, *, revision: str | None = None, say: Say = lambda _: None, k
         raise CheckpointError(f"{card.name}: --revision is of a Hub repository, and the checkpoint is {place}")
     if offline():
         raise OfflineError(f"{card.name}: pinning asks {place}, and the network is switched off")
-    published = isinstance(place, HubFile) and place.config is not None
+    published = isinstance(place, HubFile) and place.safetensors
     form = None if published else card.checkpoint.upstream_format or _format(card, place)
     note = None
     with tempfile.TemporaryDirectory() as scratch:
@@ -93,7 +95,8 @@ def pin(card: Card, *, revision: str | None = None, say: Say = lambda _: None, k
             raise CheckpointNotFound(f"{card.name}: {place}: {reason}") from reason
     if published:
         return Pin(Checkpoint(safetensors=Safetensors(weights=found[0], config=found[1])), note)
-    return Pin(Checkpoint.model_validate({"upstream_format": form, "upstream": found[0]}), note)
+    described = found[1] if len(found) == 2 else card.checkpoint.upstream_config  # its other half
+    return Pin(Checkpoint(upstream_format=form, upstream=found[0], upstream_config=described), note)
 
 
 def block(checkpoint: Checkpoint) -> str:
@@ -103,6 +106,8 @@ def block(checkpoint: Checkpoint) -> str:
         lines += [f"  upstream_format: {checkpoint.upstream_format}", *_file("upstream", checkpoint.upstream, "  ")]
     if isinstance(checkpoint.upstream_config, PinnedFile):
         lines += _file("upstream_config", checkpoint.upstream_config, "  ")
+    elif checkpoint.upstream_config is not None:
+        lines.append(f"  upstream_config: {json.dumps(checkpoint.upstream_config, ensure_ascii=False)}")
     if checkpoint.safetensors:
         lines += ["  safetensors:", *_file("weights", checkpoint.safetensors.weights, "    ")]
         lines += _file("config", checkpoint.safetensors.config, "    ")
@@ -210,7 +215,7 @@ def _hashed(path: Path, source: HubSource | WheelSource | UrlSource, keep: Keep)
     return pinned
 
 
-def _format(card: Card, place: HubFile | WheelSource | UrlSource) -> str:
+def _format(card: Card, place: HubFile | WheelSource | UrlSource) -> UpstreamFormat:
     where = place.url if isinstance(place, UrlSource) else place.file
     if where.endswith(_TORCH):
         return "torch-pickle"

@@ -19,6 +19,7 @@ from pydantic import Field, StringConstraints, model_validator
 from zoo import files
 from zoo.cards import front_matter
 from zoo.cards.card import (
+    Arguments,
     Checkpoint,
     HubFile,
     HubSource,
@@ -50,7 +51,7 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u20
 _EVENTS: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Where = HubFile | WheelSource | UrlSource
-Role = Literal["upstream", "weights", "config"]
+Role = Literal["upstream", "upstream_config", "weights", "config"]
 
 
 class UserCheckpoint(Checkpoint):
@@ -81,7 +82,8 @@ class UserPin(Strict):
     """The commit; of a file on a Hub, and of nothing else."""
     upstream_format: UpstreamFormat | None = None
     files: dict[Role, FileHash]
-    """`upstream`: the authors' file. `weights` and `config`: the safetensors form, theirs or converted here."""
+    """`upstream`: the authors' file, and `upstream_config`, another one that describes it. `weights` and `config`: the
+    safetensors form, theirs or converted here."""
     day: Date
     """When it was pinned, UTC."""
 
@@ -93,8 +95,9 @@ class UserPin(Strict):
             raise ValueError("files: weights and config go together")
         if missing := self._published().keys() - self.files.keys():
             raise ValueError(f"files: {', '.join(sorted(missing))}: missing")
-        if "upstream" not in self._published() and "upstream" in self.files:
-            raise ValueError("files: upstream: there is none where the place has weights and config")
+        for role in self.files.keys() & {"upstream", "upstream_config"}:
+            if role not in self._published():
+                raise ValueError(f"files: {role}: the place has none")
         if ("upstream" in self.files) != (self.upstream_format is not None):
             raise ValueError("upstream and upstream_format go together")
         return self
@@ -102,9 +105,10 @@ class UserPin(Strict):
     @classmethod
     def of(cls, checkpoint: Checkpoint, place: Where, *, day: str) -> UserPin:
         """The entry of a checkpoint that was found at `place`."""
-        safetensors = checkpoint.safetensors
+        safetensors, described = checkpoint.safetensors, checkpoint.upstream_config
         found: dict[Role, PinnedFile | None] = {
             "upstream": checkpoint.upstream,
+            "upstream_config": described if isinstance(described, PinnedFile) else None,
             "weights": safetensors.weights if safetensors else None,
             "config": safetensors.config if safetensors else None,
         }
@@ -117,12 +121,13 @@ class UserPin(Strict):
             day=day,
         )
 
-    def checkpoint(self) -> UserCheckpoint:
-        """The checkpoint with these bytes, from this place."""
+    def checkpoint(self, described: Arguments | None = None) -> UserCheckpoint:
+        """The checkpoint with these bytes, from this place. `described`: the architecture in the card's words."""
         file = {role: self._file(role) for role in self.files}
         return UserCheckpoint(
             upstream=file.get("upstream"),
             upstream_format=self.upstream_format,
+            upstream_config=file.get("upstream_config", described) if "upstream" in file else None,
             safetensors=Safetensors(weights=file["weights"], config=file["config"]) if "weights" in file else None,
             place=self.place,
             day=self.day,
@@ -138,9 +143,8 @@ class UserPin(Strict):
         place = self.place
         if not isinstance(place, HubFile):
             return {"upstream": place}
-        paths: dict[Role, str] = (
-            {"upstream": place.file} if place.config is None else {"weights": place.file, "config": place.config}
-        )
+        roles: tuple[Role, Role] = ("weights", "config") if place.safetensors else ("upstream", "upstream_config")
+        paths = {role: path for role, path in zip(roles, (place.file, place.config), strict=True) if path is not None}
         revision = self.revision or ""
         return {role: HubSource(hub=place.hub, revision=revision, file=path) for role, path in paths.items()}
 

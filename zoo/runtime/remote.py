@@ -28,7 +28,7 @@ from zoo.runtime import answer, bytecode, environment, frames
 from zoo.runtime.process import Process
 from zoo.runtime.request import Raw, Request
 from zoo.sandbox import choice
-from zoo.sandbox.launch import Launch, launch
+from zoo.sandbox.launch import Launch, accelerators, launch
 from zoo.text import one_line
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ class Worker:
             self.close()
 
     def _launch(self) -> Launch:
-        gpu = self.mode.get("device") != "cpu"
+        gpu = self.mode.get("device") != "cpu" and bool(accelerators())
         mode = choice.effective(gpu=gpu and choice.accelerated())
         if mode == "none":
             environment.make_own(self.python.parent.parent)

@@ -37,6 +37,8 @@ _PROC_SYS = (
     "vm/overcommit_memory",
     "vm/max_map_count",
 )
+_PROC_GPU = ("devices", "modules", "sys/vm/mmap_min_addr")
+"""What CUDA's driver reads beside; it also writes the names of its threads, and does not start where it cannot."""
 
 
 def supervise(plan: dict[str, Any]) -> int:
@@ -77,12 +79,14 @@ def enter(plan: dict[str, Any], scratch: str) -> None:
             scoped = landlock.abi() >= landlock.SCOPE_ABI
             proc = [f"/proc/{os.getpid()}", *(f"/proc/{name}" for name in _PROC)]
             proc += [f"/proc/sys/{name}" for name in _PROC_SYS]
-            for path in proc:
+            proc += [f"/proc/{name}" for name in _PROC_GPU] if plan["gpu"] else []
+            own = [f"/proc/{os.getpid()}/{name}" for name in ("comm", "task")] if plan["gpu"] else []
+            for path in (*proc, *own):
                 landlock.keep_open(path)
-            landlock.restrict(read=[*plan["read"], *proc], write=[scratch], devices=plan["devices"])
-            seccomp.restrict(own_namespaces=False, signals_scoped=scoped)
+            landlock.restrict(read=[*plan["read"], *proc], write=[scratch], devices=plan["devices"], own=own)
+            seccomp.restrict(own_namespaces=False, signals_scoped=scoped, gpu=plan["gpu"])
         else:
-            seccomp.restrict(own_namespaces=True, signals_scoped=True)
+            seccomp.restrict(own_namespaces=True, signals_scoped=True, gpu=plan["gpu"])
     os.execv(plan["command"][0], plan["command"])  # noqa: S606  # ours
 
 

@@ -35,6 +35,7 @@ _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _WRITE = _READ | _WRITE_FILE | _TRUNCATE | _REFER | _REMOVE_DIR | _REMOVE_FILE
 _WRITE |= _MAKE_DIR | _MAKE_REG | _MAKE_FIFO | _MAKE_SYM
 _DEVICE = _READ_FILE | _WRITE_FILE | _IOCTL_DEV
+_OWN = _READ | _WRITE_FILE | _TRUNCATE
 
 
 def abi() -> int:
@@ -42,11 +43,12 @@ def abi() -> int:
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))))
 
 
-def restrict(*, read: Iterable[str], write: Iterable[str], devices: Iterable[str]) -> None:
+def restrict(*, read: Iterable[str], write: Iterable[str], devices: Iterable[str], own: Iterable[str] = ()) -> None:
     """Allow this process, and all that it starts, these files and what lies in these folders, and no other.
 
-    What does not exist is left out. TCP, and signals and abstract sockets towards others, end as far as the kernel's
-    version knows how. The process must have `no_new_privs`. Raises OSError.
+    What does not exist is left out. `own` is written to where it is there, and nothing is made in it. TCP, and signals
+    and abstract sockets towards others, end as far as the kernel's version knows how. The process must have
+    `no_new_privs`. Raises OSError.
     """
     version = abi()
     if version < LEAST_ABI:
@@ -55,7 +57,7 @@ def restrict(*, read: Iterable[str], write: Iterable[str], devices: Iterable[str
     network, scope = (3 if version >= 4 else 0), (3 if version >= SCOPE_ABI else 0)
     size = 24 if version >= SCOPE_ABI else 16 if version >= 4 else 8
     rules = _call(_CREATE_RULESET, struct.pack("QQQ", handled, network, scope)[:size], ctypes.c_size_t(size), 0)
-    for paths, rights in ((read, _READ), (write, _WRITE), (devices, _DEVICE)):
+    for paths, rights in ((read, _READ), (write, _WRITE), (devices, _DEVICE), (own, _OWN)):
         for path in paths:
             _allow(rules, path, rights & handled)
     _call(_RESTRICT_SELF, rules, 0)

@@ -75,7 +75,7 @@ def launch(
     """The command that runs `program` with `python` and `-I` in a sandbox of this mode.
 
     `read`: files and folders that it may read, beside the interpreter's, the program's folder and the adapters'.
-    `gpu`: whether it may use the accelerators of this machine.
+    `gpu`: whether it may use the accelerators of this machine, and do what CUDA's driver starts with.
     """
     given = [Path(path).absolute() for path in read]
     environment = variables(threads=threads)
@@ -86,7 +86,7 @@ def launch(
     named = [Path(part) for part in environment.get("LD_LIBRARY_PATH", "").split(os.pathsep)]
     libraries = [path for path in named if path.is_absolute() and path not in (home, *home.parents)]
     readable = [*_interpreter(python.absolute()), CONFINE.parent, program.parent, adapters.FOLDER, *libraries, *given]
-    devices = [str(path) for pattern in _GPU_DEVICES for path in Path("/dev").glob(pattern)] if gpu else []
+    devices = accelerators() if gpu else []
     system = [*_SYSTEM, *(f"/etc/{name}" for name in _SETTINGS), *_TOPOLOGY, *(_GPU_SYSTEM if devices else ())]
     scratch_bytes = SCRATCH_BYTES + 3 * sum(path.stat().st_size for path in given if path.is_file())
     limits = {"RLIMIT_FSIZE": scratch_bytes, "RLIMIT_CORE": 0}
@@ -101,6 +101,7 @@ def launch(
         "limits": limits,
         "read": [],
         "devices": [],
+        "gpu": gpu,
     }
     if mode == "landlock":
         limits["RLIMIT_NPROC"] = PROCESSES + _processes_of_this_user()
@@ -109,10 +110,15 @@ def launch(
         limits["RLIMIT_NPROC"] = PROCESSES
         inner = json.dumps({**plan, "scratch": "/tmp"})  # noqa: S108  # its own
         enter = [str(python.absolute()), "-I", "-S", str(CONFINE), "enter", inner]
-        namespaces = _namespaces(system, [str(path) for path in readable], devices, scratch_bytes)
+        namespaces = _namespaces(system, [str(path) for path in readable], devices, scratch_bytes, gpu=gpu)
         plan |= {"namespaces": [*namespaces, *enter], "scratch": "/tmp"}  # noqa: S108
     supervisor = sys.executable or str(python)
     return Launch([supervisor, "-I", "-S", str(CONFINE), "supervise", json.dumps(plan)], environment)
+
+
+def accelerators() -> list[str]:
+    """The devices through which programs reach this machine's accelerators."""
+    return [str(path) for pattern in _GPU_DEVICES for path in Path("/dev").glob(pattern)]
 
 
 def variables(*, threads: int | None) -> dict[str, str]:
@@ -126,7 +132,9 @@ def bwrap() -> str | None:
     return shutil.which("bwrap")
 
 
-def _namespaces(system: Sequence[str], read: Iterable[str], devices: Iterable[str], scratch_bytes: int) -> list[str]:
+def _namespaces(
+    system: Sequence[str], read: Iterable[str], devices: Iterable[str], scratch_bytes: int, *, gpu: bool
+) -> list[str]:
     program = bwrap()
     assert program is not None
     limited = ["--size", str(scratch_bytes)] if _knows_sizes(program) else []
@@ -140,13 +148,25 @@ def _namespaces(system: Sequence[str], read: Iterable[str], devices: Iterable[st
     command += ["--proc", "/proc", "--dev", "/dev", *limited, "--tmpfs", "/dev/shm"]  # noqa: S108  # its own
     for device in devices:
         command += ["--dev-bind", device, device]
-    command += ["--ro-bind-try", "/proc/driver/nvidia", "/proc/driver/nvidia"] if devices else []
     command += [*limited, "--tmpfs", "/tmp"]  # noqa: S108
     for place in sorted(set(read), key=lambda place: (place.count("/"), place)):
         if not place.startswith("/usr/"):
             command += ["--ro-bind-try", place, place]
     # whoever was root outside owns /proc/sys inside
-    return [*command, "--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"]
+    command += _proc_but_processes() if gpu else ["--remount-ro", "/proc"]
+    return [*command, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def _proc_but_processes() -> list[str]:
+    """Arguments that leave nothing of /proc writable but what is about the processes inside.
+
+    CUDA's driver writes the names of its threads there, and does not start where it cannot.
+    """
+    command = []
+    for place in sorted(Path("/proc").iterdir()):
+        if not place.name.isdigit() and not place.is_symlink() and (place.is_dir() or place.stat().st_mode & 0o222):
+            command += ["--ro-bind-try", str(place), str(place)]
+    return command
 
 
 def _interpreter(python: Path) -> list[Path]:

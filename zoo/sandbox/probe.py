@@ -14,11 +14,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 MUST = frozenset({"read its own file", "write to its own folder"})
+FOR_A_GPU = frozenset({"listen without a place", "name a thread"})
+"""What CUDA's driver does when it starts, with or without one here; it may happen only where accelerators are open."""
 DRIVER = "start CUDA's driver"
 """What a program can do where there is an accelerator; a sandbox in which it cannot is none for it."""
 TIME_LIMIT = 60.0
@@ -35,9 +38,10 @@ def failure(mode: Literal["bwrap", "landlock", "none"], *, gpu: bool = False) ->
     could = _could(mode, gpu=gpu)
     if isinstance(could, str):
         return could
-    if missing := sorted(MUST - could):
+    needed = MUST | (FOR_A_GPU if gpu else frozenset())
+    if missing := sorted(needed - could):
         return f"inside, a program could not {', '.join(missing)}"
-    if harm := sorted(could - MUST - {DRIVER}):
+    if harm := sorted(could - needed - {DRIVER}):
         return f"inside, a program could {', '.join(harm)}"
     if gpu and DRIVER not in could and DRIVER in _could("none", gpu=True):
         return f"inside, a program could not {DRIVER}"
@@ -93,6 +97,12 @@ def _could(mode: Literal["bwrap", "landlock", "none"], *, gpu: bool) -> frozense
     return frozenset(json.loads(done.stdout))
 
 
+def _listen() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as here:
+        here.bind(f"\0mlip-zoo-probe-{os.getpid()}")
+        here.listen()
+
+
 def _connect(port: int, kind: socket.SocketKind) -> None:
     with socket.socket(type=kind) as here:
         here.connect(("127.0.0.1", port))
@@ -118,6 +128,9 @@ def _tried(own: str, secret: str, host: str, *, tcp: str, udp: str, unix: str, d
         "send by UDP": lambda: _connect(int(udp), socket.SOCK_DGRAM),
         "connect to a Unix socket": lambda: _send(unix, socket.SOCK_STREAM),
         "send to a Unix socket": lambda: _send(datagrams, socket.SOCK_DGRAM),
+        "listen without a place": _listen,
+        "name a thread": lambda: Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("probe\n"),
+        "write to the kernel's settings": _write_to_proc,
         "read the host's variables": lambda: Path(f"/proc/{host}/environ").read_bytes(),
         "signal the host": lambda: _signal(int(host)),
         DRIVER: _start_driver,
@@ -136,6 +149,17 @@ def _listed(secret: Path) -> None:
     # a namespace may have an empty folder of that name
     if secret.name not in [path.name for path in secret.parent.iterdir()]:
         raise FileNotFoundError
+
+
+def _write_to_proc() -> None:
+    # opened, not written: as root outside it would take effect
+    for name in ("sys/kernel/printk", "sys/vm/swappiness", "sysrq-trigger", "irq/default_smp_affinity"):
+        try:
+            os.close(os.open(f"/proc/{name}", os.O_WRONLY))
+        except OSError:
+            continue
+        return
+    raise PermissionError
 
 
 def _start_driver() -> None:

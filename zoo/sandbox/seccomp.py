@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import platform
+import socket
 import struct
 
 # AUDIT_ARCH_*, and where a program's own call numbers end (x32 calls lie above)
@@ -17,8 +18,10 @@ _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 _FOREIGN_CALLS = 0x40000000
 
 # name: (x86-64, AArch64); None where the machine does not have it
+_SOCKET = (41, 198)
+_TO_OTHERS = {"connect": (42, 203), "accept": (43, 202), "accept4": (288, 242)}
+"""Of a socket that may be opened."""
 _ALWAYS = {
-    "socket": (41, 198),
     "io_uring_setup": (425, 425),  # opens sockets without the call above
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
@@ -130,7 +133,9 @@ _CLONE, _CLONE3 = (56, 220), (435, 435)
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN, _AND = 0x20, 0x15, 0x35, 0x45, 0x06, 0x54
+_KIND_OF_SOCKET = 0xF
+"""Of the type of a socket, without its flags."""
 _ALLOW, _ERROR, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
@@ -141,13 +146,15 @@ def available() -> bool:
     return platform.machine() in _MACHINES
 
 
-def restrict(*, own_namespaces: bool, signals_scoped: bool) -> None:
+def restrict(*, own_namespaces: bool, signals_scoped: bool, gpu: bool = False) -> None:
     """Forbid the calls for this process and all that it starts, for ever; threads that run already are left out.
 
     `own_namespaces`: it sees no process and no shared memory but its own; `signals_scoped`: Landlock keeps its signals
-    from others. The process must have `no_new_privs`. Raises OSError.
+    from others; `gpu`: CUDA's driver listens on a Unix socket, through which other processes could ask it for memory,
+    and does not start where it may not: it may, and talks to nobody. The process must have `no_new_privs`. Raises
+    OSError.
     """
-    program = b"".join(_program(own_namespaces=own_namespaces, signals_scoped=signals_scoped))
+    program = b"".join(_program(own_namespaces=own_namespaces, signals_scoped=signals_scoped, gpu=gpu))
     instructions = ctypes.create_string_buffer(program, len(program))
 
     class Program(ctypes.Structure):
@@ -159,7 +166,7 @@ def restrict(*, own_namespaces: bool, signals_scoped: bool) -> None:
         raise OSError(ctypes.get_errno(), "seccomp filter")
 
 
-def _program(*, own_namespaces: bool, signals_scoped: bool) -> list[bytes]:
+def _program(*, own_namespaces: bool, signals_scoped: bool, gpu: bool) -> list[bytes]:
     machine = platform.machine()
     arch, column = _MACHINES[machine]
     refused = _RETURN, _ERROR | errno.EPERM
@@ -173,8 +180,11 @@ def _program(*, own_namespaces: bool, signals_scoped: bool) -> list[bytes]:
     if machine == "x86_64":
         program += [_step(_AT_LEAST, _FOREIGN_CALLS, no=1), _step(*refused)]
     denied = [*_ALWAYS.values(), *(() if own_namespaces else _SHARED.values())]
+    denied += _TO_OTHERS.values() if gpu else [_SOCKET]
     for numbers in denied:
         program += _returned(numbers[column], *refused)
+    if gpu:
+        program += _silent_sockets(_SOCKET[column])
     # its flags lie in memory, where a filter cannot look; the C library falls back to clone
     program += _returned(_CLONE3[column], _RETURN, _ERROR | errno.ENOSYS)
     program += [
@@ -194,6 +204,21 @@ def _program(*, own_namespaces: bool, signals_scoped: bool) -> list[bytes]:
 
 def _returned(number: int | None, code: int, value: int) -> list[bytes]:
     return [] if number is None else [_step(_EQUAL, number, no=1), _step(code, value)]
+
+
+def _silent_sockets(number: int) -> list[bytes]:
+    """Unix sockets of a kind that sends nothing before it is connected; others are refused."""
+    return [
+        _step(_EQUAL, number, no=7),
+        _step(_LOAD, _ARGUMENTS),
+        _step(_EQUAL, socket.AF_UNIX, no=4),
+        _step(_LOAD, _ARGUMENTS + 8),
+        _step(_AND, _KIND_OF_SOCKET),
+        _step(_EQUAL, socket.SOCK_STREAM, yes=2),
+        _step(_EQUAL, socket.SOCK_SEQPACKET, yes=1),
+        _step(_RETURN, _ERROR | errno.EPERM),
+        _step(_LOAD, _NUMBER),
+    ]
 
 
 def _about_itself(number: int, argument: int) -> list[bytes]:

@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 from zoo.cards.card import Card
 
-_MACHINES = ("leaderboard/results/", "leaderboard/scored/", "model_cards/checked/", "leaderboard/earlier.json")
+_MACHINES = (
+    "leaderboard/results/",
+    "leaderboard/scored/",
+    "leaderboard/crystals/",
+    "model_cards/checked/",
+    "leaderboard/earlier.json",
+)
 """What lanes of the main branch write: a figure that came with a pull request would be a claim, not a measurement."""
 _CARD = re.compile(r"model_cards/(?:([a-z0-9][a-z0-9.-]*)\.md|canaries/([a-z0-9][a-z0-9.-]*)\.(?:json|py))")
 _ADAPTER = re.compile(r"zoo/adapters/([a-z][a-z0-9_]*)\.py")

@@ -69,7 +69,7 @@
     drawn.add(box);
     // A narrow box has no room for long names beside the picture.
     const narrow = box.clientWidth < 480;
-    await window.vegaEmbed(box, spec, {
+    const { view } = await window.vegaEmbed(box, spec, {
       mode: "vega-lite",
       renderer: "svg",
       ast: true, // the page's policy forbids to compile expressions, so they are interpreted
@@ -77,6 +77,10 @@
       defaultStyle: false,
       tooltip: { theme: "custom", disableDefaultStyle: true },
       config: narrow ? { ...config(box), axisY: { ...config(box).axisY, labelLimit: 130 } } : config(box),
+    });
+    // whoever shows what a point stands for listens for it (crystals.js)
+    view.addEventListener("click", (_, item) => {
+      if (item?.datum) box.dispatchEvent(new CustomEvent("mlip-zoo-point", { bubbles: true, detail: item.datum }));
     });
     box.dataset.drawn = "true";
   }

@@ -21,7 +21,7 @@ from evaluation.subset import SUBSETS
 from leaderboard import views
 from leaderboard.charts.spec import Datasets
 from leaderboard.ranking import collect as collecting
-from leaderboard.ranking import score_published, scored
+from leaderboard.ranking import crystals, score_published, scored
 from leaderboard.ranking.collect import PUBLISHED, Entry, names_of_samples, read_entry
 from leaderboard.ranking.scored import StoredRecords
 
@@ -163,6 +163,7 @@ def test_figures_of_what_changed_alone_are_written(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(score_published, "PUBLISHED", results)
     monkeypatch.setattr(collecting, "PUBLISHED", results)
     monkeypatch.setattr(scored, "FOLDER", figures)
+    monkeypatch.setattr(crystals, "FOLDER", tmp_path / "crystals")
     assert len(score_published.write_changed()) == 2
     (figures / "eos" / "gone@conservative.json.gz").write_bytes(b"")
     path = results / "eos" / ONE.name

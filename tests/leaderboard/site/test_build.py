@@ -53,7 +53,17 @@ ARTICLES = (
 )
 DOWNLOADS = ("bench.json", "correlation.csv", "correlation.json", "gpu-report.json", "lite-subsets.json")
 TABLES = ("board", "front", "boards/eos-fast")
-SCRIPTS = ("charts.js", "compare.js", "overview.js", "search.js", "tables.js", "vega.js")
+SCRIPTS = (
+    "3Dmol.LICENSE.txt",
+    "3Dmol.js",
+    "charts.js",
+    "compare.js",
+    "crystals.js",
+    "overview.js",
+    "search.js",
+    "tables.js",
+    "vega.js",
+)
 
 
 @dataclass

@@ -139,7 +139,7 @@ def repeated(values: Iterable[str]) -> list[str]:
         (("{code: MIT, weights: MIT}", "{code: MIT}"), "toy.md: licence.weights: missing"),
         (("training_sets: [mptrj]", "training_sets: []"), "toy.md: training_sets: "),
         (("forces: [conservative]", "forces: []"), "toy.md: forces: "),
-        (("bytes: 1}", "bytes: 1}\n  unpinned: {url: https://example.org/x}"), "or unpinned alone"),
+        (("bytes: 1}", "bytes: 1}\n  unpinned: {url: https://example.org/x}"), "or unpinned without them"),
         (("---\nFor", "\nFor"), "the front matter is never closed"),
         (("title: Toy", "title: [unclosed"), "toy.md:"),
     ],

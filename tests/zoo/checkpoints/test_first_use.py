@@ -127,6 +127,30 @@ def test_with_a_warm_cache_nothing_connects(hub: Hub, switch: str | None, monkey
     assert len(hub.requests) == asked
 
 
+def test_a_description_beside_the_tensors_is_pinned_with_them(hub: Hub, cards: Path, pins: Path) -> None:
+    hub.add("lab/model", {WEIGHTS: DATA, "model.json": b"{}"})
+    card = first_use.pinned(change(cards, "file: weights.pt", "file: weights.pt, config: model.json"))
+    assert {role: path.read_bytes() for role, path in prepare(card).items()} == {
+        "upstream": DATA,
+        "upstream_config": b"{}",
+    }
+    assert user_pins.read(pins)["toy"].files.keys() == {"upstream", "upstream_config"}
+    forget_files()
+    hub.add("lab/model", {WEIGHTS: DATA, "model.json": b"[]"})
+    again = first_use.pinned(index.card("toy"))
+    assert again == card
+    assert prepare(again)["upstream_config"].read_bytes() == b"{}"  # of the commit that was pinned
+
+
+def test_an_architecture_in_the_cards_words_goes_with_the_persons_pins(hub: Hub, cards: Path, pins: Path) -> None:
+    hub.add("lab/model", {WEIGHTS: DATA})
+    change(cards, "  unpinned:", "  upstream_config: {architecture: wide, layers: 5}\n  unpinned:")
+    for _ in range(2):  # the second time from the person's pins
+        files = prepare(first_use.pinned(index.card("toy")))
+        assert json.loads(files["upstream_config"].read_text()) == {"architecture": "wide", "layers": 5}
+    assert user_pins.read(pins)["toy"].files.keys() == {"upstream"}
+
+
 @pytest.mark.slow
 def test_a_real_checkpoint_from_the_hub_loads_and_computes(
     hub: Hub, cards: Path, pins: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -16,7 +16,7 @@ from tests.faulty_server import Site, serve
 from tests.hub_server import Hub, serve_hub
 from tests.pinned import DATA, pinned
 from zoo.cards import index
-from zoo.cards.card import Card, Checkpoint, HubSource, UrlSource, WheelSource
+from zoo.cards.card import Card, Checkpoint, HubSource, PinnedFile, UrlSource, WheelSource
 from zoo.checkpoints import download
 from zoo.checkpoints.model_files import prepare
 from zoo.checkpoints.pin import block, pin, rewritten, write
@@ -352,6 +352,38 @@ def test_published_safetensors_are_pinned_with_their_config(hub: Hub, cards: Pat
         "weights": DATA,
         "config": b"{}",
     }
+
+
+@pytest.mark.parametrize("described", ["companion", "arguments"])
+def test_what_describes_the_architecture_goes_into_the_card(described: str, hub: Hub, cards: Path) -> None:
+    hub.add("lab/model", {"models/weights-v1.pt": DATA, "model.json": b"{}"})
+    if described == "companion":
+        card = change(cards, "file: models/weights-v1.pt", "file: models/weights-v1.pt, config: model.json")
+    else:
+        card = change(
+            cards, "  unpinned:", "  upstream_config: {architecture: 'wide: one', layers: 5, own: true}\n  unpinned:"
+        )
+    write(cards / "toy.md", pin(card).checkpoint)
+    written = index.card("toy").checkpoint
+    assert written.upstream is not None
+    assert written.upstream.sha256 == pinned(DATA).sha256
+    if described == "companion":
+        assert isinstance(written.upstream_config, PinnedFile)
+        assert written.upstream_config.sha256 == pinned(b"{}").sha256
+    else:
+        assert written.upstream_config == {"architecture": "wide: one", "layers": 5, "own": True}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("file: models/weights-v1.pt", "file: model.safetensors", "config of safetensors"),
+        ("  unpinned:", f"  upstream_config: {{sha256: {'a' * 64}, bytes: 1}}\n  unpinned:", "unpinned.config"),
+    ],
+)
+def test_half_a_checkpoint_is_refused(before: str, after: str, told: str, cards: Path) -> None:
+    with pytest.raises(CardError, match=told):
+        change(cards, before, after)
 
 
 def test_a_config_that_is_not_there_is_named(hub: Hub, cards: Path) -> None:
