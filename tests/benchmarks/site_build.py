@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -46,6 +47,7 @@ def main(models: int = 200) -> None:
             for task, source in sources.items():
                 _write(folder, task, source, name, 1 + 0.01 * i)
         os.environ[settings.CARDS.name] = str(cards)
+        shutil.copytree(collecting.PUBLISHED / "benchmarks", folder / "results" / "benchmarks")
         (folder / "scored" / "samples.json.gz").write_bytes((scored.FOLDER / "samples.json.gz").read_bytes())
         collecting.PUBLISHED, scored.FOLDER = folder / "results", folder / "scored"
         told: dict[str, float] = {"models": models, "tasks": len(sources)}

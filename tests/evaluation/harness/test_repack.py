@@ -22,7 +22,10 @@ def raw(tmp_path: Path, task: str, entry: str) -> Path:
     return tmp_path / f"{entry}.json"
 
 
-@pytest.mark.parametrize(("task", "entry"), [("forces", "pet-n@direct"), ("phonons", "pet-n@direct")])
+@pytest.mark.parametrize(
+    ("task", "entry"),
+    [("forces", "pet-n@direct"), pytest.param("phonons", "pet-n@direct", marks=pytest.mark.data)],
+)
 def test_every_score_and_interval_stays(
     task: str, entry: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
