@@ -66,6 +66,9 @@
       // a layer without a row has no extent, and says so in the console
       spec.layer = spec.layer?.filter((layer) => spec.datasets[layer.data?.name]?.length !== 0);
     }
+    // Vega-Lite warns of a height that is given by rows wherever the width is that of the box
+    const rowed = spec.height?.step && spec.encoding?.y?.field;
+    if (rowed) spec.height = spec.height.step * new Set(spec.datasets[spec.data.name].map((row) => row[rowed])).size;
     drawn.add(box);
     // A narrow box has no room for long names beside the picture.
     const narrow = box.clientWidth < 480;

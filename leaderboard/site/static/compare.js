@@ -12,7 +12,7 @@
   let picked = asked.filter((name) => rows.has(name)).slice(0, MOST);
   const NOTHING = "–";
   const figure = (value) =>
-    value === null || value === undefined ? NOTHING : value.toLocaleString("en", { maximumSignificantDigits: 4 });
+    value === null || value === undefined ? NOTHING : value.toLocaleString("en", { maximumSignificantDigits: 4 }).replaceAll(",", "\u202f");
 
   function cell(tag, content, name) {
     const made = document.createElement(tag);
@@ -25,9 +25,9 @@
     return cell("span", content, "below");
   }
 
-  function line(label, unit, cells) {
+  function line(label, cells) {
     const row = document.createElement("tr");
-    const head = cell("th", unit ? [label, " ", cell("span", unit, "unit")] : label);
+    const head = cell("th", label);
     head.scope = "row";
     row.append(head, ...cells);
     return row;
@@ -101,22 +101,22 @@
     const top = document.createElement("tr");
     top.append(cell("th", "Entry"), ...heads);
     top.cells[0].scope = "col";
-    const text = (label, of, unit) => line(label, unit, found.map((row) => cell("td", of(row) ?? NOTHING)));
+    const text = (label, of) => line(label, found.map((row) => cell("td", of(row) ?? NOTHING)));
     const body = document.createElement("tbody");
     for (const [at, column] of columns.entries()) {
       const best = leader(at, found);
       const link = cell("a", column.task);
       link.href = `tasks/${encodeURIComponent(column.key)}.html`;
-      const label = [link, below(`${column.label}; ${column.better} is better; ${column.subset} subset`)];
-      body.append(line(label, column.unit, found.map((row) => measured(row, at, best))));
+      const label = [link, below(`${column.label}${column.unit && `, ${column.unit}`}; ${column.better} is better; ${column.subset} subset`)];
+      body.append(line(label, found.map((row) => measured(row, at, best))));
     }
     body.append(
       text("Safe for phonons", (row) => row.safe),
       ...["rotation", "inversion", "conservative"].map((claim) =>
-        line(`Grade: ${claim}`, "", found.map((row) => graded(row, claim))),
+        line(`Grade: ${claim}`, found.map((row) => graded(row, claim))),
       ),
-      line("Relative cost", "", found.map((row) => cell("td", figure(row.cost), "number"))),
-      line("Parameters", "", found.map((row) => cell("td", figure(row.parameters), "number"))),
+      line("Relative cost", found.map((row) => cell("td", figure(row.cost), "number"))),
+      line("Parameters", found.map((row) => cell("td", figure(row.parameters), "number"))),
       text("Claims to be", (row) => (row.constrained === null ? null : row.constrained ? "constrained" : "unconstrained")),
       text("Theory", (row) => row.theory),
       text("Trained on", (row) => row.training.join(", ")),

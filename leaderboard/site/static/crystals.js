@@ -105,7 +105,7 @@
     if (view) viewer.setView(view);
     else {
       viewer.zoomTo();
-      viewer.zoom(1.4); // it leaves wide margins
+      viewer.zoom(1.25); // it leaves wide margins
       viewer.rotate(20, "y");
       viewer.rotate(15, "x");
     }
