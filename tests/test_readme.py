@@ -86,12 +86,13 @@ def test_the_table_is_what_the_published_records_say() -> None:
         assert shown[title] == f"{value:.2f}"
 
 
-def test_the_entries_that_were_checked_are_those_with_a_record() -> None:
+def test_the_entries_that_were_checked_have_a_record() -> None:
+    """There may be more: the lane that publishes writes records, and no README."""
     shown = [
         index.entry_name(*index.resolve(name)) for row in table("checked") for name in re.findall(r"`([^`]+)`", row[1])
     ]
     recorded = [f"{card.name}@{mode}" for card in index.cards() for mode in card.checks if card.passed(card.mode(mode))]
-    assert sorted(shown) == sorted(recorded)
+    assert set(shown) <= set(recorded)
     assert len(shown) >= 7
 
 

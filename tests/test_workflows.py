@@ -111,6 +111,13 @@ def test_evaluation_is_of_the_labelled_commit_on_the_main_branch() -> None:
     assert WORKFLOWS["publish"]["jobs"]["publish"]["if"] == "github.ref == 'refs/heads/main'"
 
 
+def test_actionlint_knows_the_labels_of_our_own_machines() -> None:
+    """A label that it does not know fails every pull request."""
+    known = yaml.safe_load((ROOT / ".github" / "actionlint.yaml").read_text(encoding="utf-8"))
+    ours = {label for _, _, job in jobs() if isinstance(job["runs-on"], list) for label in job["runs-on"]}
+    assert ours == {"self-hosted", *known["self-hosted-runner"]["labels"]}
+
+
 def test_each_lane_is_on_the_page_for_contributors() -> None:
     page = (ROOT / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert all(f"| `{lane}` |" in page for lane in WORKFLOWS)

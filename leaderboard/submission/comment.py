@@ -25,10 +25,10 @@ def comment(
     """What ran, verdicts, canaries against the quartiles, claims, cost, failures, and what a maintainer decides."""
     left = len(dict.fromkeys(looked.to_do))
     verdict = {0: "has nothing left to do", 1: "has one thing to do"}.get(left, f"has {left} things to do")
-    commit = f" at `{looked.commit}`" if looked.commit else ""
+    commit = f"commit `{looked.commit}`" if looked.commit else "no commit"
     parts = [
         f"### {literal(looked.name)}: its author {verdict}",
-        f"Looked at{commit}.",
+        f"Looked at {commit}.",
         _to_do(looked),
         table(("", "what was looked at"), ((_MARKS[state], literal(text)) for state, text in looked.lines)),
         _conformance(looked),
@@ -117,7 +117,7 @@ def _decisions(looked: Looked, quartiles: Mapping[str, Quartiles], claims: Seque
         rows.append(f"Whether the declared defects are the model's own: {', '.join(check.name for check in declared)}.")
     for canary in looked.canaries:
         if canary.outcome == "late":
-            rows.append(f"Where {literal(canary.task)} runs: its canary did not finish within {canary.seconds:.0f} s.")
+            rows.append(f"Where {literal(canary.task)} runs: its canary was {literal(canary.message)}.")
         known, headline = quartiles.get(canary.task), canary.headline
         if known and headline and headline[1].value is not None:
             place = known.place(headline[1].value)

@@ -7,7 +7,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from zoo.cards import authors as answers
 from zoo.cards import checked, front_matter
@@ -141,12 +149,19 @@ Place = HubFile | WheelSource | UrlSource | WebPage
 """Where a checkpoint is, known by nothing but its address: what lies there can change any day."""
 
 
+def _no_file(arguments: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+    if arguments.keys() & PinnedFile.model_fields.keys():  # a file with a fault in it is no set of arguments
+        raise ValueError("a file has sha256 (64 hexadecimal digits), bytes and sources; arguments have other names")
+    return arguments
+
+
 Arguments = Annotated[
     dict[
         Annotated[str, StringConstraints(max_length=100)],
         Annotated[str, StringConstraints(max_length=500)] | int | float | bool,
     ],
     Field(max_length=200),
+    AfterValidator(_no_file),
 ]
 """What the authors' code builds the architecture with, by name."""
 UpstreamFormat = Literal["torch-pickle", "torch-package", "torchscript", "tensorflow-archive", "nqx"]

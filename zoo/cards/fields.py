@@ -41,6 +41,8 @@ def _relative(path: str) -> str:
     parts = path.split("/")
     if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
         raise ValueError("must be a plain relative path, without '..'")
+    if found := re.search(r"""[^ -~]|["<>&`|]""", path):
+        raise ValueError(f"must be a plain relative path, without {found[0]!r}")
     return path
 
 

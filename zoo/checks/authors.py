@@ -121,8 +121,9 @@ def _require_no_zoo(described: environment.Environment) -> None:
     names = {canonicalize_name(Requirement(text).name) for text in described.dependencies}
     if "mlip-zoo" in names:
         raise CardError(f"{described.adapter.name} wants mlip-zoo: a canary comes from the authors' calculator alone")
-    if not {"ase", "numpy"} <= names:
-        raise EnvironmentFault(f"{described.adapter.name}: its dependencies need ase and numpy, each with '=='")
+    if missing := {"ase", "numpy", "safetensors"} - names:  # safetensors carries the answers out of the worker
+        told = f"its dependencies also need {', '.join(sorted(missing))}, each with '=='"
+        raise EnvironmentFault(f"{described.adapter.name}: {told}")
 
 
 def _require_same(script: Path, text: bytes) -> None:

@@ -7,11 +7,12 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from urllib.parse import urljoin
 
 from zoo import adapters
 from zoo.cards import index
-from zoo.cards.card import Card, Checkpoint, HubFile, PinnedFile, UrlSource, WheelSource, parse_card
+from zoo.cards.card import Card, Checkpoint, HubFile, HubSource, PinnedFile, UrlSource, WheelSource, parse_card
 from zoo.cards.elements import SYMBOLS
 from zoo.cards.fields import LONGEST_NAME, NAME
 from zoo.cards.training_sets import training_sets
@@ -85,11 +86,25 @@ def checkpoint_of(files: Sequence[Path], family: str, *, told: str | None) -> Ch
 
 
 def pinned_from(place: PinnablePlace, name: str, family: str, *, told: str | None, say: Say) -> Checkpoint:
-    """Pin what lies at a place now, and keep what came. Raises CheckpointError, CardError."""
-    unpinned = Checkpoint.model_validate({"unpinned": place, "upstream_format": told})
-    stand_in = Said(title=name, training_sets=("mptrj",), code="https://example.org")
-    card = parse_card(text(stand_in, family, unpinned, told=told), name=name, file=f"{name}.md")
-    return pin(card, say=say, keep=cache.store).checkpoint
+    """Pin what lies at a place now, with the companion beside it, and keep what came.
+
+    Raises CheckpointError, CardError.
+    """
+
+    def pinned(where: PinnablePlace, form: str | None) -> Checkpoint:
+        unpinned = Checkpoint.model_validate({"unpinned": where, "upstream_format": form})
+        stand_in = Said(title=name, training_sets=("mptrj",), code="https://example.org")
+        card = parse_card(text(stand_in, family, unpinned, told=form), name=name, file=f"{name}.md")
+        return pin(card, say=say, keep=cache.store).checkpoint
+
+    found = pinned(place, told)
+    companion = _companion(family)
+    if companion is None or found.upstream is None:
+        return found
+    if isinstance(source := found.upstream.sources[0], HubSource):  # both of one commit
+        place = HubFile(hub=source.hub, file=source.file, revision=source.revision)
+    described = pinned(_beside(place, companion), found.upstream_format).upstream
+    return found.model_copy(update={"upstream_config": described})
 
 
 def facts(card: Card, *, say: Say = lambda _: None) -> Mapping[str, object]:
@@ -191,6 +206,13 @@ def _companion(family: str) -> str | None:
             name = ast.literal_eval(node.value)
             return name if isinstance(name, str) and Path(name).name == name else None
     return None
+
+
+def _beside(place: PinnablePlace, name: str) -> PinnablePlace:
+    """Where another file lies that is in the same folder."""
+    if isinstance(place, UrlSource):
+        return UrlSource(url=urljoin(place.url, name))
+    return place.model_copy(update={"file": str(PurePosixPath(place.file).with_name(name))})
 
 
 def _stored(path: Path) -> PinnedFile:

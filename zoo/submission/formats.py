@@ -22,7 +22,7 @@ def infer(path: Path) -> str:
             raise CardError(f"{path.name}: a damaged zip archive: {error}") from None
         if any(name.endswith("/saved_model.pb") or name == "saved_model.pb" for name in names):
             return "tensorflow-archive"
-        if any("/.data/" in name for name in names):
+        if any(name.endswith("/.data/extern_modules") for name in names):  # other files of torch have .data/ as well
             return "torch-package"
         if any(name.endswith("constants.pkl") for name in names) and any("/code/" in name for name in names):
             return "torchscript"

@@ -149,6 +149,19 @@ def test_withdrawn_and_superseded_models_are_marked_with_the_reason(results: Pat
     assert 'Superseded by <a href="chgnet-r2scan.html">' in files["models/chgnet-0.3.0.html"].decode()
 
 
+def test_known_defects_are_marked_with_their_size(results: Path, cards: Path) -> None:
+    path = cards / "sevennet-0.md"
+    line = "defects: {extensivity: {eV/Å: 1.0e-2, eV/atom: 2.0e-3}, large system: {eV/Å: 1.0e-2}}"
+    path.write_text(path.read_text(encoding="utf-8").replace("family:", f"{line}\nfamily:", 1), encoding="utf-8")
+    files, faults = pages(collect([results]))
+    assert faults == []
+    told = "extensivity (up to 0.01 eV/Å, 0.002 eV/atom); large system (up to 0.01 eV/Å)"
+    for page in ("index.html", "models.html", "tasks/eos.html"):
+        assert files[page].decode().count(f'title="Its card admits: {told}">known defect</span>') == 1, page
+    assert f"<dd>{told}; <code>mlip-zoo check</code>" in files["models/sevennet-0.html"].decode()
+    assert "known defect" not in files["models/chgnet-0.3.0.html"].decode().lower()
+
+
 def test_an_unpinned_card_says_how_to_pin_it(bare: Collection) -> None:
     files, _ = pages(bare)
     page = files["models/somebody-s.html"].decode()

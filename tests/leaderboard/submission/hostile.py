@@ -27,6 +27,13 @@ Make = Callable[["Stage", Path], None]
 ESCAPE = "../../../etc/passwd"
 MARKUP = "<script>window.pwned</script>"
 MARKER = f"daemon-lane-{os.getpid()}"
+FORKS = """
+import os
+for _ in range(100):
+    if os.fork() == 0:
+        os.execv("/bin/sleep", ["sleep", "3600", marker])
+outcome = 1
+"""
 FILLS = "import os; [open(os.environ['TMPDIR'] + f'/{n}', 'wb').write(bytes(1 << 20)) for n in range(99)]"
 
 
@@ -205,6 +212,7 @@ HOSTILE: dict[str, tuple[Make, str, str]] = {
         "(?s)not load.*(refused|unreachable|permitted|denied)",
     ),
     "leaves a child": (opens(DAEMON), "canary", "wrong +cutoff: the card says 4.4 Å and the loaded model 6 Å"),
+    "forks a hundred": (opens(FORKS), "canary", "wrong +cutoff: the card says 4.4 Å and the loaded model 6 Å"),
     "fills the disk": (
         opens(FILLS),
         "canary",
@@ -223,6 +231,8 @@ HOSTILE: dict[str, tuple[Make, str, str]] = {
     "another hash": (other_bytes, "canary", "(?s)not load.*sha256"),
     "another size": (another_size, "canary", "(?s)not load.*bytes"),
     "another cutoff": (card(cutoff="cutoff: 5.4"), "canary", "the card says 5.4 Å and the loaded model 4.4 Å"),
+    "other parameters": (card(parameters="parameters: 400"), "canary", "wrong +parameters: "),
+    "elements that it lacks": (card(elements="elements: O, Na-Mg, Cl-K"), "canary", "wrong +elements: .*(Ar|K)"),
     "another checkpoint's canary": (
         another_checkpoints_answers,
         "canary",

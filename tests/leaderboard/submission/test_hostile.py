@@ -72,7 +72,7 @@ def _real_or_this(self: Environment, **options: object) -> None:
         _ensure(self)
 
 
-LABELLED = ("writes", "leaves a child", "another version of the library")
+LABELLED = ("writes", "leaves a child", "forks a hundred", "another version of the library")
 """Of those that have to be loaded to be stopped: they are labelled by mistake as well. All others are."""
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow  # two whole checks
 ADAPTER = Path(__file__).parents[2] / "adapters" / "pairs.py"
 SCRIPT = f'''# /// script
 # requires-python = ">=3.12"
-# dependencies = ["ase==3.29.0", "numpy==2.5.4"]
+# dependencies = ["ase==3.29.0", "numpy==2.5.4", "safetensors==0.8.0"]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
 # ///

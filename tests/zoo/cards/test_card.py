@@ -46,7 +46,6 @@ def test_every_card_of_the_zoo_is_valid() -> None:
         assert card.superseded_by != card.name
         assert all(card.passed(card.mode(mode)) for mode in card.checks), f"{card.name}: a record of other claims"
         if card.verified:
-            assert card.checkpoint.safetensors, card.name
             assert card.family in families(), card.name
 
 

@@ -35,7 +35,7 @@ from zoo.runtime.environment import Environment
 
 SCRIPT = '''# /// script
 # requires-python = ">=3.12"
-# dependencies = ["ase==3.29.0", "numpy==2.5.4"]
+# dependencies = ["ase==3.29.0", "numpy==2.5.4", "safetensors==0.8.0"]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
 # ///
@@ -95,7 +95,8 @@ def test_the_command_writes_answers_and_script_beside_the_card(cards: Path) -> N
     ("before", "after", "kind", "says"),
     [
         ('"numpy==2.5.4"', '"numpy==2.5.4", "mlip_zoo==0.1"', CardError, "from the authors' calculator alone"),
-        (', "numpy==2.5.4"', "", EnvironmentFault, "need ase and numpy"),
+        (', "numpy==2.5.4"', "", EnvironmentFault, "also need numpy, each"),
+        (', "safetensors==0.8.0"', "", EnvironmentFault, "also need safetensors"),
         ("numpy==2.5.4", "numpy", EnvironmentFault, "needs '=='"),
         ("def calculator", "def other", WorkerStartError, "has no function 'calculator"),
         pytest.param("rc=6.0", "rc=float('nan')", WorkerError, "no answer for", marks=pytest.mark.slow),

@@ -22,7 +22,7 @@ from zoo.cards import index
 from zoo.cards.card import HubSource, PinnedFile, WheelSource
 from zoo.checkpoints import cache
 from zoo.command import app
-from zoo.errors import CardError
+from zoo.errors import CardError, CheckpointNotFound
 from zoo.files import sha256
 from zoo.runtime import serving
 from zoo.runtime.environment import Environment
@@ -135,8 +135,9 @@ def zipped(*names: str) -> bytes:
     ("data", "form"),
     [
         (zipped("m/data.pkl", "m/data/0"), "torch-pickle"),
-        (zipped("m/data.pkl", "m/constants.pkl", "m/code/__torch__.py"), "torchscript"),
-        (zipped("m/.data/version", "m/model.pkl"), "torch-package"),
+        (zipped("m/data.pkl", "m/data/0", "m/.data/serialization_id"), "torch-pickle"),
+        (zipped("m/data.pkl", "m/constants.pkl", "m/code/__torch__.py", "m/.data/serialization_id"), "torchscript"),
+        (zipped("m/.data/version", "m/.data/extern_modules", "m/model.pkl"), "torch-package"),
         (zipped("m/saved_model.pb", "m/variables/x"), "tensorflow-archive"),
         (pickle.dumps({"a": 1}), "torch-pickle"),
         (b'{"a": 1}\n\x00\x01', "nqx"),
@@ -193,6 +194,31 @@ def test_a_card_comes_from_an_address(weights: Path) -> None:
         invoke("little", "--family", "toy", "--url", address, "--format", "nqx")
     upstream = index.card("little").checkpoint.upstream
     assert upstream == pinned(CHECKPOINT, address)
+
+
+def test_what_an_adapter_wants_beside_the_file_comes_from_the_same_place(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "adapters" / "toy.py").write_text(toy.ADAPTER.read_text() + '\nCOMPANION = "toy-config.json"\n')
+    monkeypatch.setattr("zoo.adapters.FOLDER", tmp_path / "adapters")
+    contents = {"models/toy.json": CHECKPOINT, "models/toy-config.json": b'{"b": 2}\n'}
+    with serve(Site(files=contents)) as site:
+        address = f"{site.origin}/files/models/toy.json"
+        invoke("by-url", "--family", "toy", "--url", address, "--format", "nqx")
+        assert index.card("by-url").checkpoint.upstream_config == pinned(
+            b'{"b": 2}\n', f"{site.origin}/files/models/toy-config.json"
+        )
+    (index.path("by-url")).unlink()
+    with serve_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.origin)
+        commit = hub.add("lab/toy", contents)
+        invoke("by-hub", "--family", "toy", "--hub", "lab/toy", "--file", "models/toy.json", "--format", "nqx")
+        source = HubSource(hub="lab/toy", revision=commit, file="models/toy-config.json")
+        assert index.card("by-hub").checkpoint.upstream_config == pinned(b'{"b": 2}\n', source)
+        hub.add("lab/other", {"toy.json": CHECKPOINT + b"\n"})
+        with pytest.raises(CheckpointNotFound, match=r"toy-config\.json: no such file"):
+            invoke("other", "--family", "toy", "--hub", "lab/other", "--file", "toy.json", "--format", "nqx")
 
 
 def test_a_card_comes_from_the_hub(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
