@@ -110,9 +110,10 @@ class _Case:
         )
 
     @property
-    def record_bytes(self) -> float:
-        """A run stores its records twice: as shards, and beside its result."""
-        return 2 * median(run.bytes_per_sample for run in self.same_task) * len(self.work.samples or ())
+    def record_bytes(self) -> float | None:
+        """A run stores its records twice: as shards, and beside its result. None where no record lies here."""
+        known = [run.bytes_per_sample for run in self.same_task if run.bytes_per_sample is not None]
+        return 2 * median(known) * len(self.work.samples or ()) if known else None
 
     def _around(self) -> tuple[float, str]:
         """Seconds per sample in which a device is held and the model does nothing."""

@@ -53,8 +53,8 @@ class Measured:
     """Seconds per sample in which the device was held and the model did nothing; None where the run does not tell."""
     metered: bool
     """Whether a ledger says so, and not the hours at which the run began and ended."""
-    bytes_per_sample: float
-    """Of the stored records."""
+    bytes_per_sample: float | None
+    """Of the stored records; None where they are away: an installation without them has the results alone."""
     local: bool
     """Made here, not published."""
 
@@ -120,7 +120,7 @@ def _measured(path: Path, result: Result) -> Measured | None:
         seconds={name: seconds for name, _, seconds in ran},
         around=_around(run, len(ran)),
         metered=run.cost.ledger is not None,
-        bytes_per_sample=records_path.stat().st_size / run.counts.total,
+        bytes_per_sample=records_path.stat().st_size / run.counts.total if records_path.is_file() else None,
         local=not is_published(path),
     )
 
