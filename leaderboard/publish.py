@@ -12,7 +12,8 @@ from evaluation.task import load as load_task
 from leaderboard.errors import PublishError
 from leaderboard.formatting import NOTHING, decimals, figure, interval
 from zoo import settings
-from zoo.cards.card import Card, HubSource
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import HubSource
 from zoo.checkpoints import cache
 from zoo.errors import CheckpointNotFound
 from zoo.files import json_text

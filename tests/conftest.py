@@ -15,7 +15,7 @@ import pytest
 
 from evaluation.reference import dataset
 from zoo import settings
-from zoo.cards.card import PinnedFile
+from zoo.cards.checkpoint import PinnedFile
 from zoo.checkpoints import cache
 
 # A setting of the person who runs the tests must not decide one: tests set what they need. The cache stays, because the

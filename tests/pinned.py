@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from zoo.cards.card import PinnedFile, Source, UrlSource
+from zoo.cards.checkpoint import PinnedFile, Source, UrlSource
 
 DATA = bytes(range(256)) * 2000
 """512,000 bytes, eight pieces of an answer."""

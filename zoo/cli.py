@@ -21,7 +21,8 @@ from zoo.settings import pins_file
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from zoo.cards.card import Card, PinnedFile
+    from zoo.cards.card import Card
+    from zoo.cards.checkpoint import PinnedFile
     from zoo.checkpoints.convert import Conversion
 
 app = typer.Typer()
@@ -369,7 +370,7 @@ def _pinned_by(card: Card, users: Container[str]) -> Literal["card", "user"] | N
 
 
 def _pinned(card: Card, users: Container[str]) -> str:
-    from zoo.cards.card import WebPage
+    from zoo.cards.checkpoint import WebPage
 
     if isinstance(card.checkpoint.unpinned, WebPage):
         return "nobody; the card names a page and no file"
@@ -396,7 +397,7 @@ def _default_entry(card: Card) -> str:
 
 def _as_file(described: object) -> PinnedFile | None:
     """A description of the architecture that is a file; one that the card spells out needs none."""
-    from zoo.cards.card import PinnedFile
+    from zoo.cards.checkpoint import PinnedFile
 
     return described if isinstance(described, PinnedFile) else None
 

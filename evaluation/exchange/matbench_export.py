@@ -32,7 +32,8 @@ from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.reference import formation_energy, phonondb
 from evaluation.result import Result, read_result
-from zoo.cards.card import Card, UrlSource
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import UrlSource
 from zoo.cards.index import entry_name
 from zoo.cards.mode import Mode
 from zoo.cards.training_sets import training_sets

@@ -19,7 +19,8 @@ from evaluation.recipes.frames import frames, save
 from evaluation.recipes.network import NETWORKS
 from evaluation.recipes.recipe import Recipe
 from evaluation.recipes.trained import Trained
-from zoo.cards.card import Card, Checkpoint, PinnedFile
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import Checkpoint, PinnedFile
 from zoo.checkpoints import cache
 from zoo.checkpoints.convert import Conversion, convert
 from zoo.errors import ConversionError

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import Field
 
 from evaluation.errors import DatasetUnavailable, UnknownDataset
-from zoo.cards.card import PinnedFile
+from zoo.cards.checkpoint import PinnedFile
 from zoo.cards.fields import Sha256
 from zoo.cards.front_matter import read_yaml
 from zoo.checkpoints import cache

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evaluation import task as tasks
 from evaluation.errors import DatasetUnavailable
 from evaluation.reference import dataset
 from evaluation.subset import SUBSETS, Subset
@@ -51,6 +52,9 @@ def write_changed() -> list[Path]:
     with dataset.here_only():
         for path in found:
             write(read_entry(path, trusted=False))
+        ran = [tasks.load(name) for name in sorted({path.parent.name for path in everything} & set(tasks.names()))]
+        if unnamed := [task for task in ran if scored.sample_names(task, "full") is None]:
+            scored.write_sample_names({task.name: _samples(task) for task in unnamed}, beside=True)
     for path in set(scored.FOLDER.glob("*/*.json.gz")) - {scored.path_of(path) for path in everything}:
         path.unlink()
     crystals.clear(everything)

@@ -163,9 +163,12 @@ def _samples(folder: Path) -> dict[str, Any]:
     return found
 
 
-def write_sample_names(names: Mapping[str, Mapping[Subset, frozenset[str]]]) -> Path:
-    """Write the names of all subsets of these tasks; subsets are nested, and each is stored by what it adds."""
-    told = {
+def write_sample_names(names: Mapping[str, Mapping[Subset, frozenset[str]]], *, beside: bool = False) -> Path:
+    """Write the names of all subsets of these tasks, alone or beside those of others that are there.
+
+    Subsets are nested, and each is stored by what it adds.
+    """
+    told = (dict(_samples(FOLDER)) if beside else {}) | {
         name: {
             "protocol_sha256": protocol_sha256(tasks.load(name).protocol),
             "adds": {
@@ -176,7 +179,8 @@ def write_sample_names(names: Mapping[str, Mapping[Subset, frozenset[str]]]) -> 
         for name, subsets in sorted(names.items())
     }
     path = FOLDER / _SAMPLES
-    _write(path, json.dumps(told, separators=(",", ":")))
+    _write(path, json.dumps(dict(sorted(told.items())), separators=(",", ":")))
+    _samples.cache_clear()
     return path
 
 

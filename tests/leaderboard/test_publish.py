@@ -14,7 +14,8 @@ from leaderboard.errors import PublishError
 from leaderboard.publish import Published, hub_card, push
 from tests.hub_server import Hub, serve_hub
 from zoo.cards import index
-from zoo.cards.card import Card, Safetensors
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import Safetensors
 from zoo.checkpoints import cache
 from zoo.checkpoints.model_files import prepare
 from zoo.errors import UnpinnedCheckpoint

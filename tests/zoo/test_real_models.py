@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 import zoo
 from zoo import Batch, example_crystals
 from zoo.cards import index
-from zoo.cards.card import Card, PinnedFile, WheelSource
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import PinnedFile, WheelSource
 from zoo.checkpoints import cache
 from zoo.checkpoints.convert import convert
 from zoo.checkpoints.model_files import prepare

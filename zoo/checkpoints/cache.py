@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo import files, settings
-from zoo.cards.card import PinnedFile, UrlSource
+from zoo.cards.checkpoint import PinnedFile, UrlSource
 from zoo.checkpoints.download import LargerFile, Unavailable
 from zoo.checkpoints.sources import Mirror, bring
 from zoo.errors import CheckpointError, CheckpointNotFound, ChecksumMismatch, OfflineError

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo import example_crystals, settings
-from zoo.cards.card import Card, PinnedFile
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import PinnedFile
 from zoo.checkpoints import cache
 from zoo.checkpoints.upstream import upstream_files
 from zoo.errors import ConversionError

@@ -12,7 +12,8 @@ from functools import cache as once
 from pathlib import Path
 
 from zoo import settings
-from zoo.cards.card import Arguments, Card, Checkpoint, HubFile, HubSource, PinnedFile, Safetensors, WebPage
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import Arguments, Checkpoint, HubFile, HubSource, PinnedFile, Safetensors, WebPage
 from zoo.checkpoints import cache, user_pins
 from zoo.checkpoints.pin import pin
 from zoo.checkpoints.user_pins import UserCheckpoint, UserPin

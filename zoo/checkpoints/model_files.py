@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo.cards.card import Card, Checkpoint
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import Checkpoint
 from zoo.checkpoints import cache
 from zoo.checkpoints.convert import convert_as_pinned
 from zoo.checkpoints.upstream import fetched, upstream_files

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo import files
-from zoo.cards.card import (
-    Card,
+from zoo.cards.card import Card, parse_card
+from zoo.cards.checkpoint import (
     Checkpoint,
     HubFile,
     HubSource,
@@ -27,7 +27,6 @@ from zoo.cards.card import (
     UrlSource,
     WebPage,
     WheelSource,
-    parse_card,
 )
 from zoo.checkpoints.download import Unavailable, download, with_retries
 from zoo.checkpoints.sources import from_hub, from_wheel, hub_endpoint, hub_faults

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import settings
-from zoo.cards.card import BundledSource, HubSource, PinnedFile, Source, UrlSource, WheelSource
+from zoo.cards.checkpoint import BundledSource, HubSource, PinnedFile, Source, UrlSource, WheelSource
 from zoo.checkpoints.download import (
     TRANSIENT_STATUSES,
     LargerFile,

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from zoo.cards.card import Card, PinnedFile
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import PinnedFile
 from zoo.checkpoints import cache, first_use
 from zoo.checkpoints.user_pins import UserCheckpoint
 from zoo.errors import CheckpointNotFound, ConversionError

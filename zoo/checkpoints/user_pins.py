@@ -18,7 +18,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from zoo import files
 from zoo.cards import front_matter
-from zoo.cards.card import (
+from zoo.cards.checkpoint import (
     Arguments,
     Checkpoint,
     HubFile,

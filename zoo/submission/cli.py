@@ -124,7 +124,7 @@ def _place(
     """Where the checkpoint is; None for files that lie here."""
     from pydantic import ValidationError
 
-    from zoo.cards.card import HubFile, UrlSource, WheelSource
+    from zoo.cards.checkpoint import HubFile, UrlSource, WheelSource
     from zoo.cards.front_matter import explain
     from zoo.errors import CardError
 
@@ -188,7 +188,7 @@ def _training_set(given: str) -> str:
 
 
 def _staged(upstream: object, described: object, mirror: Path) -> list[Path]:
-    from zoo.cards.card import PinnedFile
+    from zoo.cards.checkpoint import PinnedFile
     from zoo.checkpoints import cache
 
     files = [file for file in (upstream, described) if isinstance(file, PinnedFile)]

@@ -12,7 +12,8 @@ from urllib.parse import urljoin
 
 from zoo import adapters
 from zoo.cards import index
-from zoo.cards.card import Card, Checkpoint, HubFile, HubSource, PinnedFile, UrlSource, WheelSource, parse_card
+from zoo.cards.card import Card, parse_card
+from zoo.cards.checkpoint import Checkpoint, HubFile, HubSource, PinnedFile, UrlSource, WheelSource
 from zoo.cards.elements import SYMBOLS
 from zoo.cards.fields import LONGEST_NAME, NAME
 from zoo.cards.training_sets import training_sets

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from zoo.cards.card import Card, Checkpoint, PinnedFile
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import Checkpoint, PinnedFile
 from zoo.characters import appearance
 
 _ENERGY = 2e-6

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from zoo.cards import index
-from zoo.cards.card import Card, PinnedFile
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import PinnedFile
 from zoo.checks.finding import Conformance
 from zoo.submission.duplicates import duplicates
 from zoo.text import one_line

@@ -26,7 +26,7 @@ from evaluation.record import Record
 from evaluation.result import Cost, read_result
 from evaluation.task import Sample, Task, load
 from tests import toy
-from zoo.cards.card import UrlSource
+from zoo.cards.checkpoint import UrlSource
 from zoo.checkpoints.user_pins import FileHash, UserPin
 from zoo.errors import WorkerDied
 from zoo.files import json_text, write_text

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from evaluation.errors import EvaluationError
 from leaderboard.errors import LeaderboardError
 from tests.pinned import pinned
-from zoo.cards.card import PinnedFile
+from zoo.cards.checkpoint import PinnedFile
 from zoo.command import app
 from zoo.errors import ZooError
 from zoo.sandbox import choice

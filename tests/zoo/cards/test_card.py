@@ -10,7 +10,8 @@ import pytest
 from tests import toy
 from zoo.adapters import families
 from zoo.cards import elements, index
-from zoo.cards.card import WebPage, parse_card
+from zoo.cards.card import parse_card
+from zoo.cards.checkpoint import WebPage
 from zoo.cards.mode import Mode
 from zoo.cards.training_sets import training_sets
 from zoo.errors import CardError, ModeError, UnknownModel

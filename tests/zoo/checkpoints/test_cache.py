@@ -19,7 +19,7 @@ import pytest
 from tests.faulty_server import Site, serve
 from tests.pinned import DATA, kept, pinned
 from zoo import settings
-from zoo.cards.card import BundledSource, PinnedFile
+from zoo.cards.checkpoint import BundledSource, PinnedFile
 from zoo.checkpoints import cache, download, sources
 from zoo.errors import CheckpointError, CheckpointNotFound, ChecksumMismatch, OfflineError
 
@@ -204,7 +204,7 @@ def test_a_file_without_sources_says_so() -> None:
 FETCH = """
 import sys
 from zoo.checkpoints import cache
-from zoo.cards.card import BundledSource, PinnedFile
+from zoo.cards.checkpoint import BundledSource, PinnedFile
 print(cache.fetch(PinnedFile.model_validate_json(sys.argv[1]), label="a-model"))
 """
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.hub_server import Hub, serve_hub
 from tests.pinned import DATA, kept, pinned
-from zoo.cards.card import HubSource, PinnedFile, UrlSource
+from zoo.cards.checkpoint import HubSource, PinnedFile, UrlSource
 from zoo.checkpoints import cache, download
 from zoo.errors import CheckpointNotFound, ChecksumMismatch
 
@@ -288,7 +288,7 @@ def test_no_more_of_a_larger_file_is_fetched_than_shows_that_it_is(
 FETCH = """
 import sys
 from zoo.checkpoints import cache
-from zoo.cards.card import PinnedFile
+from zoo.cards.checkpoint import PinnedFile
 cache.fetch(PinnedFile.model_validate_json(sys.argv[1]), label="a-model")
 """
 

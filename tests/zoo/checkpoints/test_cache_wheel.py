@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.pinned import DATA, kept, pinned
-from zoo.cards.card import PinnedFile, WheelSource
+from zoo.cards.checkpoint import PinnedFile, WheelSource
 from zoo.checkpoints import cache, sources
 from zoo.errors import CheckpointNotFound, ChecksumMismatch, OfflineError
 

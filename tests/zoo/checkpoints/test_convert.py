@@ -10,7 +10,8 @@ import pytest
 
 import zoo.adapters
 from tests import toy
-from zoo.cards.card import Card, Checkpoint, PinnedFile, Safetensors, UrlSource
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import Checkpoint, PinnedFile, Safetensors, UrlSource
 from zoo.checkpoints import cache, convert
 from zoo.checkpoints.model_files import prepare
 from zoo.errors import ConversionError

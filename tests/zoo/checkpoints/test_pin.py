@@ -16,7 +16,8 @@ from tests.faulty_server import Site, serve
 from tests.hub_server import Hub, serve_hub
 from tests.pinned import DATA, pinned
 from zoo.cards import index
-from zoo.cards.card import Card, Checkpoint, HubSource, PinnedFile, UrlSource, WheelSource
+from zoo.cards.card import Card
+from zoo.cards.checkpoint import Checkpoint, HubSource, PinnedFile, UrlSource, WheelSource
 from zoo.checkpoints import download
 from zoo.checkpoints.model_files import prepare
 from zoo.checkpoints.pin import block, pin, rewritten, write

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.pinned import DATA, pinned
-from zoo.cards.card import Checkpoint, HubFile, HubSource, Safetensors, UrlSource
+from zoo.cards.checkpoint import Checkpoint, HubFile, HubSource, Safetensors, UrlSource
 from zoo.checkpoints import user_pins
 from zoo.checkpoints.user_pins import UserPin
 from zoo.errors import PinsError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.zoo.sandbox.test_sandbox import ADAPTER, CU, mode, opened  # noqa: F401  # mode is a fixture
+from tests.zoo.sandbox.test_sandbox import ADAPTER, CU, opened
 from zoo.runtime import bytecode, environment, linking
 from zoo.runtime.environment import Environment, describe
 

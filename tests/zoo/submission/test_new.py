@@ -19,7 +19,7 @@ from tests.hub_server import serve_hub
 from tests.pinned import pinned
 from tests.zoo.checkpoints.test_cache_wheel import build
 from zoo.cards import index
-from zoo.cards.card import HubSource, PinnedFile, WheelSource
+from zoo.cards.checkpoint import HubSource, PinnedFile, WheelSource
 from zoo.checkpoints import cache
 from zoo.command import app
 from zoo.errors import CardError, CheckpointNotFound
