@@ -1,4 +1,4 @@
-"""Commands about results: board, pictures, diff, report, push, site build, site serve."""
+"""Commands about results: board, pictures, diff, report, push, publish, records, site build, site serve."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leaderboard.errors import MissingExtra, NoResults, SiteError
+from leaderboard.errors import MissingExtra, NoResults, PublishError, SiteError
 from zoo.console import print_error
 
 if TYPE_CHECKING:
@@ -202,6 +202,61 @@ def push(
     for role, source in done.sources.items():
         typer.echo(f"  {role}.sources: [{{hub: {source.hub}, revision: {source.revision}, file: {source.file}}}]")
     _end(collection.faults)
+
+
+@app.command()
+def publish(
+    repo: Annotated[str, typer.Argument(help="ORGANISATION/NAME of a dataset on the Hugging Face Hub.")],
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of results with their records.", show_default="the published ones")
+    ] = None,
+    *,
+    private: Annotated[bool, typer.Option("--private", help="Make the dataset private.")] = False,
+) -> None:
+    """Publish results and their records as a dataset on the Hugging Face Hub, in one commit."""
+    from evaluation.harness.rescore import find_results
+    from zoo.progress import status
+
+    with _extra():
+        from leaderboard import archive
+        from leaderboard.ranking.collect import PUBLISHED
+    with status("publish:") as say:
+        commit = archive.publish(_of_tasks(find_results(results or PUBLISHED)), repo, private=private, say=say)
+    typer.echo(f"{repo} at {commit}")
+
+
+@app.command()
+def records(
+    source: Annotated[str, typer.Option("--from", help="ORGANISATION/NAME of a dataset that 'publish' wrote.")],
+    task: Annotated[str | None, typer.Argument(help="Only this task.", show_default=False)] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Folder of published results.", show_default="the installed ones")
+    ] = None,
+    revision: Annotated[str, typer.Option(help="A branch, tag or commit.")] = "main",
+) -> None:
+    """Fetch records of published results where they are missing, verified by hash; then 'rescore' works there."""
+    from evaluation.harness.rescore import find_results
+    from zoo.progress import status
+
+    with _extra():
+        from leaderboard import archive
+        from leaderboard.ranking.collect import PUBLISHED
+    faults, brought = [], 0
+    with status("records:") as say:
+        for path in _of_tasks(find_results(results or PUBLISHED, task=task)):
+            try:
+                brought += archive.bring(path, source, revision=revision, say=say)
+            except PublishError as fault:
+                faults.append(str(fault))
+    typer.echo(f"{brought} brought")
+    _end(faults)
+
+
+def _of_tasks(found: list[Path]) -> list[Path]:
+    """Without what studies and benchmarks left beside results."""
+    from evaluation import task as tasks
+
+    return [path for path in found if path.parent.name in tasks.names()]
 
 
 @site_app.command("build")

@@ -6,7 +6,7 @@
         hf_hub_download("lab/model", "model.safetensors", revision=commit, endpoint=hub.origin)
 
 Large files (`LARGE`) are redirected to a second origin, `hub.cdn`, as the Hub does. What publishing and fetching
-checkpoints calls is here: models on the branch `main`. No pull requests, no Xet: set HF_HUB_DISABLE_XET=1 to upload.
+calls is here: models and datasets on the branch `main`. No pull requests, no Xet: set HF_HUB_DISABLE_XET=1 to upload.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 
 from tests.faulty_server import Answer, Request, Site, refuse, serve
 
-LARGE = (".bin", ".pt", ".pth", ".safetensors", ".tar")
+LARGE = (".bin", ".parquet", ".pt", ".pth", ".safetensors", ".tar")
 """Endings of files that go through LFS, as in the Hub's own .gitattributes."""
 
 
@@ -87,8 +87,9 @@ class Hub(Site):
         return repository.commit({**before, **files}, title).oid
 
     def answer(self, request: Request) -> Answer:
+        line = request.line.replace(" /api/datasets/", " /api/models/datasets/")  # one kind, by its name
         for pattern, route in _ROUTES:
-            if match := re.fullmatch(pattern, request.line):
+            if match := re.fullmatch(pattern, line):
                 try:
                     return route(self, request, **match.groupdict(default=""))
                 except Refused as refusal:
@@ -147,7 +148,8 @@ class Hub(Site):
     def create(self, request: Request) -> Answer:
         self._must_be_member(request)
         asked = json.loads(request.body)
-        name = f"{asked.get('organization') or 'member'}/{asked['name']}"
+        kind = "datasets/" if asked.get("type") == "dataset" else ""
+        name = f"{kind}{asked.get('organization') or 'member'}/{asked['name']}"
         url = {"url": f"{self.origin}/{name}"}
         if name in self.repositories:
             return Answer(409, json.dumps({"error": "You already created this model repo", **url}).encode())
@@ -258,7 +260,7 @@ def _json(data: object) -> Answer:
     return Answer(200, json.dumps(data).encode(), {"Content-Type": "application/json"})
 
 
-_REPO = r"(?P<repo>[\w.-]+/[\w.-]+)"
+_REPO = r"(?P<repo>(?:datasets/)?[\w.-]+/[\w.-]+)"
 _REVISION = r"(?P<revision>[\w.-]+)"
 _ROUTES: list[tuple[str, Callable[..., Answer]]] = [
     (rf"GET /{_REPO}/resolve/{_REVISION}/(?P<path>.+)", Hub.resolve),

@@ -72,6 +72,12 @@ def rescore(path: Path) -> Rescored:
             f"{old.run.task} --subset {old.run.subset}' runs it again"
         )
     beside = path.with_name(old.records_name)
+    if not beside.exists():
+        raise StoreError(
+            f"{beside} is missing; 'mlip-zoo records --from ORGANISATION/NAME' brings records of published results from "
+            f"a dataset on the Hub, 'mlip-zoo evaluate {old.run.entry} --task {old.run.task} --subset {old.run.subset}' "
+            "makes them anew"
+        )
     records = read_records(beside)
     if Counts.of(records) != old.run.counts or len({record.sample for record in records}) != len(records):
         raise StoreError(

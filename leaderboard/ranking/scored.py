@@ -146,6 +146,16 @@ def read(result: Path, records: Path) -> Scored | None:
         return None
 
 
+def records_sha256(result: Path) -> str | None:
+    """The hash of the records that a published result was made from; None where this is no published result."""
+    try:
+        made_from = json.loads(gzip.decompress(path_of(result).read_bytes()).partition(b"\n")[0])["made_from"]
+        known: str = made_from["records"]
+        return known if made_from["result"] == files.sha256(result) else None
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
+        return None
+
+
 def sample_names(task: Task, subset: Subset) -> frozenset[str] | None:
     """Names of a subset's samples; None where they are unknown, or the protocol is another one than then."""
     found = _samples(FOLDER).get(task.name)
