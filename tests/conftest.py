@@ -38,6 +38,20 @@ hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)
+def _settings_end_with_the_test() -> Iterator[None]:
+    """An option of a command is a variable of this process, and would be the next test's too."""
+
+    def ours() -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if name.startswith("MLIP_ZOO_")}
+
+    before = ours()
+    yield
+    for name in ours().keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
 def _loopback_only(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail a test that opens a connection to another machine, unless it is marked `network`.
 
