@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-LIMITS = {"startup": 120, "store": 900, "site": 600, "isolation": 900, "relaxation": 900, "phonons": 600}
+LIMITS = {"startup": 120, "store": 900, "site": 600, "isolation": 1200, "relaxation": 900, "phonons": 600}
 """Seconds, at most, in the order in which the parts run."""
 
 
