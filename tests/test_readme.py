@@ -132,6 +132,20 @@ def test_evaluations_a_sample_are_those_of_the_published_results(row: list[str])
     assert evaluations == f"{run.cost.force_calls / run.counts.total:,.0f}"
 
 
+def test_what_isolation_costs_is_what_was_measured() -> None:
+    told = json.loads((ROOT / "leaderboard" / "results" / "benchmarks" / "cpu" / "bench.json").read_text())
+    found = re.search(r"outside the model, ([\d.]+) % of a\s+call of 64 atoms .*? and ([\d.]+) % of one of 256", README)
+    assert found is not None
+    for case, figure in zip(("64 atoms", "256x8 atoms"), found.groups(), strict=True):
+        for mode in ("bwrap", "landlock"):
+            (share,) = (
+                value["median"]
+                for name, value in told["isolation"].items()
+                if name.startswith("outside the model") and f", {mode}, {case} " in name
+            )
+            assert f"{100 * share:.1f}" == figure
+
+
 def test_the_table_of_variables_is_what_the_settings_say() -> None:
     assert settings.table() in README
 
