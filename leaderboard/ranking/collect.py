@@ -275,7 +275,13 @@ def read_entry(path: Path, *, trusted: bool = True) -> Entry:
 
 def is_published(path: Path) -> bool:
     """Whether a result is one of those that ship."""
-    return path.resolve().is_relative_to(PUBLISHED.resolve())
+    return _resolved(path.parent).is_relative_to(_resolved(PUBLISHED))
+
+
+@cache
+def _resolved(folder: Path) -> Path:
+    """Pages ask thousands of times about a handful of folders."""
+    return folder.resolve()
 
 
 def _result(path: Path, known: Scored | None) -> Result:

@@ -131,6 +131,15 @@ def _places_by_mean(table: Array, times: Array) -> NDArray[np.int64]:
     `times` (resamples, samples) says how often each sample counts.
     """
     present = np.isfinite(table)
+    if present.all():
+        # then one mean an entry decides all pairs; entries that agree in every sample have one, so that they stay equal
+        different, which = np.unique(table, axis=0, return_inverse=True)
+        means = (times @ different.T)[:, which.reshape(-1)]
+        order = np.sort(means, axis=1)
+        return np.array(
+            [1 + np.searchsorted(row, mine, side="left") for row, mine in zip(order, means, strict=True)],
+            dtype=np.int64,
+        )
     filled = np.where(present, table, 0.0)
     places = np.ones((len(times), len(table)), dtype=np.int64)
     for i in range(len(table)):
