@@ -69,4 +69,12 @@ def protocol_sha256(protocol: TaskProtocol) -> str:
 
     A number that is None does not exist in this version: an older version keeps its hash when a later one adds numbers.
     """
-    return hashlib.sha256(json_text(protocol.model_dump(mode="json", exclude_none=True)).encode()).hexdigest()
+    known = _hashed.get(id(protocol))
+    if known is None:
+        text = json_text(protocol.model_dump(mode="json", exclude_none=True))
+        known = _hashed[id(protocol)] = protocol, hashlib.sha256(text.encode()).hexdigest()
+    return known[1]
+
+
+_hashed: dict[int, tuple[TaskProtocol, str]] = {}
+"""Frozen protocols that were asked about, kept so that no other one has their number: a board asks for each result."""
