@@ -42,8 +42,8 @@ def card(name: str) -> Card:
 
 def path(name: str) -> Path:
     """The file of that card. Raises UnknownModel with close matches."""
-    # membership in the listing, not a path made from the name: a name is not trusted
-    if name not in _stems():
+    # no path is made of a name that cannot be a card's: it is not trusted
+    if not (NAME.fullmatch(name) and (cards_dir() / f"{name}.md").is_file()) and name not in _stems():
         raise UnknownModel(_unknown(name, names()))
     return cards_dir() / f"{name}.md"
 
