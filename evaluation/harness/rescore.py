@@ -72,18 +72,15 @@ def rescore(path: Path) -> Rescored:
             f"{old.run.task} --subset {old.run.subset}' runs it again"
         )
     beside = path.with_name(old.records_name)
+    anew = f"'mlip-zoo evaluate {old.run.entry} --task {old.run.task} --subset {old.run.subset}'"
     if not beside.exists():
         raise StoreError(
-            f"{beside} is missing; 'mlip-zoo records --from ORGANISATION/NAME' brings records of published results from "
-            f"a dataset on the Hub, 'mlip-zoo evaluate {old.run.entry} --task {old.run.task} --subset {old.run.subset}' "
-            "makes them anew"
+            f"{beside} is missing; 'mlip-zoo records --from ORGANISATION/NAME' brings records of published results, "
+            f"{anew} makes them anew"
         )
     records = read_records(beside)
     if Counts.of(records) != old.run.counts or len({record.sample for record in records}) != len(records):
-        raise StoreError(
-            f"{beside}: these are not the records that {path.name} counts; 'mlip-zoo evaluate {old.run.entry} --task "
-            f"{old.run.task} --subset {old.run.subset}' makes both anew"
-        )
+        raise StoreError(f"{beside}: these are not the records that {path.name} counts; {anew} makes both anew")
     try:
         found = scores(task, task.table(records))
     except (KeyError, TypeError, ValueError) as error:
