@@ -10,6 +10,7 @@ import pytest
 
 from leaderboard.ranking import board
 from leaderboard.ranking.collect import Collection, collect
+from tests.hub_server import Hub, serve_hub
 from tests.leaderboard.specimens import MODELS, write_card, write_result
 
 
@@ -49,3 +50,13 @@ def results(specimens: Path, tmp_path: Path, cards: Path) -> Path:
 @pytest.fixture
 def collection(results: Path) -> Collection:
     return collect([results])
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub on loopback, to which we may write."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    with serve_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.origin)
+        monkeypatch.setenv("HF_TOKEN", hub.token)
+        yield hub

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from typer.testing import CliRunner
 from leaderboard import archive
 from leaderboard.errors import PublishError
 from leaderboard.ranking.collect import PUBLISHED
-from tests.hub_server import Hub, serve_hub
+from tests.hub_server import Hub
 from zoo import files
 from zoo.command import app
 
@@ -20,15 +19,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload ra
 
 NAMES = ("chgnet-0.3.0@conservative", "pet-tiny@conservative")
 RESULTS = [PUBLISHED / "eos" / f"{name}.json" for name in NAMES]
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    with serve_hub() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.origin)
-        monkeypatch.setenv("HF_TOKEN", hub.token)
-        yield hub
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from huggingface_hub import HfApi, ModelCard
 from evaluation.result import read_result
 from leaderboard.errors import PublishError
 from leaderboard.publish import Published, hub_card, push
-from tests.hub_server import Hub, serve_hub
+from tests.hub_server import Hub
 from zoo.cards import index
 from zoo.cards.card import Card
 from zoo.cards.checkpoint import Safetensors
@@ -25,15 +24,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload ra
 
 NAME = "chgnet-0.3.0"
 RESULT = Path(__file__).parents[2] / "leaderboard" / "results" / "eos" / f"{NAME}@conservative.json"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    with serve_hub() as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.origin)
-        monkeypatch.setenv("HF_TOKEN", hub.token)
-        yield hub
 
 
 @pytest.fixture

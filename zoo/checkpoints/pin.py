@@ -163,7 +163,8 @@ def _from_hub(
             there = [sibling.rfilename for sibling in info.siblings or []]
             close = difflib.get_close_matches(path, there, n=3, cutoff=0.5)
             meant = f"; did you mean {' or '.join(close)}?" if close else f"; it holds {len(there)} others"
-            raise Unavailable(f"no such file at commit {info.sha}{meant}")
+            which = "" if path == place.file else f"{path}: "
+            raise Unavailable(f"{which}no such file at commit {info.sha}{meant}")
         if (announced := entry.lfs.size if entry.lfs else entry.size) > LARGEST:
             raise Unavailable(
                 f"{path} has {announced:,} bytes; of what nobody has pinned, {LARGEST:,} are fetched at most"

@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from zoo import adapters
 from zoo.cards import index
 from zoo.cards.card import Card, parse_card
-from zoo.cards.checkpoint import Checkpoint, HubFile, HubSource, PinnedFile, UrlSource, WheelSource
+from zoo.cards.checkpoint import Checkpoint, HubFile, PinnedFile, UrlSource, WheelSource
 from zoo.cards.elements import SYMBOLS
 from zoo.cards.fields import LONGEST_NAME, NAME
 from zoo.cards.training_sets import training_sets
@@ -98,14 +98,15 @@ def pinned_from(place: PinnablePlace, name: str, family: str, *, told: str | Non
         card = parse_card(text(stand_in, family, unpinned, told=form), name=name, file=f"{name}.md")
         return pin(card, say=say, keep=cache.store).checkpoint
 
-    found = pinned(place, told)
     companion = _companion(family)
-    if companion is None or found.upstream is None:
+    if companion is not None and isinstance(place, HubFile) and place.config is None:  # both of one commit
+        place = place.model_copy(update={"config": _sibling(place.file, companion)})
+    found = pinned(place, told)
+    if companion is None or found.upstream is None or found.upstream_config is not None:
         return found
-    if isinstance(source := found.upstream.sources[0], HubSource):  # both of one commit
-        place = HubFile(hub=source.hub, file=source.file, revision=source.revision)
-    described = pinned(_beside(place, companion), found.upstream_format).upstream
-    return found.model_copy(update={"upstream_config": described})
+    return found.model_copy(
+        update={"upstream_config": pinned(_beside(place, companion), found.upstream_format).upstream}
+    )
 
 
 def facts(card: Card, *, say: Say = lambda _: None) -> Mapping[str, object]:
@@ -213,7 +214,11 @@ def _beside(place: PinnablePlace, name: str) -> PinnablePlace:
     """Where another file lies that is in the same folder."""
     if isinstance(place, UrlSource):
         return UrlSource(url=urljoin(place.url, name))
-    return place.model_copy(update={"file": str(PurePosixPath(place.file).with_name(name))})
+    return place.model_copy(update={"file": _sibling(place.file, name)})
+
+
+def _sibling(path: str, name: str) -> str:
+    return str(PurePosixPath(path).with_name(name))
 
 
 def _stored(path: Path) -> PinnedFile:
