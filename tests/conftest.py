@@ -37,18 +37,33 @@ hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("house")
 
 
+def _ours() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("MLIP_ZOO_")}
+
+
+def _only(settings_then: dict[str, str]) -> None:
+    for name in _ours().keys() - settings_then.keys():
+        del os.environ[name]
+    os.environ.update(settings_then)
+
+
+AT_THE_START = _ours()
+
+
 @pytest.fixture(autouse=True)
 def _settings_end_with_the_test() -> Iterator[None]:
     """An option of a command is a variable of this process, and would be the next test's too."""
-
-    def ours() -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name.startswith("MLIP_ZOO_")}
-
-    before = ours()
+    before = _ours()
     yield
-    for name in ours().keys() - before.keys():
-        del os.environ[name]
-    os.environ.update(before)
+    _only(before)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """And with the module, whose fixtures run commands too: theirs were there before each of its tests."""
+    yield
+    if nextitem is None or nextitem.path != item.path:
+        _only(AT_THE_START)
 
 
 @pytest.fixture(autouse=True)
