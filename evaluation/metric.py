@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -17,8 +18,11 @@ SEED = 20_261_101
 """The same resamples for every model, so that intervals of two models can be compared."""
 
 
-_LARGEST_DRAW = 4_000_000
-"""Numbers that are drawn at once, 64 MB with their places."""
+_MANY = 100_000
+"""Numbers whose mean has its interval without resampling: a million took half a minute."""
+_LIMITS = (NormalDist().inv_cdf(0.025), NormalDist().inv_cdf(0.975))
+_LARGEST_DRAW = 200_000
+"""Numbers that are drawn at once: 3 MB with their places, which stay near the core."""
 
 
 class Metric(Strict):
@@ -130,20 +134,39 @@ def mean_score(values: Sequence[float | None], metric: Metric) -> Score:
 
 
 def bootstrap_interval(numbers: np.ndarray) -> tuple[float | None, float | None]:
-    """95 % percentile bootstrap interval of the mean of `numbers` (n,); (None, None) for fewer than two."""
+    """95 % percentile bootstrap interval of the mean of `numbers` (n,); (None, None) for fewer than two.
+
+    From 100,000 numbers on it is what more and more resamples tend to, worked out.
+    """
     if numbers.size < 2:
         return None, None
+    if numbers.size >= _MANY:
+        return _by_moments(numbers)
     means = np.concatenate([part.mean(axis=1) for part in _resampled(numbers)])
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
 
+def _by_moments(numbers: np.ndarray) -> tuple[float, float]:
+    """What the percentiles of ever more resamples' means tend to, by mean, spread and skewness (Cornish-Fisher).
+
+    It is off by the order of the spread / n^1.5. Those of RESAMPLES means miss by a sixteenth of the mean's error.
+    """
+    mean, spread = float(numbers.mean()), float(numbers.std())
+    if spread == 0.0:
+        return mean, mean
+    error = spread / math.sqrt(numbers.size)
+    skewness = float((((numbers - mean) / spread) ** 3).mean()) / math.sqrt(numbers.size)
+    low, high = (mean + error * (z + skewness * (z * z - 1) / 6) for z in _LIMITS)
+    return low, high
+
+
 def _resampled(numbers: np.ndarray) -> Iterator[np.ndarray]:
-    """The resamples (RESAMPLES, n), some rows at a time: of all of WBM they would take 4 GB at once, twice.
+    """The resamples (RESAMPLES, n), some rows at a time: near 100,000 numbers they would take 1.6 GB at once, twice.
 
     The same rows as drawn at once: the generator's stream does not know where a call ends.
     """
     rng = np.random.default_rng(SEED)
     rows = max(1, _LARGEST_DRAW // numbers.size)
     for start in range(0, RESAMPLES, rows):
-        yield numbers[rng.integers(0, numbers.size, size=(min(rows, RESAMPLES - start), numbers.size))]
+        yield numbers.take(rng.integers(0, numbers.size, size=(min(rows, RESAMPLES - start), numbers.size)))

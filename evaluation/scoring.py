@@ -10,11 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from evaluation.garbage import collection_paused
+
 if TYPE_CHECKING:
     from evaluation.metric import Score
+    from evaluation.record import Record
     from evaluation.task import Row, Task
 
 UNSUPPORTED = "unsupported"
+
+
+def scores_of(task: Task, records: Sequence[Record]) -> dict[str, Score]:
+    """Scores by metric name of a task's records."""
+    with collection_paused():
+        rows = task.table(records)
+    return scores(task, rows)
 
 
 def supported(rows: Sequence[Row]) -> list[Row]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoo.characters import CONTROL
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
 
 PIPED_WIDTH = 200
@@ -54,11 +54,29 @@ def _narrow(table: Table, console: Console) -> list[str]:
     from rich.measure import Measurement
 
     unlimited = console.options.update(max_width=10_000)  # else the measure is cut to the terminal, and always fits
+    widest = []
     for column in table.columns:
         cells = [Measurement.get(console, unlimited, cell) for cell in (column.header, *column.cells)]
-        if max(cell.minimum for cell in cells) == max(cell.maximum for cell in cells):
+        widest.append(max(cell.maximum for cell in cells))
+        if max(cell.minimum for cell in cells) == widest[-1]:
             column.no_wrap = True  # nothing to wrap: rich would cut it rather than wrap another column more
+    if _all_wide(table, widest, console, unlimited):
+        return []
     left_out: list[str] = []
     while len(table.columns) > 1 and Measurement.get(console, unlimited, table).minimum > console.width:
         left_out.insert(0, str(table.columns.pop().header))
     return left_out
+
+
+def _all_wide(table: Table, widest: list[int], console: Console, unlimited: ConsoleOptions) -> bool:
+    """Give each column its widest cell's width where all have room: rich measures and wraps every cell otherwise."""
+    from rich.measure import Measurement
+
+    wrapped = [column.no_wrap for column in table.columns]
+    for column, width in zip(table.columns, widest, strict=True):
+        column.width, column.no_wrap = width, True
+    if Measurement.get(console, unlimited, table).minimum <= console.width:
+        return True
+    for column, no_wrap in zip(table.columns, wrapped, strict=True):
+        column.width, column.no_wrap = None, no_wrap
+    return False

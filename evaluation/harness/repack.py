@@ -19,7 +19,7 @@ from evaluation.harness.store import read_records, write_packed
 from evaluation.metric import Score, alike
 from evaluation.packing import of_task
 from evaluation.result import read_result
-from evaluation.scoring import scores
+from evaluation.scoring import scores_of
 from zoo.files import whole
 
 
@@ -36,7 +36,7 @@ def repack(path: Path) -> tuple[int, int, float] | None:
     size = records_path.stat().st_size
     with whole(records_path) as temporary:
         write_packed(temporary, before, task=task.name)
-        old, new = (scores(task, task.table(each)) for each in (before, read_records(temporary)))
+        old, new = (scores_of(task, each) for each in (before, read_records(temporary)))
         if moved := [name for name in old if not alike(old[name], new[name])]:
             raise ValueError(f"{records_path} stays as it is: packed records would move {', '.join(moved)}")
     return size, records_path.stat().st_size, largest_change(old, new)

@@ -11,7 +11,7 @@ from evaluation.harness.store import read_records
 from evaluation.metric import alike
 from evaluation.protocol import protocol_sha256
 from evaluation.result import Counts, Result, read_result
-from evaluation.scoring import scores
+from evaluation.scoring import scores_of
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def rescore(path: Path) -> Rescored:
     if Counts.of(records) != old.run.counts or len({record.sample for record in records}) != len(records):
         raise StoreError(f"{beside}: these are not the records that {path.name} counts; {anew} makes both anew")
     try:
-        found = scores(task, task.table(records))
+        found = scores_of(task, records)
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{beside}: outputs: {error!r}") from error
     return Rescored(path=path, old=old, new=old.model_copy(update={"scores": found}))

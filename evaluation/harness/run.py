@@ -22,7 +22,7 @@ from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.recording import SampleCost, failed
 from evaluation.result import Result, Run
-from evaluation.scoring import scores
+from evaluation.scoring import scores_of
 from evaluation.subset import Subset
 from evaluation.task import Extends, KeepsWork, Sample, Task
 from zoo import example_crystals
@@ -274,7 +274,7 @@ class Evaluation:
 
 def publish(task: Task, about: Run, records: Sequence[Record], *, results: Path) -> Result:
     """Score records; write the Result, and the records beside it."""
-    result = Result(run=about, scores=scores(task, task.table(records)))
+    result = Result(run=about, scores=scores_of(task, records))
     beside = results / task.name / result.records_name
     with writing(beside):
         write_packed(beside, sorted(records, key=lambda record: record.sample), task=task.name)

@@ -31,8 +31,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from evaluation.errors import ProtocolMismatch, StoreError
+from evaluation.garbage import collection_paused
 from evaluation.harness import packed_table
 from evaluation.harness.lock import shard_of_run, whole_run
 from evaluation.harness.origin import Origin
@@ -58,6 +60,8 @@ _COST = b"mlip_zoo_cost"
 """Keys of a chunk's metadata."""
 _LARGEST_JSON = 10_000_000
 """Bytes of a run's conditions or sessions; a session takes 150."""
+_READ_AT_ONCE = 4096
+"""Records whose texts are in memory beside what is read from them."""
 _STATUSES = frozenset(get_args(Status))
 _compact = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":")).encode
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -314,16 +318,20 @@ def read_records(path: Path) -> list[Record]:
     _require_file(path)
     try:
         # not pq.read_table, which imports pandas: a second and a half
-        with pq.ParquetFile(path) as file:
-            stored = file.read()
-        table = stored.select(_schema().names).cast(_schema())
-        columns = {name: table.column(name).to_pylist() for name in table.column_names}
-        columns["outputs"] = packed_table.outputs(stored, [json.loads(text) for text in columns["outputs"]])
-        rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
-        # validated one by one, JSON data are walked through in Python: ten times as long as reading them
-        return [Record.model_construct(**row) if _valid(row) else Record.model_validate(row) for row in rows]
+        with pq.ParquetFile(path) as file, collection_paused():
+            parts = (_records(pa.Table.from_batches([part])) for part in file.iter_batches(_READ_AT_ONCE))
+            return [record for part in parts for record in part]
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read as records: {_reason(error)}") from error
+
+
+def _records(stored: pa.Table) -> list[Record]:
+    table = stored.select(_schema().names).cast(_schema())
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    columns["outputs"] = packed_table.outputs(stored, [from_json(text) for text in columns["outputs"]])
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    # validated one by one, JSON data are walked through in Python: ten times as long as reading them
+    return [Record.model_construct(**row) if _valid(row) else Record.model_validate(row) for row in rows]
 
 
 def read_origin(path: Path) -> Origin | None:

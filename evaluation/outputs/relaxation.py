@@ -35,6 +35,22 @@ def energies(record: Record) -> list[float]:
     return [energy / len(outputs["numbers"]) for energy in outputs["energies"]]
 
 
+def energy(record: Record) -> float:
+    """The relaxed crystal's energy, eV/atom."""
+    outputs = cast("dict[str, list[float]]", record.outputs)
+    return outputs["energies"][-1] / len(outputs["numbers"])
+
+
+def steps(record: Record) -> int:
+    """Steps that the relaxation took."""
+    return len(cast("list[float]", record.outputs["energies"])) - 1
+
+
+def numbers(record: Record) -> list[int]:
+    """Atomic numbers, of both crystals."""
+    return cast("list[int]", record.outputs["numbers"])
+
+
 def uphill(record: Record) -> float:
     """Sum of the energy's rises from step to step, eV/atom."""
     return descent.uphill(energies(record))

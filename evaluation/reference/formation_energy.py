@@ -107,6 +107,11 @@ def scale(trained: Iterable[str]) -> tuple[str | None, str | None]:
     A set without known settings says nothing beside one whose are: what begins on OMat24 and is fine-tuned on
     MPtrj has the Materials Project's scale.
     """
+    return _scale(tuple(trained))
+
+
+@cache
+def _scale(trained: tuple[str, ...]) -> tuple[str | None, str | None]:
     sets = [training_sets()[name] for name in trained]
     theories, settings = {each.theory for each in sets}, {each.settings for each in sets} - {None}
     return theories.pop() if len(theories) == 1 else None, settings.pop() if len(settings) == 1 else None
@@ -119,14 +124,16 @@ def trained_on(record: Record) -> tuple[str, ...]:
 
 def e_form(record: Record) -> float | None:
     """Corrected formation energy (eV/atom) of an ok record with a reference; None where `incomparable` says why."""
-    if incomparable(record):
-        return None
+    return None if incomparable(record) else _comparable(record)
+
+
+def _comparable(record: Record) -> float:
     outputs = cast("dict[str, float]", record.outputs)
     correction = outputs["correction"] if record.outputs["energies_are"] == "dft" else 0.0
     elements = outputs["elements"]
     if scale(trained_on(record)) == ("PBE", "matpes"):
-        elements = float(np.mean([matpes_elements()[SYMBOLS[z - 1]] for z in _numbers(record)]))
-    return relaxation.energies(record)[-1] + correction - elements
+        elements = float(np.mean([matpes_elements()[SYMBOLS[z - 1]] for z in relaxation.numbers(record)]))
+    return relaxation.energy(record) + correction - elements
 
 
 @cache
@@ -149,7 +156,7 @@ def row(record: Record, *, diverged: float) -> Row:
         return found
     if reason := incomparable(record):
         return {**found, "error": reason}
-    predicted = cast(float, e_form(record))
+    predicted = _comparable(record)
     error = predicted - reference
     if abs(error) > diverged:
         return {**found, "error": f"diverged: {error:.1f} eV/atom off"}
@@ -170,9 +177,5 @@ def size(score: Score) -> Score:
     return score.model_copy(update={"value": abs(score.value), "low": low, "high": ends[1]})
 
 
-def _numbers(record: Record) -> list[int]:
-    return cast("list[int]", record.outputs["numbers"])
-
-
 def _symbols(record: Record) -> set[str]:
-    return {SYMBOLS[z - 1] for z in _numbers(record)}
+    return {SYMBOLS[z - 1] for z in relaxation.numbers(record)}

@@ -24,7 +24,7 @@ from evaluation.harness import provenance
 from evaluation.harness.store import chunks
 from evaluation.protocol import TaskProtocol, protocol_sha256
 from evaluation.record import Record
-from evaluation.scoring import scores
+from evaluation.scoring import scores_of
 from evaluation.studies.convergence_data import Convergence, Setting
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
@@ -104,7 +104,7 @@ def main() -> None:
         for value in given.values:
             varied = with_number(task, given.field, value)
             records = run(varied, given.subset, potential)
-            found = scores(varied, varied.table(records))
+            found = scores_of(varied, records)
             failed = sum(record.status == "failed" for record in records)
             settings.append(Setting(value=value, scores=found, failed=failed))
             sys.stderr.write(f"{given.field} = {value:g}: {found[task.metrics[0].name].value}\n")

@@ -49,6 +49,14 @@ if TYPE_CHECKING:
     from zoo.batch import Computes
 
 
+_NO_FIGURES = dict.fromkeys(
+    (
+        *("formula", *formation_energy.COLUMNS, "e_hull_pred", "e_hull_ref", "unique"),
+        *("misclassified", "converged", "steps"),
+    )
+)
+
+
 class DiscoveryTask:
     """The task; see the module's docstring."""
 
@@ -98,27 +106,24 @@ class DiscoveryTask:
             "sample": record.sample,
             "status": record.status,
             "error": record.error,
-            **dict.fromkeys(("formula", *formation_energy.COLUMNS, "e_hull_pred", "e_hull_ref", "unique")),
-            **dict.fromkeys(("misclassified", "converged", "steps")),
+            **_NO_FIGURES,
             **formation_energy.row(record, diverged=self.protocol.diverged),
         }
         if record.status == "ok":
-            row["formula"] = formula.reduced(relaxation.reference(record).numbers)
+            row["formula"] = formula.reduced(relaxation.numbers(record))
             row["converged"] = bool(record.outputs["converged"])
-            row["steps"] = len(relaxation.energies(record)) - 1
+            row["steps"] = relaxation.steps(record)
         if row["e_form_ref"] is None:  # a canary
             return row
         reference = cast(float, record.outputs["e_hull_ref"])
         error = cast("float | None", row["e_form_signed_error"])
         predicted = None if error is None else reference + error / 1000
         called_stable = predicted is not None and predicted <= 0
-        return {
-            **row,
-            "unique": bool(record.outputs["unique"]),
-            "e_hull_ref": reference,
-            "e_hull_pred": predicted,
-            "misclassified": float(called_stable != (reference <= 0)),
-        }
+        row["unique"] = bool(record.outputs["unique"])
+        row["e_hull_ref"] = reference
+        row["e_hull_pred"] = predicted
+        row["misclassified"] = float(called_stable != (reference <= 0))
+        return row
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         metric = {m.name: m for m in self.metrics}

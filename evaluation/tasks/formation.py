@@ -124,7 +124,7 @@ class Formation:
             "volume_error": geometry.volume_error(predicted, reference),
             "rmsd": geometry.rmsd(predicted, reference),
             "converged": bool(record.outputs["converged"]),
-            "steps": len(relaxation.energies(record)) - 1,
+            "steps": relaxation.steps(record),
         }
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:

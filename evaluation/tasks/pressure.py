@@ -170,7 +170,7 @@ def _row(record: Record) -> Row:
     row |= {
         "formula": formula.reduced(reference.numbers),
         "converged": bool(record.outputs["converged"]),
-        "steps": len(relaxation.energies(record)) - 1,
+        "steps": relaxation.steps(record),
         "volume_pred": outputs.volume(predicted),
     }
     if record.outputs["forces_ref"] is None:

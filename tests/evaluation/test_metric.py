@@ -57,3 +57,23 @@ def test_resamples_drawn_in_parts_are_those_drawn_at_once(at_once: int, monkeypa
     expected = np.percentile(numbers[whole].mean(axis=1), [2.5, 97.5])
     monkeypatch.setattr(metric, "_LARGEST_DRAW", at_once)
     assert metric.bootstrap_interval(numbers) == tuple(expected)
+
+
+@pytest.mark.parametrize("draw", ["exponential", "shares", "one in a thousand is 300 times as large"])
+def test_the_interval_of_many_numbers_is_what_resampling_gives(draw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    numbers = {
+        "exponential": rng.exponential(size=20_000),
+        "shares": (rng.random(20_000) < 0.07).astype(float),
+        "one in a thousand is 300 times as large": np.where(rng.random(20_000) < 1e-3, 300.0, 1.0),
+    }[draw]
+    monkeypatch.setattr(metric, "RESAMPLES", 8000)  # known to a twentieth of the mean's error
+    drawn = np.array(metric.bootstrap_interval(numbers))
+    monkeypatch.setattr(metric, "_MANY", 20_000)
+    worked_out = np.array(metric.bootstrap_interval(numbers))
+    assert np.abs(worked_out - drawn).max() < 0.08 * numbers.std() / np.sqrt(numbers.size)
+
+
+def test_many_equal_numbers_have_no_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metric, "_MANY", 3)
+    assert metric.bootstrap_interval(np.ones(3)) == (1.0, 1.0)
