@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as json_
 import sys
 from collections import Counter
@@ -380,12 +381,16 @@ def _pinned(card: Card, users: Container[str]) -> str:
 
 def _user_pins() -> Container[str]:
     """Names in the person's pins; a file that cannot be read is told, and stops no list."""
+    path = pins_file()
+    with contextlib.suppress(OSError):  # `read` tells it
+        if not path.exists():
+            return ()  # and what reads pins need not be imported
     from zoo.checkpoints import user_pins
     from zoo.console import print_error
     from zoo.errors import PinsError
 
     try:
-        return user_pins.read(pins_file())
+        return user_pins.read(path)
     except PinsError as error:
         print_error(str(error))
         return ()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from rich import box
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from zoo.console import print_table
 
@@ -45,3 +48,21 @@ def test_a_pipe_gets_every_column(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     monkeypatch.delenv("COLUMNS", raising=False)
     print_table(models())
     assert "f" * 64 in capsys.readouterr().out
+
+
+def test_where_all_have_room_a_table_is_what_rich_makes_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+
+    def table() -> Table:
+        made = Table("name", "two\nlines", "", title="a title", box=box.SIMPLE_HEAD)
+        made.add_column("number", justify="right")
+        made.add_row("[bold]marked[/] :smile:", "一二三", "", "1")
+        made.add_row(Text("several words that wrap nowhere"), "first\nsecond", "x", "1,000")
+        return made
+
+    print_table(table())
+    shown = capsys.readouterr().out
+    Console().print(table())
+    assert shown == capsys.readouterr().out
