@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import ase
 import numpy as np
+from ase.data import chemical_symbols
 
 from zoo.batch import Batch, StructureFailure
 from zoo.batch_size import BatchSize
@@ -61,7 +62,8 @@ class Model:
         self.batch_size = batch_size or BatchSize()
         self._card = card
         self._direct = direct
-        self._known = None if card.elements is None else frozenset(card.elements)
+        # atomic numbers; of an unpinned card without elements, all of them
+        self._known = [chemical_symbols.index(each) for each in card.elements or chemical_symbols]
         self._warned: set[str] = set()
 
     @property
@@ -191,22 +193,22 @@ class Model:
         errors = [_failed(None if len(a) else "there are no atoms") for a in atoms]
         filled = [i for i, error in enumerate(errors) if error is None]
         request = Request.of([atoms[i] for i in filled], magmoms=magmoms)
-        if any(electrons.unread([atoms[i]], ()) for i in filled):  # rare: only then is the model asked what it reads
+        if electrons.unread([atoms[i] for i in filled], ()):  # rare: only then is the model asked what it reads
             told = self._told
             self._warn_of_unread([atoms[i] for i in filled], told)
             for i in filled:
                 errors[i] = _failed(electrons.problem(atoms[i], told.reads))
         if filled:
             found = problems(request, cutoff=self._card.cutoff or USUAL_CUTOFF)
-            for i, problem in zip(filled, found, strict=True):
-                errors[i] = errors[i] or _failed(problem) or self._unknown(atoms[i])
+            starts = np.cumsum(request.n_atoms) - request.n_atoms
+            strange = np.logical_or.reduceat(~np.isin(request.numbers, self._known), starts)
+            for i, problem, unknown in zip(filled, found, strange, strict=True):
+                errors[i] = errors[i] or _failed(problem) or (self._unknown(atoms[i]) if unknown else None)
         left = [k for k, i in enumerate(filled) if errors[i] is None]
         return errors, [filled[k] for k in left], request.take(left)
 
-    def _unknown(self, atoms: Atoms) -> StructureFailure | None:
-        unknown = [] if self._known is None else sorted(set(atoms.symbols) - self._known)
-        if not unknown:
-            return None
+    def _unknown(self, atoms: Atoms) -> StructureFailure:
+        unknown = sorted({chemical_symbols[z] for z in atoms.numbers if z not in self._known})
         return StructureFailure("unsupported", f"{self._card.name} was not made for {', '.join(unknown)}")
 
 
