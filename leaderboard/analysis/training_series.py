@@ -65,7 +65,11 @@ QUANTITIES = (
     Quantity("survival", "space groups that survive a relaxation", "", "symmetry", "survival", "higher"),
     Quantity("frequency_mae", "ω MAE", "THz", "phonons", "frequency_mae"),
     Quantity("force_mae", "force MAE, unseen frames", "meV/Å", "forces", "force_mae"),
+    Quantity("force_cosine", "cosine of forces, unseen frames", "", "forces", "force_cosine", "higher"),
 )
+FORCE_ERROR = Quantity("force_rmse", "RMS error of a frame's forces", "meV/Å", "forces", "force_rmse")
+FORCE = Quantity("force_rms_ref", "RMS of a frame's forces", "eV/Å", "forces", "force_rms_ref")
+"""Of the reference: the error, too, of a model that predicts no forces."""
 ERROR = Quantity("force_error", "root mean square force error of a frame, unseen", "eV/Å", "", "error")
 SHARE = Quantity("rotational_share", "rotational share of a frame's mean square force error", "", "", "share")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evaluation.studies.rotational_error_data import COMMAND
 from evaluation.subset import SUBSETS
 from leaderboard.analysis import training_series as series
-from leaderboard.analysis.training_series import ERROR, QUANTITIES, SHARE, Axis, Exponent, Member, Quantity
+from leaderboard.analysis.training_series import ERROR, FORCE, FORCE_ERROR, QUANTITIES, SHARE, Axis, Exponent, Member, Quantity
 from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
@@ -101,7 +101,7 @@ def _measured(evidence: Evidence) -> Measured:
     values: dict[tuple[str, str, str], Mapping[str, float]] = {}
     for entry in _largest(evidence):
         if entry.card.name in names and _plain(entry):
-            for quantity in QUANTITIES:
+            for quantity in (*QUANTITIES, FORCE_ERROR, FORCE):
                 if quantity.task == entry.task.name and (figures := series.figures(entry, quantity.column)):
                     values[entry.card.name, entry.mode.forces, quantity.key] = figures
     for errors in evidence.rotational_errors:
@@ -160,9 +160,27 @@ def _parts(found: Measured) -> Iterator[Part]:
 
 
 def _verdicts(found: Measured) -> Iterator[str]:
+    if told := _of_plateau(found):
+        yield told
     yield _of_share(found)
     yield _of_violation(found)
     yield _of_constrained(found)
+
+
+def _of_plateau(found: Measured) -> str | None:
+    """A training starts where a model predicts no forces, and may stay there."""
+    told = []
+    for member in found.members:
+        for head in found.heads:
+            error, force = (found.mean(member, head, quantity) for quantity in (FORCE_ERROR, FORCE))
+            if head.network == member.network and error and force:
+                told.append(f"{member.card}, {head.forces}: {error / 1000 / force:.2f}")
+    if not told:
+        return None
+    return (
+        "Is it better than predicting no forces at all? Root mean square force error over that of zero forces, means "
+        f"over unseen frames; 1 is no better: {'; '.join(told)}."
+    )
 
 
 def _of_share(found: Measured) -> str:

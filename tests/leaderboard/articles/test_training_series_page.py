@@ -70,6 +70,12 @@ def test_pictures_table_and_data_have_the_same_figures() -> None:
     assert "Undecided" in made.parts[0].sentences[0]
 
 
+def test_a_head_that_predicts_no_forces_is_told() -> None:
+    rows = [{"sample": f"s{i}", "status": "ok", "force_rmse": 490.0, "force_rms_ref": 0.5} for i in range(6)]
+    made = article(Evidence((entry("forces", "pet-n", rows=rows, mode=DIRECT),)))
+    assert made.parts[0].sentences[0].endswith("1 is no better: pet-n, direct: 0.98.")
+
+
 def test_without_results_the_page_says_how_to_make_them() -> None:
     (part,) = article(Evidence(())).parts
     assert part.command == "mlip-zoo evaluate pet-n --task constraints"
