@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from evaluation.studies.rotational_error_data import COMMAND
 from evaluation.subset import SUBSETS
 from leaderboard.analysis import training_series as series
-from leaderboard.analysis.training_series import ERROR, FORCE, FORCE_ERROR, QUANTITIES, SHARE, Axis, Exponent, Member, Quantity
+from leaderboard.analysis.training_series import (
+    ERROR,
+    FORCE,
+    FORCE_ERROR,
+    QUANTITIES,
+    SHARE,
+    Axis,
+    Exponent,
+    Member,
+    Quantity,
+)
 from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
