@@ -179,18 +179,26 @@ def _verdicts(found: Measured) -> Iterator[str]:
 
 def _of_plateau(found: Measured) -> str | None:
     """A training starts where a model predicts no forces, and may stay there."""
-    told = []
-    for member in found.members:
-        for head in found.heads:
-            error, force = (found.mean(member, head, quantity) for quantity in (FORCE_ERROR, FORCE))
-            if head.network == member.network and error and force:
-                told.append(f"{member.card}, {head.forces}: {error / 1000 / force:.2f}")
-    if not told:
-        return None
-    return (
-        "Is it better than predicting no forces at all? Root mean square force error over that of zero forces, means "
-        f"over unseen frames; 1 is no better: {'; '.join(told)}."
+    known = sorted(
+        (relative, f"{member.card}, {head.forces}")
+        for member in found.members
+        for head in found.heads
+        if head.network == member.network and (relative := _over_no_forces(found, member, head)) is not None
     )
+    if not known:
+        return None
+    better = sum(relative < 1 for relative, _ in known)
+    (best, of_best), (worst, of_worst) = known[0], known[-1]
+    return (
+        "Is it better than predicting no forces at all? By root mean square error over unseen frames, "
+        f"{better} of {len(known)} are: from {best:.2f} of the error of zero forces ({of_best}) to {worst:.2f} "
+        f"({of_worst}). A rotation error that is small where the forces are is no virtue."
+    )
+
+
+def _over_no_forces(found: Measured, member: Member, head: Head) -> float | None:
+    error, force = (found.mean(member, head, quantity) for quantity in (FORCE_ERROR, FORCE))
+    return error / 1000 / force if error and force else None
 
 
 def _of_share(found: Measured) -> str:
@@ -264,12 +272,13 @@ def _members(found: Measured) -> Table:
                         f"{member.steps:,}",
                         f"{member.parameters:,}",
                         "yes" if member.rotated else "no",
-                        *(NOTHING if value is None else short(value) for value in figures),
+                        *(NOTHING if v is None else short(v) for v in (*figures, _over_no_forces(found, member, head))),
                     )
                 )
     columns = (
         *("Checkpoint", "forces", "share of frames", "steps", "parameters", "rotations"),
         *(f"{q.label}, {q.unit}" if q.unit else q.label for q in shown),
+        "force error over that of zero forces",
     )
     return Table(label="The trainings of the series and what was measured", columns=columns, rows=rows, texts=2)
 

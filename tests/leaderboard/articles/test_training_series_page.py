@@ -71,9 +71,17 @@ def test_pictures_table_and_data_have_the_same_figures() -> None:
 
 
 def test_a_head_that_predicts_no_forces_is_told() -> None:
-    rows = [{"sample": f"s{i}", "status": "ok", "force_rmse": 490.0, "force_rms_ref": 0.5} for i in range(6)]
-    made = article(Evidence((entry("forces", "pet-n", rows=rows, mode=DIRECT),)))
-    assert made.parts[0].sentences[0].endswith("1 is no better: pet-n, direct: 0.98.")
+    def forces(card: str, error: float) -> Entry:
+        figures = {"force_mae": error / 2, "force_rmse": error, "force_rms_ref": 0.5}
+        rows = [{"sample": f"s{i}", "status": "ok", **figures} for i in range(6)]
+        return entry("forces", card, rows=rows, mode=DIRECT)
+
+    made = article(Evidence((forces("pet-n64", 600.0), forces("pet-n", 490.0))))
+    told = made.parts[0].sentences[0]
+    assert "1 of 2 are: from 0.98 of the error of zero forces (pet-n, direct) to 1.20 (pet-n64, direct)" in told
+    table = made.parts[1].table
+    assert table is not None
+    assert [row[-1] for row in table.rows] == ["1.2", "0.98"]
 
 
 def test_without_results_the_page_says_how_to_make_them() -> None:
