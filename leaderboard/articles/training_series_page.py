@@ -15,6 +15,7 @@ from leaderboard.analysis.training_series import (
     QUANTITIES,
     SHARE,
     Axis,
+    Choice,
     Exponent,
     Member,
     Quantity,
@@ -33,6 +34,7 @@ AXES: dict[Axis, str] = {
     "steps": "training steps",
     "parameters": "parameters",
 }
+CHOICES: dict[Choice, str] = {"seed": "another seed", "rotated": "frames not rotated"}
 FEWEST_POINTS = 3
 """On an axis, for a verdict: through two points there is always a line."""
 
@@ -158,6 +160,7 @@ def _parts(found: Measured) -> Iterator[Part]:
                 "Dashed: direct forces; solid: the gradient.",
                 table=_exponents(found, axis),
             )
+    yield from _choices(found)
     missing = [
         m.card for m in found.members if not any(key[0] == m.card and key[2] == SHARE.key for key in found.values)
     ]
@@ -249,6 +252,36 @@ def _of_constrained(found: Measured) -> str:
     few = any(slope.points < FEWEST_POINTS for slope in known.values())
     note = " Undecided: two shares of data and one seed each." if few else ""
     return f"{question} Exponents of the root mean square force error on unseen frames: {told}.{note}"
+
+
+def _choices(found: Measured) -> Iterator[Part]:
+    """What is no axis: how much of a difference between two trainings is chance, and what rotating frames does."""
+    rows = []
+    for choice, label in CHOICES.items():
+        for usual, other in series.beside(found.members, choice):
+            for head in found.heads:
+                if head.network != usual.network:
+                    continue
+                for quantity in (*QUANTITIES, ERROR, SHARE):
+                    values = [found.values.get((m.card, head.forces, quantity.key), {}) for m in (usual, other)]
+                    if changed := series.factor(*values):
+                        rows.append((label, other.card, str(head), capitalised(quantity.label), _told(changed)))
+    if rows:
+        yield Part(
+            title="A second seed, and frames that are not rotated",
+            sentences=(
+                "Each figure over that of the training that differs in this alone; brackets are 95 % intervals over "
+                "resamples of the samples.",
+                "What a second seed does is chance. Over a factor of 64 in data, a factor f of chance looks like an "
+                "exponent of ln f / ln 64: 0.17 where f is 2.",
+            ),
+            table=Table(
+                label="What a second seed and frames that are not rotated change",
+                columns=("Changed", "checkpoint", "network, forces", "quantity", "factor"),
+                rows=rows,
+                texts=4,
+            ),
+        )
 
 
 def _told(slope: Exponent) -> str:

@@ -84,6 +84,15 @@ def test_a_head_that_predicts_no_forces_is_told() -> None:
     assert [row[-1] for row in table.rows] == ["1.2", "0.98"]
 
 
+def test_a_second_seed_is_a_factor_of_the_first() -> None:
+    twice = [{"sample": f"s{i}", "status": "ok", "rotation_force": 40 * (1 + 0.1 * i)} for i in range(6)]
+    evidence = Evidence((constraints("pet-n", 1.0), entry("constraints", "pet-n-seed-2", rows=twice, mode=DIRECT)))
+    part = next(part for part in article(evidence).parts if "second seed" in part.title)
+    assert part.table is not None
+    (row,) = part.table.rows
+    assert row == ("another seed", "pet-n-seed-2", "PET, direct", "Rotation error of forces", "2.00 [2.00, 2.00]")
+
+
 def test_without_results_the_page_says_how_to_make_them() -> None:
     (part,) = article(Evidence(())).parts
     assert part.command == "mlip-zoo evaluate pet-n --task constraints"
