@@ -215,7 +215,9 @@ class Served:
         answers: list[Any] = []
         prepare = cast("PreparingModel", self.model).prepare
         with ThreadPoolExecutor(1) as thread:  # which ends here, after an error too
-            for part, prepared in _ahead(thread, prepare, parts):
+            following: Future[Any] | None = thread.submit(prepare, parts[0])
+            for part, after in zip(parts, [*parts[1:], None], strict=True):
+                prepared, following = following, None if after is None else thread.submit(prepare, after)
                 answers += self._batch(part, len(parts), magmoms=magmoms, prepared=prepared)
         return answers
 
@@ -266,18 +268,6 @@ def batches(n_atoms: np.ndarray, atoms_per_batch: int | None) -> Iterator[slice]
         stop = max(start + 1, int(np.searchsorted(ends, before + fits, side="right")))
         yield slice(start, stop)
         start, before = stop, int(ends[stop - 1])
-
-
-def _ahead(
-    thread: ThreadPoolExecutor, prepare: Any, parts: Sequence[list[Structure]]
-) -> Iterator[tuple[list[Structure], Future[Any]]]:
-    """Each part with what is prepared of it in the thread, one part ahead of the reader."""
-    following = thread.submit(prepare, parts[0])
-    for number, part in enumerate(parts, start=1):
-        current = following
-        if number < len(parts):
-            following = thread.submit(prepare, parts[number])
-        yield part, current
 
 
 class _Reason(str):
