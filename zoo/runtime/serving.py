@@ -172,8 +172,8 @@ class Served:
         return {
             "facts": self.model.facts,
             "device": self.device,
-            "accelerator": _accelerator(),
-            "available_gb": available_gb(),
+            "accelerator": _accelerator(self.device),
+            "available_gb": available_gb(self.device),
             "prepares_ahead": self.prepares_ahead,
             "python": platform.python_version(),
             "packages": packages,
@@ -205,8 +205,9 @@ class Served:
         if magmoms:
             out["magmoms"] = np.concatenate(moments)
         errors = [d[:ERROR_CHARACTERS] if isinstance(d, _Reason) else None for d in done]
-        process = {"process_memory_gb": process_memory_gb(), "process_cpu_seconds": time.process_time()}
-        return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb(), **process}, out
+        memory = {"memory_gb": peak_memory_gb(self.device), "process_memory_gb": process_memory_gb()}
+        cpu = {"process_cpu_seconds": time.process_time()}
+        return {"op": "done", "errors": errors, "seconds": seconds, **memory, **cpu}, out
 
     def _in_turn(self, parts: list[list[Structure]], *, magmoms: bool) -> list[Any]:
         """The answers of batch after batch, in order; the next one is prepared meanwhile, where that pays."""
@@ -367,24 +368,22 @@ def free_memory() -> None:
         trim(ctypes.c_size_t(0))
 
 
-def peak_memory_gb() -> float:
+def peak_memory_gb(device: str) -> float:
     """Largest memory so far: the accelerator's when there is one in use, else this process's, in GB."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return float(torch.cuda.max_memory_allocated()) / 1e9
-    if (device := _jax_accelerator()) is not None:
-        return float(device.memory_stats()["peak_bytes_in_use"]) / 1e9
+    if (torch := _torch_on(device)) is not None:
+        return float(torch.cuda.max_memory_allocated(device)) / 1e9
+    if (found := _jax_accelerator()) is not None:
+        return float(found.memory_stats()["peak_bytes_in_use"]) / 1e9
     return process_memory_gb()
 
 
-def available_gb() -> float | None:
+def available_gb(device: str) -> float | None:
     """What the accelerator in use has for this process, GB: what is free, and what it holds; None where none tells."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        free, _ = torch.cuda.mem_get_info()
-        return float(free + torch.cuda.memory_reserved()) / 1e9
-    device = _jax_accelerator()
-    limit = None if device is None else (device.memory_stats() or {}).get("bytes_limit")
+    if (torch := _torch_on(device)) is not None:
+        free, _ = torch.cuda.mem_get_info(device)
+        return float(free + torch.cuda.memory_reserved(device)) / 1e9
+    found = _jax_accelerator()
+    limit = None if found is None else (found.memory_stats() or {}).get("bytes_limit")
     return None if limit is None else float(limit) / 1e9
 
 
@@ -411,13 +410,18 @@ def _device(asked: str) -> str:
     return asked
 
 
-def _accelerator() -> str | None:
+def _accelerator(device: str) -> str | None:
     """What it says on the accelerator in use; None when there is none."""
+    if (torch := _torch_on(device)) is not None:
+        return str(torch.cuda.get_device_name(device))
+    found = _jax_accelerator()
+    return None if found is None else str(found.device_kind)
+
+
+def _torch_on(device: str) -> Any:
+    """PyTorch, where it is what uses this CUDA device; else None."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return str(torch.cuda.get_device_name())
-    device = _jax_accelerator()
-    return None if device is None else str(device.device_kind)
+    return torch if torch is not None and device.startswith("cuda") and torch.cuda.is_initialized() else None
 
 
 def _jax_accelerator() -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,9 @@ import zoo
 from tests import toy
 from zoo import model
 from zoo.checkpoints.model_files import prepare
-from zoo.errors import WorkerOutOfMemory
+from zoo.errors import MalformedAnswer, WorkerOutOfMemory
 from zoo.potential import Potential
-from zoo.runtime import environment, serving
+from zoo.runtime import answer, environment, serving
 from zoo.runtime.request import Request
 from zoo.sandbox import launch
 
@@ -134,6 +136,53 @@ def test_the_next_batch_is_prepared_meanwhile_and_no_thread_is_left(served: serv
     with pytest.raises(MemoryError):
         served.compute(arrays, atoms_per_batch=1)
     assert threading.active_count() == before
+
+
+class Cuda:
+    """What is asked of torch.cuda, on a machine with two devices of which the second is in use."""
+
+    @staticmethod
+    def is_available() -> bool:
+        return True
+
+    @staticmethod
+    def is_initialized() -> bool:
+        return True
+
+    @staticmethod
+    def device_count() -> int:
+        return 2
+
+    @staticmethod
+    def mem_get_info(device: str) -> tuple[int, int]:
+        return {"cuda:1": (30 * 10**9, 80 * 10**9)}[device]
+
+    @staticmethod
+    def memory_reserved(device: str) -> int:
+        return {"cuda:1": 2 * 10**9}[device]
+
+    @staticmethod
+    def max_memory_allocated(device: str) -> int:
+        return {"cuda:1": 10**9}[device]
+
+    @staticmethod
+    def get_device_name(device: str) -> str:
+        return {"cuda:1": "Example 9000"}[device]
+
+
+def test_memory_is_that_of_the_device_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=Cuda))
+    served = serving.Served(ADAPTER, {}, {**MODE, "device": "cuda:1"})
+    told = answer.about(served.about())
+    assert (told["accelerator"], told["available_gb"], told["prepares_ahead"]) == ("Example 9000", 32.0, True)
+    header, _ = served.compute(Request.of(crystals("Cu")).arrays())
+    assert header["memory_gb"] == 1.0
+
+
+@pytest.mark.parametrize("available", [-1.0, float("nan"), "much", True])
+def test_memory_that_is_no_number_is_refused(available: object) -> None:
+    with pytest.raises(MalformedAnswer, match="available_gb"):
+        answer.about({"facts": {}, "packages": {}, "available_gb": available})
 
 
 @pytest.mark.slow
