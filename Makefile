@@ -51,7 +51,7 @@ benchmark: install ## measure start-up, and isolation in each sandbox as a ratio
 bench: install ## all benchmarks of a CPU as one JSON file, build/bench.json (an hour); PARTS="startup store" runs some
 	$(BIN)/python -m tests.benchmarks.bench build/bench.json $(PARTS)
 
-gpu-report: install ## on a machine with a GPU: parity, the sandbox, relaxation, phonon forces, memory and speed (10 minutes)
+gpu-report: install ## on a machine with a GPU: parity, the sandbox, relaxation, phonon forces, batches, memory and speed (12 minutes)
 	$(BIN)/python -m pytest -m gpu
 	$(BIN)/python tests/benchmarks/gpu_report.py build/gpu-report.json
 

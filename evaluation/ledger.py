@@ -29,6 +29,17 @@ class ChunkCost(Finite):
     energy_joules: float | None = None
     """Taken by the accelerator, by whoever used it."""
 
+    def shared(self, atoms: Sequence[int]) -> list[ChunkCost]:
+        """This, of chunks of so many atoms that ran together: each one's part, as if one had run after the other."""
+        found, began = [], self.began
+        for part in atoms:
+            share = part / sum(atoms)
+            parted = ("seconds", "host_cpu_seconds", "worker_cpu_seconds", "energy_joules")
+            own = {name: None if (whole := getattr(self, name)) is None else whole * share for name in parted}
+            found.append(self.model_copy(update={**own, "began": began}))
+            began += self.seconds * share
+        return found
+
 
 class Ledger(Finite):
     """What the stored chunks of a run took together, without starts of the model and tries that stored nothing."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ase
 import numpy as np
+from ase.data import chemical_symbols
 
 from zoo.batch import Batch, StructureFailure
+from zoo.batch_size import BatchSize
 from zoo.cards.card import Card
 from zoo.errors import MalformedAnswer, WorkerOutOfMemory
-from zoo.runtime import boundaries, electrons
+from zoo.runtime import boundaries, electrons, serving
 from zoo.runtime.facts import Told
 from zoo.runtime.input_check import problems
 from zoo.runtime.request import Raw, Request
@@ -22,9 +25,8 @@ from zoo.runtime.request import Raw, Request
 if TYPE_CHECKING:
     from ase import Atoms
 
-# A CPU gains nothing from batches of more atoms than this; an accelerator is filled until it says no.
-ATOMS_PER_BATCH_CPU = 128
-ATOMS_PER_BATCH_ACCELERATOR = 32_768
+BATCHES_PER_REQUEST = 8
+"""Of a model that prepares a batch while it computes the one before it: only the first one is waited for."""
 USUAL_CUTOFF = 6.0
 """Å, of a model whose card names none."""
 # A warning stands at the line that asked
@@ -53,12 +55,15 @@ class Model:
     directions has none.
     """
 
-    def __init__(self, backend: Backend, card: Card, *, direct: bool = False) -> None:
+    def __init__(
+        self, backend: Backend, card: Card, *, direct: bool = False, batch_size: BatchSize | None = None
+    ) -> None:
         self.backend = backend
+        self.batch_size = batch_size or BatchSize()
         self._card = card
         self._direct = direct
-        self._known = None if card.elements is None else frozenset(card.elements)
-        self._atoms_per_batch: int | None = None
+        # atomic numbers; of an unpinned card without elements, all of them
+        self._known = [chemical_symbols.index(each) for each in card.elements or chemical_symbols]
         self._warned: set[str] = set()
 
     @property
@@ -74,20 +79,8 @@ class Model:
 
     @property
     def atoms_per_batch(self) -> int:
-        """Atoms that go through the model at once; shrinks, and stays so, when memory runs out."""
-        if self._atoms_per_batch is None:
-            on_cpu = self.info["device"] == "cpu"
-            self._atoms_per_batch = ATOMS_PER_BATCH_CPU if on_cpu else ATOMS_PER_BATCH_ACCELERATOR
-        return self._atoms_per_batch
-
-    @atoms_per_batch.setter
-    def atoms_per_batch(self, value: int | None) -> None:
-        self._atoms_per_batch = value
-
-    @property
-    def atoms_per_batch_so_far(self) -> int | None:
-        """The same without starting the model; None when nothing has decided it."""
-        return self._atoms_per_batch
+        """Atoms that go through the model at once; see zoo.batch_size. Starts the model where nothing decided it."""
+        return self.batch_size.of(lambda: self.info)
 
     def compute(self, atoms: Sequence[Atoms], *, magmoms: bool = False) -> Batch:
         """Energies (eV), forces (eV/Å), stresses (eV/Å³, 3×3) and magnetic moments (μB) of a list of structures.
@@ -122,24 +115,40 @@ class Model:
     def _answers(self, request: Request) -> Iterator[tuple[range, Raw]]:
         """The whole request in batches that fit into memory: the structures' numbers and their answer."""
         done = 0
+        apart = 0  # structures before this one go batch by batch
         alone = 0  # structures before this one go one by one
         while done < len(request):
-            stop = done + (1 if done < alone else self._fitting(request.n_atoms[done:]))
-            part = request.part(done, stop)
+            part = self._next(request.part(done, len(request)), apart=done < apart, alone=done < alone)
+            stop = done + len(part)
             try:
                 raw = self.backend.compute(part)
-            except WorkerOutOfMemory:
-                if len(part) == 1:
-                    raise
-                self.atoms_per_batch = math.ceil(int(part.n_atoms.sum()) / 2)
-                continue
-            except MalformedAnswer as error:
-                if len(part) > 1:  # find out whose answer it is
+            except (WorkerOutOfMemory, MalformedAnswer) as error:
+                if part.n_batches > 1:  # find out whose it is
+                    apart = stop
+                    continue
+                if isinstance(error, WorkerOutOfMemory):
+                    if len(part) == 1:
+                        raise
+                    self.batch_size.halve(int(part.n_atoms.sum()))
+                    continue
+                if len(part) > 1:
                     alone = stop
                     continue
                 raw = Raw.failed(part, f"the model's answer is malformed: {error}")
+            if part.n_batches == 1 and not any(raw.errors):
+                atoms = int(part.n_atoms.sum())
+                self.batch_size.took(len(part), atoms, seconds=raw.seconds, peak_gb=self.backend.memory_gb)
             yield range(done, stop), raw
             done = stop
+
+    def _next(self, request: Request, *, apart: bool, alone: bool) -> Request:
+        """The part of a request that goes to the backend together."""
+        if alone:
+            return request.part(0, 1)
+        atoms = self.atoms_per_batch
+        together = not apart and self.batch_size.settled and self.info.get("prepares_ahead")
+        *_, last = islice(serving.batches(request.n_atoms, atoms), BATCHES_PER_REQUEST if together else 1)
+        return replace(request.part(0, last.stop), atoms_per_batch=atoms)
 
     @property
     def _told(self) -> Told:
@@ -184,27 +193,23 @@ class Model:
         errors = [_failed(None if len(a) else "there are no atoms") for a in atoms]
         filled = [i for i, error in enumerate(errors) if error is None]
         request = Request.of([atoms[i] for i in filled], magmoms=magmoms)
-        if any(electrons.unread([atoms[i]], ()) for i in filled):  # rare: only then is the model asked what it reads
+        if electrons.unread([atoms[i] for i in filled], ()):  # rare: only then is the model asked what it reads
             told = self._told
             self._warn_of_unread([atoms[i] for i in filled], told)
             for i in filled:
                 errors[i] = _failed(electrons.problem(atoms[i], told.reads))
         if filled:
             found = problems(request, cutoff=self._card.cutoff or USUAL_CUTOFF)
-            for i, problem in zip(filled, found, strict=True):
-                errors[i] = errors[i] or _failed(problem) or self._unknown(atoms[i])
+            starts = np.cumsum(request.n_atoms) - request.n_atoms
+            strange = np.logical_or.reduceat(~np.isin(request.numbers, self._known), starts)
+            for i, problem, unknown in zip(filled, found, strange, strict=True):
+                errors[i] = errors[i] or _failed(problem) or (self._unknown(atoms[i]) if unknown else None)
         left = [k for k, i in enumerate(filled) if errors[i] is None]
         return errors, [filled[k] for k in left], request.take(left)
 
-    def _unknown(self, atoms: Atoms) -> StructureFailure | None:
-        unknown = [] if self._known is None else sorted(set(atoms.symbols) - self._known)
-        if not unknown:
-            return None
+    def _unknown(self, atoms: Atoms) -> StructureFailure:
+        unknown = sorted({chemical_symbols[z] for z in atoms.numbers if z not in self._known})
         return StructureFailure("unsupported", f"{self._card.name} was not made for {', '.join(unknown)}")
-
-    def _fitting(self, n_atoms: np.ndarray) -> int:
-        """How many of the next structures go together; at least one."""
-        return max(1, int(np.searchsorted(np.cumsum(n_atoms), self.atoms_per_batch, side="right")))
 
 
 def _failed(text: str | None) -> StructureFailure | None:

@@ -14,9 +14,11 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from zoo.batch import Batch, Computes
+from zoo.batch_size import BatchSize
 from zoo.cards.card import Card
 from zoo.cards.index import entry_name
 from zoo.cards.mode import Dtype, Mode
+from zoo.checkpoints.model_files import loaded_sha256
 from zoo.errors import StructureError
 from zoo.model import Backend, Model
 from zoo.runtime import electrons
@@ -63,7 +65,7 @@ class Potential(Calculator):
         self.mode = mode
         self._backend = backend
         self._direct = mode.forces == "direct"
-        self._model = Model(backend, card, direct=self._direct)
+        self._model = Model(backend, card, direct=self._direct, batch_size=BatchSize(self._remembered_as))
         self._answers: Computes = averaged(self._model, mode.averaging)
         self._with_magmoms = False
 
@@ -97,6 +99,13 @@ class Potential(Calculator):
         return entry_name(self.card, self.mode)
 
     @property
+    def _remembered_as(self) -> str | None:
+        """The checkpoint and how it runs, of a potential that was loaded by name."""
+        if self._reload is None:
+            return None
+        return f"{loaded_sha256(self.card.checkpoint)} {self.mode.model_copy(update={'averaging': 'none'})}"
+
+    @property
     def info(self) -> dict[str, Any]:
         """What the model runs in: facts, device, accelerator, python, packages. Starts it."""
         return self._model.info
@@ -118,12 +127,15 @@ class Potential(Calculator):
 
     @property
     def atoms_per_batch(self) -> int:
-        """Atoms that go through the model at once; shrinks, and stays so, when memory runs out."""
+        """Atoms that go through the model at once: what is set, else what zoo.batch_size finds.
+
+        It shrinks, and stays so, when memory runs out.
+        """
         return self._model.atoms_per_batch
 
     @atoms_per_batch.setter
     def atoms_per_batch(self, value: int | None) -> None:
-        self._model.atoms_per_batch = value
+        self._model.batch_size.fix(value)
 
     def compute(self, atoms: Sequence[Atoms] | Atoms, *, magmoms: bool = False) -> Batch:
         """Energies (eV), forces (eV/Å) and stresses (eV/Å³, 3×3) of a list of structures, averaged as the mode says.
@@ -259,7 +271,7 @@ class Potential(Calculator):
     def __copy__(self) -> Potential:
         """Over the same worker, with a cache of its own."""
         other = Potential(self._backend, card=self.card, mode=self.mode, reload=self._reload)
-        other.atoms_per_batch = self._model.atoms_per_batch_so_far
+        other._model.batch_size = copy.deepcopy(self._model.batch_size)
         other.atoms, other.results = self.atoms, dict(self.results)
         return other
 
@@ -271,7 +283,7 @@ class Potential(Calculator):
     def __reduce__(self) -> tuple[Any, ...]:
         if self._reload is None:
             raise pickle.PicklingError(f"{self!r} was not loaded by name, so another process cannot load it")
-        return _restored, (self._reload, self.mode, self._model.atoms_per_batch_so_far, self.atoms, self.results)
+        return _restored, (self._reload, self.mode, self._model.batch_size, self.atoms, self.results)
 
 
 class _State(threading.local):
@@ -308,9 +320,9 @@ os.register_at_fork(after_in_child=_unpickled.after_fork)
 
 
 def _restored(
-    reload: Reload, mode: Mode, atoms_per_batch: int | None, atoms: Atoms | None, results: dict[str, Any]
+    reload: Reload, mode: Mode, batch_size: BatchSize, atoms: Atoms | None, results: dict[str, Any]
 ) -> Potential:
     restored = copy.copy(_unpickled.get(reload, mode))
-    restored.atoms_per_batch = atoms_per_batch
+    restored._model.batch_size = batch_size  # noqa: SLF001
     restored.atoms, restored.results = atoms, results
     return restored

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from evaluation.errors import EvaluationFault, SolverFault
 from evaluation.harness import provenance
 from evaluation.harness.extension import Earlier
+from evaluation.harness.in_flight import together
 from evaluation.harness.manifest import manifest
 from evaluation.harness.metering import Meter
 from evaluation.harness.origin import Origin, require_alike
@@ -172,33 +174,54 @@ class Evaluation:
         resumed = done = sum(len(chunk.samples) for chunk in plan if store.has(chunk))
         show(RunProgress(done, total, resumed, 0.0))
         faults = []
-        for chunk in plan:
-            if store.has(chunk):
-                continue
-            try:
-                with Meter(self.potential) as meter:
-                    records = self._records(chunk, store)
-                now = {"stored": provenance.now(), "peak_memory_gb": self.potential.memory_gb}
-                store.write(chunk, records, origin=mine.model_copy(update=now), cost=meter.cost)
-            except (WorkerError, SolverFault) as fault:
-                reason = str(fault).splitlines()[0]
-                log.warning("chunk %s did not run: %s", chunk.name, reason)
-                faults.append(f"{chunk.name}: {reason}")
-                continue
-            done += len(chunk.samples)
-            show(RunProgress(done, total, resumed, time.monotonic() - clock))
+        for group in together((chunk for chunk in plan if not store.has(chunk)), self._atoms_at_once()):
+            for chunk, fault in self._run_together(group, store, mine):
+                if fault is not None:
+                    faults.append(f"{chunk.name}: {fault}")
+                    continue
+                done += len(chunk.samples)
+                show(RunProgress(done, total, resumed, time.monotonic() - clock))
         if faults:
             raise EvaluationFault(
                 f"{self.potential.name} on {self.task.name}: {len(faults)} of {len(plan)} chunks did not run; run "
                 "the same command again to continue. Reasons:\n  " + "\n  ".join(faults)
             )
 
-    def _records(self, chunk: Chunk, store: Store) -> list[Record]:
+    def _atoms_at_once(self) -> Callable[[], int] | None:
+        """What the accelerator takes; None where chunks run one by one."""
+        if self.potential.info["accelerator"] is None or isinstance(self.task, KeepsWork):
+            return None
+        return lambda: self.potential.atoms_per_batch
+
+    def _run_together(self, group: Sequence[Chunk], store: Store, mine: Origin) -> Iterator[tuple[Chunk, str | None]]:
+        """Run and store chunks: each, and why it did not run."""
+        try:
+            with Meter(self.potential) as meter:
+                records = iter(self._records([sample for chunk in group for sample in chunk.samples], store))
+        except (WorkerError, SolverFault) as fault:
+            if len(group) > 1:
+                log.warning("%d chunks did not run together (%s); trying each", len(group), str(fault).splitlines()[0])
+                for chunk in group:
+                    yield from self._run_together([chunk], store, mine)
+                return
+            reason = str(fault).splitlines()[0]
+            log.warning("chunk %s did not run: %s", group[0].name, reason)
+            yield group[0], reason
+            return
+        now = {"stored": provenance.now(), "peak_memory_gb": self.potential.memory_gb}
+        atoms = [sum(len(sample.atoms) for sample in chunk.samples) for chunk in group]
+        assert meter.cost is not None
+        for chunk, cost in zip(group, meter.cost.shared(atoms), strict=True):
+            own = list(islice(records, len(chunk.samples)))
+            store.write(chunk, own, origin=mine.model_copy(update=now), cost=cost)
+            yield chunk, None
+
+    def _records(self, samples: Sequence[Sample], store: Store) -> list[Record]:
         """One record per sample, in order; what the model was trained on does not run."""
-        seen = {sample.id: _trained_on(sample) for sample in chunk.samples if self._saw(sample)}
-        unseen = [sample for sample in chunk.samples if sample.id not in seen]
+        seen = {sample.id: _trained_on(sample) for sample in samples if self._saw(sample)}
+        unseen = [sample for sample in samples if sample.id not in seen]
         ran = iter(self._ran(unseen, store) if unseen else ())
-        return [seen[sample.id] if sample.id in seen else next(ran) for sample in chunk.samples]
+        return [seen[sample.id] if sample.id in seen else next(ran) for sample in samples]
 
     def _ran(self, samples: Sequence[Sample], store: Store) -> list[Record]:
         """One record per sample, in order. What breaks a worker is looked for among them and becomes a failure.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from evaluation.metric import Score
 from evaluation.subset import Subset
 from zoo.strict import Strict
@@ -37,3 +39,7 @@ class Convergence(Strict):
     commit: str | None
     finished: str
     """UTC, ISO 8601."""
+
+    def is_published(self, setting: Setting) -> bool:
+        """Whether it has the protocol's own value; how far a list of ratios reaches is a difference, and rounded."""
+        return math.isclose(setting.value, self.published, rel_tol=1e-9)

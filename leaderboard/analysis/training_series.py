@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from leaderboard.ranking.collect import Entry
 
 Array = NDArray[np.float64]
 Axis = Literal["data", "steps", "parameters"]
+Choice = Literal["seed", "rotated"]
 
 BASE = "pet-n"
 """The training that every other member changes in one thing."""
@@ -65,14 +66,18 @@ QUANTITIES = (
     Quantity("survival", "space groups that survive a relaxation", "", "symmetry", "survival", "higher"),
     Quantity("frequency_mae", "ω MAE", "THz", "phonons", "frequency_mae"),
     Quantity("force_mae", "force MAE, unseen frames", "meV/Å", "forces", "force_mae"),
+    Quantity("force_cosine", "cosine of forces, unseen frames", "", "forces", "force_cosine", "higher"),
 )
+FORCE_ERROR = Quantity("force_rmse", "RMS error of a frame's forces", "meV/Å", "forces", "force_rmse")
+FORCE = Quantity("force_rms_ref", "RMS of a frame's forces", "eV/Å", "forces", "force_rms_ref")
+"""Of the reference: the error, too, of a model that predicts no forces."""
 ERROR = Quantity("force_error", "root mean square force error of a frame, unseen", "eV/Å", "", "error")
 SHARE = Quantity("rotational_share", "rotational share of a frame's mean square force error", "", "", "share")
 
 
 @dataclass(frozen=True)
 class Exponent:
-    """Of y ∝ x^value, with the 95 % interval over resamples of the samples that all points have in common."""
+    """Of y ∝ x^value (or a factor), with the 95 % interval over resamples of the samples that all have in common."""
 
     value: float
     low: float
@@ -114,12 +119,24 @@ def along(found: Sequence[Member], axis: Axis, network: str) -> list[Member]:
     if not of_network:
         return []
     reference = _reference(of_network)
-    rest = [name for name in ("share", "steps", "parameters", "seed", "rotated") if name != _FIELDS[axis]]
+    rest = [name for name in _FACTORS if name not in ("network", _FIELDS[axis])]
     same = [m for m in of_network if all(getattr(m, name) == getattr(reference, name) for name in rest)]
     return sorted(same, key=lambda member: member.at(axis))
 
 
+_FACTORS = ("network", "share", "steps", "parameters", "seed", "rotated")
 _FIELDS: dict[Axis, str] = {"data": "share", "steps": "steps", "parameters": "parameters"}
+
+
+def beside(found: Sequence[Member], choice: Choice) -> list[tuple[Member, Member]]:
+    """Pairs (training, the same with another choice alone): another seed, or frames as they are."""
+    rest = [name for name in _FACTORS if name != choice]
+    pairs = []
+    for other in found:
+        usual = [m for m in found if all(getattr(m, name) == getattr(other, name) for name in rest)]
+        of_base = [m for m in usual if (m.seed, m.rotated) == (recipes.load(BASE).seed, True)]
+        pairs += [(base, other) for base in of_base if getattr(base, choice) != getattr(other, choice)]
+    return pairs
 
 
 def _reference(of_network: Sequence[Member]) -> Member:
@@ -163,6 +180,14 @@ def exponent(x: Sequence[float], values: Sequence[Mapping[str, float]]) -> Expon
     if table is None or len(set(x)) < 2:
         return None
     return _fitted(x, lambda times: times @ table.T / times.sum(axis=1, keepdims=True), table.shape[1])
+
+
+def factor(usual: Mapping[str, float], other: Mapping[str, float]) -> Exponent | None:
+    """Mean of `other` over that of `usual`, with the interval over resamples of their common samples; None as above."""
+    found = exponent((1.0, math.e), (usual, other))
+    if found is None:
+        return None
+    return replace(found, value=math.exp(found.value), low=math.exp(found.low), high=math.exp(found.high))
 
 
 def _fitted(x: Sequence[float], averages: Callable[[Array], Array], n: int) -> Exponent | None:

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from evaluation.studies.rotational_error_data import COMMAND
 from evaluation.subset import SUBSETS
 from leaderboard.analysis import training_series as series
-from leaderboard.analysis.training_series import ERROR, QUANTITIES, SHARE, Axis, Exponent, Member, Quantity
+from leaderboard.analysis.training_series import (
+    ERROR,
+    FORCE,
+    FORCE_ERROR,
+    QUANTITIES,
+    SHARE,
+    Axis,
+    Choice,
+    Exponent,
+    Member,
+    Quantity,
+)
 from leaderboard.articles.article import Article, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
@@ -23,6 +34,7 @@ AXES: dict[Axis, str] = {
     "steps": "training steps",
     "parameters": "parameters",
 }
+CHOICES: dict[Choice, str] = {"seed": "another seed", "rotated": "frames not rotated"}
 FEWEST_POINTS = 3
 """On an axis, for a verdict: through two points there is always a line."""
 
@@ -101,7 +113,7 @@ def _measured(evidence: Evidence) -> Measured:
     values: dict[tuple[str, str, str], Mapping[str, float]] = {}
     for entry in _largest(evidence):
         if entry.card.name in names and _plain(entry):
-            for quantity in QUANTITIES:
+            for quantity in (*QUANTITIES, FORCE_ERROR, FORCE):
                 if quantity.task == entry.task.name and (figures := series.figures(entry, quantity.column)):
                     values[entry.card.name, entry.mode.forces, quantity.key] = figures
     for errors in evidence.rotational_errors:
@@ -148,6 +160,7 @@ def _parts(found: Measured) -> Iterator[Part]:
                 "Dashed: direct forces; solid: the gradient.",
                 table=_exponents(found, axis),
             )
+    yield from _choices(found)
     missing = [
         m.card for m in found.members if not any(key[0] == m.card and key[2] == SHARE.key for key in found.values)
     ]
@@ -160,9 +173,35 @@ def _parts(found: Measured) -> Iterator[Part]:
 
 
 def _verdicts(found: Measured) -> Iterator[str]:
+    if told := _of_plateau(found):
+        yield told
     yield _of_share(found)
     yield _of_violation(found)
     yield _of_constrained(found)
+
+
+def _of_plateau(found: Measured) -> str | None:
+    """A training starts where a model predicts no forces, and may stay there."""
+    known = sorted(
+        (relative, f"{member.card}, {head.forces}")
+        for member in found.members
+        for head in found.heads
+        if head.network == member.network and (relative := _over_no_forces(found, member, head)) is not None
+    )
+    if not known:
+        return None
+    better = sum(relative < 1 for relative, _ in known)
+    (best, of_best), (worst, of_worst) = known[0], known[-1]
+    return (
+        "Is it better than predicting no forces at all? By root mean square error over unseen frames, "
+        f"{better} of {len(known)} are: from {best:.2f} of the error of zero forces ({of_best}) to {worst:.2f} "
+        f"({of_worst}). A rotation error that is small where the forces are is no virtue."
+    )
+
+
+def _over_no_forces(found: Measured, member: Member, head: Head) -> float | None:
+    error, force = (found.mean(member, head, quantity) for quantity in (FORCE_ERROR, FORCE))
+    return error / 1000 / force if error and force else None
 
 
 def _of_share(found: Measured) -> str:
@@ -215,6 +254,36 @@ def _of_constrained(found: Measured) -> str:
     return f"{question} Exponents of the root mean square force error on unseen frames: {told}.{note}"
 
 
+def _choices(found: Measured) -> Iterator[Part]:
+    """What is no axis: how much of a difference between two trainings is chance, and what rotating frames does."""
+    rows = []
+    for choice, label in CHOICES.items():
+        for usual, other in series.beside(found.members, choice):
+            for head in found.heads:
+                if head.network != usual.network:
+                    continue
+                for quantity in (*QUANTITIES, ERROR, SHARE):
+                    values = [found.values.get((m.card, head.forces, quantity.key), {}) for m in (usual, other)]
+                    if changed := series.factor(*values):
+                        rows.append((label, other.card, str(head), capitalised(quantity.label), _told(changed)))
+    if rows:
+        yield Part(
+            title="A second seed, and frames that are not rotated",
+            sentences=(
+                "Each figure over that of the training that differs in this alone; brackets are 95 % intervals over "
+                "resamples of the samples.",
+                "What a second seed does is chance. Over a factor of 64 in data, a factor f of chance looks like an "
+                "exponent of ln f / ln 64: 0.17 where f is 2.",
+            ),
+            table=Table(
+                label="What a second seed and frames that are not rotated change",
+                columns=("Changed", "checkpoint", "network, forces", "quantity", "factor"),
+                rows=rows,
+                texts=4,
+            ),
+        )
+
+
 def _told(slope: Exponent) -> str:
     return f"{figure(slope.value, 2)} {interval(slope.low, slope.high, 2)}".strip()
 
@@ -236,12 +305,13 @@ def _members(found: Measured) -> Table:
                         f"{member.steps:,}",
                         f"{member.parameters:,}",
                         "yes" if member.rotated else "no",
-                        *(NOTHING if value is None else short(value) for value in figures),
+                        *(NOTHING if v is None else short(v) for v in (*figures, _over_no_forces(found, member, head))),
                     )
                 )
     columns = (
         *("Checkpoint", "forces", "share of frames", "steps", "parameters", "rotations"),
         *(f"{q.label}, {q.unit}" if q.unit else q.label for q in shown),
+        "force error over that of zero forces",
     )
     return Table(label="The trainings of the series and what was measured", columns=columns, rows=rows, texts=2)
 

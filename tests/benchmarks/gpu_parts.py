@@ -23,7 +23,8 @@ from ase import Atoms
 from ase.build import bulk
 
 import zoo
-from zoo import example_crystals, settings
+from zoo import example_crystals, model, settings
+from zoo.batch_size import BatchSize
 from zoo.sandbox import choice, landlock, launch, probe
 
 Note = Callable[..., None]
@@ -213,6 +214,62 @@ def phonons(note: Note, *, device: str, small: bool) -> None:
             told.update(one_by_one_seconds=single, ratio=single / together, largest_difference_ev_per_angstrom=worst)
 
 
+def streams(note: Note, *, device: str, small: bool) -> None:
+    """Atoms per second of streams of crystals: graphs made beside the forward pass or not, and by atoms of a batch."""
+    n = 64 if small else 32_768
+    mgo = example_crystals.distorted
+    cells = {
+        "64 atoms": [mgo("mgo-rocksalt", seed=s).repeat((4, 4, 2)) for s in range(n // 64)],
+        "8 atoms": [mgo("mgo-rocksalt", seed=s).repeat((2, 2, 1)) for s in range(n // 8)],
+        "2 atoms": [mgo("mgo-rocksalt", seed=s) for s in range(n // 8)],
+    }
+    for name in ("sevennet-0", "chgnet-0.3.0"):
+        with _told(note, name) as told, zoo.load(name, device=device, threads=1) as potential:
+            told.update({key: potential.info.get(key) for key in ("device", "prepares_ahead", "available_gb")})
+            for what, stream in cells.items():
+                told[f"{what}, beside"] = _beside(potential, stream, atoms_per_batch=32 if small else 2048)
+            potential._model.batch_size = BatchSize()  # nothing is remembered, nothing read
+            told["tried"] = tried = []
+            for _ in range(1 if small else 8):
+                speed = _atoms_per_second(potential, cells["64 atoms"])
+                tried.append({"atoms_per_batch": potential.atoms_per_batch, "atoms_per_second": speed})
+                if potential._model.batch_size.settled:
+                    break
+            found = potential.atoms_per_batch
+            told.update(found=found, peak_gb=potential.memory_gb, settled=potential._model.batch_size.settled)
+            for size in sorted({128, 32_768, found} if small else {512, 2048, 8192, 32_768, found}):
+                potential.atoms_per_batch = size
+                told[f"by {size}"] = {what: _atoms_per_second(potential, stream) for what, stream in cells.items()}
+
+
+def _beside(potential: zoo.Potential, stream: list[Atoms], *, atoms_per_batch: int) -> dict[str, Any]:
+    """The same batches one a request, and several: what the second gains, and whether its answers are the same."""
+    potential.atoms_per_batch = atoms_per_batch
+    together = model.BATCHES_PER_REQUEST
+    speeds: dict[str, list[float]] = {"in turn": [], "beside": []}
+    answers = []
+    try:
+        for turn in range(3):
+            for way, several in (("in turn", 1), ("beside", together)):
+                model.BATCHES_PER_REQUEST = several
+                clock = time.perf_counter()
+                answers.append(potential.compute(stream).forces)
+                if turn:  # the first warms up
+                    speeds[way].append(sum(map(len, stream)) / (time.perf_counter() - clock))
+    finally:
+        model.BATCHES_PER_REQUEST = together
+    best = {way: max(each) for way, each in speeds.items()}
+    worst = max(float(np.abs(a - b).max()) for a, b in zip(*answers[-2:], strict=True))
+    gain = best["beside"] / best["in turn"] - 1
+    return {"atoms_per_second": best, "gain": gain, "largest_difference_ev_per_angstrom": worst}
+
+
+def _atoms_per_second(potential: zoo.Potential, stream: list[Atoms]) -> float:
+    clock = time.perf_counter()
+    potential.compute(stream)
+    return sum(map(len, stream)) / (time.perf_counter() - clock)
+
+
 def memory(note: Note, *, device: str, small: bool) -> None:
     """A batch that does not fit is halved until it does, with the same answers; the worker lives on."""
     from zoo.errors import WorkerOutOfMemory
@@ -282,7 +339,7 @@ def speed(note: Note, *, device: str, small: bool) -> None:
 
 
 PARTS: dict[str, Callable[..., None]] = {
-    part.__name__: part for part in (facts, parity, sandbox, ratio, relaxation, phonons, memory, speed)
+    part.__name__: part for part in (facts, parity, sandbox, ratio, relaxation, phonons, streams, memory, speed)
 }
 
 _QUIET: dict[str, Any] = {"capture_output": True, "text": True}

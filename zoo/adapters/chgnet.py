@@ -86,15 +86,20 @@ class CHGNetModel:
         model.requires_grad_(requires_grad=False)  # of positions and strains alone
 
     def compute(self, structures: list[Any], *, magmoms: bool = False) -> list[tuple[Any, ...]]:
+        return self.answers(self.prepare(structures), magmoms=magmoms)
+
+    def prepare(self, structures: list[Any]) -> Graph:
         converter = self.model.graph_converter
-        graph = Graph.of(structures, converter.atom_graph_cutoff, converter.bond_graph_cutoff)
-        owners = self._tensor(graph.owners)
-        atoms = self._tensor(graph.atoms_per_structure)
-        strains = torch.zeros(len(structures), 3, 3, dtype=self.dtype, device=self.device, requires_grad=True)
-        lattices = self._tensor(graph.lattices) @ (torch.eye(3, dtype=self.dtype, device=self.device) + strains)
-        positions = _rows_times(self._tensor(graph.fractional), lattices[owners])
-        numbers = self._tensor(graph.numbers)
-        batched = self._featurised(graph, numbers, owners, positions, lattices)
+        return Graph.of(structures, converter.atom_graph_cutoff, converter.bond_graph_cutoff)
+
+    def answers(self, prepared: Graph, *, magmoms: bool = False) -> list[tuple[Any, ...]]:
+        owners = self._tensor(prepared.owners)
+        atoms = self._tensor(prepared.atoms_per_structure)
+        strains = torch.zeros(len(prepared.lattices), 3, 3, dtype=self.dtype, device=self.device, requires_grad=True)
+        lattices = self._tensor(prepared.lattices) @ (torch.eye(3, dtype=self.dtype, device=self.device) + strains)
+        positions = _rows_times(self._tensor(prepared.fractional), lattices[owners])
+        numbers = self._tensor(prepared.numbers)
+        batched = self._featurised(prepared, numbers, owners, positions, lattices)
         # forward() would featurise graph by graph
         predicted = self.model._compute(batched, compute_magmom=magmoms)  # noqa: SLF001
         energies = predicted["e"] * atoms if self.model.is_intensive else predicted["e"]
@@ -103,8 +108,8 @@ class CHGNetModel:
         energies = energies.detach()
         if self.model.composition_model is not None:
             energies = energies + self._of_composition(numbers, owners, atoms)
-        volumes = np.abs(np.linalg.det(graph.lattices))
-        ends = np.cumsum(graph.atoms_per_structure)[:-1]
+        volumes = np.abs(np.linalg.det(prepared.lattices))
+        ends = np.cumsum(prepared.atoms_per_structure)[:-1]
         parts: list[Any] = [
             energies.double().cpu().numpy(),
             np.split(-slopes.double().cpu().numpy(), ends),

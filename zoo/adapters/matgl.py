@@ -88,13 +88,19 @@ class MatGLModel:
         self.facts = {"parameters": [count, count], "cutoff": self.cutoff, "elements": list(self.elements)}
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        return self.answers(self.prepare(structures))
+
+    def prepare(self, structures: list[Any]) -> Any:
         from torch_geometric.data import Batch
 
         near = [structure.central() for structure in structures]
-        graphs = Batch.from_data_list([self._graph(structure) for structure in near]).to(self.device)
-        cells = torch.tensor(np.array([s.cell for s in near]), dtype=self.dtype, device=self.device)
+        cells = torch.tensor(np.array([s.cell for s in near]), dtype=self.dtype)
+        return Batch.from_data_list([self._graph(structure) for structure in near]), cells
+
+    def answers(self, prepared: Any) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        graphs, cells = (part.to(self.device) for part in prepared)
         energies, forces, stresses, _ = self.potential(graphs, cells)
-        ends = np.cumsum([len(structure.numbers) for structure in structures])
+        ends = graphs.ptr[1:].cpu().numpy()
         return list(
             zip(
                 _numpy(energies).reshape(-1),

@@ -96,17 +96,23 @@ class SevenNet:
         return data
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
-        import sevenn._keys as keys
+        return self.answers(self.prepare(structures))
+
+    def prepare(self, structures: list[Any]) -> Any:
         from torch_geometric.loader.dataloader import Collater
 
-        graphs = [self._graph(structure) for structure in structures]
-        output = self.model(Collater([], None, None)(graphs).to(self.device))
+        return Collater([], None, None)([self._graph(structure) for structure in structures])
+
+    def answers(self, prepared: Any) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        import sevenn._keys as keys
+
+        ends = np.cumsum(prepared[keys.NUM_ATOMS].numpy())
+        output = self.model(prepared.to(self.device))
         energies = output[keys.PRED_TOTAL_ENERGY].detach().double().cpu().numpy().reshape(-1)
         forces = output[keys.PRED_FORCE].detach().double().cpu().numpy()
         # the model's order is xx yy zz xy yz zx, its sign is a pressure's
         voigt = -output[keys.PRED_STRESS].detach().double().cpu().numpy().reshape(-1, 6)
         stresses = voigt[:, [0, 3, 5, 3, 1, 4, 5, 4, 2]].reshape(-1, 3, 3)
-        ends = np.cumsum([len(structure.numbers) for structure in structures])
         return list(zip(energies, np.split(forces, ends[:-1]), stresses, strict=True))
 
     def _graph(self, structure: Any) -> Any:

@@ -27,7 +27,9 @@ Declarable = Literal[
 """Checks of physics, by name. What every answer owes its caller (shapes, its own failures, the canary) is no defect."""
 
 Unit = Literal["eV", "eV/atom", "eV/Å", "eV/Å³"]
-Size = Annotated[float, Field(gt=0, le=10)]
+MOST = 10.0
+"""Of any size that a card can declare."""
+Size = Annotated[float, Field(gt=0, le=MOST)]
 Defects = Annotated[
     dict[Declarable, Annotated[dict[Unit, Size], Field(min_length=1, max_length=4)]], Field(max_length=20)
 ]
@@ -40,3 +42,12 @@ MOST_CHEMISTRY = 2.5
 def sizes(defects: Mapping[Declarable, Mapping[Unit, float]], check: str) -> dict[str, float]:
     """Unit → size of what is declared for a check; empty where nothing is."""
     return {str(unit): size for name, found in defects.items() if name == check for unit, size in found.items()}
+
+
+def worth_declaring(check: Declarable, size: float) -> float | None:
+    """What a card can say of a size that was measured: a fifth more, two digits, as far as a card may go.
+
+    Another machine's rounding must not refute it. None where the measured size itself is too large for a card.
+    """
+    most = MOST_CHEMISTRY if check == "chemistry" else MOST
+    return min(float(f"{1.2 * size:.1e}"), most) if size <= most else None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from pydantic import Field
 
@@ -206,13 +206,16 @@ def table(report: Conformance) -> RenderableType:
 
 def _rules(report: Conformance) -> list[str]:
     """What follows from the card: the defect that it could declare, and which frames the model is never scored on."""
-    from zoo.cards.defects import Declarable
+    from zoo.cards.defects import Declarable, worth_declaring
 
     lines = []
     for verdict in report.failed:
-        if verdict.sizes and verdict.name in get_args(Declarable):
-            sizes = ", ".join(f"{unit}: {_rounded_up(size):g}" for unit, size in verdict.sizes.items())
-            lines.append(f"If that is the model itself, its card can say so: defects: {{{verdict.name}: {{{sizes}}}}}")
+        if verdict.name not in get_args(Declarable):
+            continue
+        sizes = {unit: worth_declaring(cast("Declarable", verdict.name), size) for unit, size in verdict.sizes.items()}
+        if sizes and None not in sizes.values():
+            told = ", ".join(f"{unit}: {size:g}" for unit, size in sizes.items())
+            lines.append(f"If that is the model itself, its card can say so: defects: {{{verdict.name}: {{{told}}}}}")
     if report.trained_datasets:
         lines.append(f"Trained on frames of {', '.join(report.trained_datasets)}: only held-out frames are scored.")
     elif report.trained_datasets is not None:
@@ -221,8 +224,3 @@ def _rules(report: Conformance) -> list[str]:
             "out is leakage."
         )
     return lines
-
-
-def _rounded_up(size: float) -> float:
-    """A fifth more, two digits: another machine's rounding must not refute it."""
-    return float(f"{1.2 * size:.1e}")

@@ -88,7 +88,8 @@ def optional_number(header: Mapping[str, Any], name: str) -> float | None:
 def about(header: Mapping[str, Any]) -> dict[str, Any]:
     """What a model says of itself when it is loaded: facts, device, accelerator, python, packages.
 
-    Raises MalformedAnswer.
+    And, of an accelerator, what it has for the model (`available_gb`, None where nothing tells), and whether the worker
+    prepares a batch while another one is computed (`prepares_ahead`). Raises MalformedAnswer.
     """
     facts, packages = header.get("facts"), header.get("packages")
     if not isinstance(facts, dict) or not isinstance(packages, dict):
@@ -99,6 +100,8 @@ def about(header: Mapping[str, Any]) -> dict[str, Any]:
         "facts": facts,
         "device": one_line(str(header.get("device")), limit=100),
         "accelerator": None if accelerator is None else one_line(str(accelerator), limit=200),
+        "available_gb": optional_number(header, "available_gb"),
+        "prepares_ahead": header.get("prepares_ahead") is True,
         "python": one_line(str(header.get("python")), limit=100),
         "packages": {
             one_line(str(name), limit=200): one_line(str(version), limit=200) for name, version in packages.items()

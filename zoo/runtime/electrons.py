@@ -50,7 +50,8 @@ def unread(atoms: Sequence[Atoms], keys: Collection[str]) -> list[str]:
     A zero says nothing.
     """
     others = [key for key in (*READ, *UNREAD) if key not in keys]
-    found = [f"atoms.info[{key!r}]" for key in others if any(_says_something(each.info.get(key)) for each in atoms)]
+    telling = [each.info for each in atoms if each.info]  # most say nothing: thousands are asked for at once
+    found = [f"atoms.info[{key!r}]" for key in others if any(_says_something(info.get(key)) for info in telling)]
     if any(each.has("initial_charges") and each.get_initial_charges().any() for each in atoms):
         found.append("the initial charges")
     return found

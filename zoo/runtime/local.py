@@ -38,7 +38,9 @@ class Local:
     def compute(self, request: Request) -> Raw:
         """One batch through the model. Raises WorkerOutOfMemory when it does not fit, MalformedAnswer."""
         try:
-            header, arrays = self._served.compute(request.arrays(), magmoms=request.magmoms)
+            header, arrays = self._served.compute(
+                request.arrays(), magmoms=request.magmoms, atoms_per_batch=request.atoms_per_batch
+            )
         except Exception as error:
             if serving.is_out_of_memory(error):
                 serving.free_memory()

@@ -102,7 +102,7 @@ class Worker:
                 bytecode.compile_missing(self.python, sources, version=str(reply.get("python")))
 
     def compute(self, request: Request) -> Raw:
-        """One batch through the model, as it is.
+        """A request through the model, as it is.
 
         A structure that the model cannot do is an entry of `errors`. Raises WorkerOutOfMemory when the batch does not
         fit, MalformedAnswer when what comes back cannot be its answer, WorkerDied when the process ended twice in a
@@ -124,7 +124,7 @@ class Worker:
             self.memory_gb = answer.number(reply, "memory_gb")
             self.process_memory_gb = answer.optional_number(reply, "process_memory_gb")
             self.process_cpu_seconds = answer.optional_number(reply, "process_cpu_seconds")
-            _count_answer()
+            _count_answers(request.n_batches)
             return answer.accept(request, reply, arrays)
 
     def export(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -171,9 +171,9 @@ class Worker:
     def _compute(self, request: Request) -> tuple[frames.Header, frames.Arrays]:
         self.start()
         return self._exchange(
-            {"op": "compute", "magmoms": request.magmoms},
+            {"op": "compute", "magmoms": request.magmoms, "atoms_per_batch": request.atoms_per_batch},
             request.arrays(),
-            time_limit=self.batch_time_limit,
+            time_limit=self.batch_time_limit * request.n_batches,
             max_bytes=answer.max_bytes(request),
         )
 
@@ -216,8 +216,8 @@ def answers() -> int:
     return _answers[0]
 
 
-def _count_answer() -> None:
-    _answers[0] += 1
+def _count_answers(n: int) -> None:
+    _answers[0] += n
 
 
 _answers = [0]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo.runtime.electrons import value
+from zoo.runtime.serving import batches
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -35,6 +36,8 @@ class Request:
     """(n,), multiplicities 2S + 1; NaN where none was given."""
     magmoms: bool = False
     """Whether magnetic moments are asked for."""
+    atoms_per_batch: int | None = None
+    """What goes through the model at once, as `zoo.runtime.serving.batches` cuts it; None: everything."""
 
     def __len__(self) -> int:
         return len(self.n_atoms)
@@ -58,6 +61,11 @@ class Request:
         ends = np.concatenate([[0], np.cumsum(self.n_atoms)])
         return self._of(slice(start, stop), slice(ends[start], ends[stop]))
 
+    @property
+    def n_batches(self) -> int:
+        """How many batches it is to the model."""
+        return len(list(batches(self.n_atoms, self.atoms_per_batch)))
+
     def take(self, indices: Sequence[int]) -> Request:
         """These structures; the indices ascend."""
         if list(indices) == list(range(len(self))):
@@ -70,7 +78,7 @@ class Request:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays by name, as they go through the pipe."""
-        return {name: array for name, array in vars(self).items() if name != "magmoms"}
+        return {name: array for name, array in vars(self).items() if isinstance(array, np.ndarray)}
 
     def _of(self, rows: slice | np.ndarray, atoms: slice | np.ndarray) -> Request:
         return Request(
@@ -82,6 +90,7 @@ class Request:
             charges=self.charges[rows],
             spins=self.spins[rows],
             magmoms=self.magmoms,
+            atoms_per_batch=self.atoms_per_batch,
         )
 
 

@@ -14,11 +14,12 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, TypedDict, cast
+from typing import Any, Protocol, TypedDict, cast, runtime_checkable
 
 import numpy as np
 
@@ -82,6 +83,24 @@ class AdapterModel(Protocol):
         """
 
 
+@runtime_checkable
+class PreparingModel(Protocol):
+    """What an AdapterModel may have besides: its `compute` in two halves, `answers(prepare(structures))`.
+
+    On an accelerator the next batch is then prepared while the device computes the one before it.
+    """
+
+    def prepare(self, structures: list[Structure]) -> Any:
+        """All that is done on the CPU before the device is asked, as graphs.
+
+        It runs in another thread beside `answers` of other structures: it changes nothing of the model and leaves the
+        device alone. Raises as `compute` does.
+        """
+
+    def answers(self, prepared: Any) -> Sequence[Computed]:
+        """What `compute` returns for those structures. It takes `magmoms` where `compute` does."""
+
+
 class Adapter(Protocol):
     """The module `zoo/adapters/<family>.py`: a PEP 723 header with exact pins, and `load`."""
 
@@ -142,6 +161,8 @@ class Served:
         module = cast("Adapter", module_from(adapter))
         self.device = _device(mode["device"])
         self.model = module.load(files, **{**mode, "device": self.device})
+        # a CPU with one thread would do in turn what it does now, and one with more has no core to spare
+        self.prepares_ahead = self.device != "cpu" and isinstance(self.model, PreparingModel)
 
     def about(self) -> Header:
         """What was loaded, into what."""
@@ -151,27 +172,27 @@ class Served:
         return {
             "facts": self.model.facts,
             "device": self.device,
-            "accelerator": _accelerator(),
+            "accelerator": _accelerator(self.device),
+            "available_gb": available_gb(self.device),
+            "prepares_ahead": self.prepares_ahead,
             "python": platform.python_version(),
             "packages": packages,
             "process_cpu_seconds": time.process_time(),
             "sources": [file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))],
         }
 
-    def compute(self, arrays: Arrays, *, magmoms: bool = False) -> tuple[Header, Arrays]:
+    def compute(
+        self, arrays: Arrays, *, magmoms: bool = False, atoms_per_batch: int | None = None
+    ) -> tuple[Header, Arrays]:
         """The arrays of a Request → energies (n,), forces (N, 3), stresses (n, 3, 3); magmoms (N,) when asked for.
 
-        A structure that the model cannot do gets an entry in `errors` and NaN. A batch of one lets the error through.
+        `atoms_per_batch`: what goes through the model at once, as `batches` cuts it; None: everything. A structure that
+        the model cannot do gets an entry in `errors` and NaN. One that is asked for alone lets the error through.
         """
         structures = _unpack(arrays)
+        parts = [structures[part] for part in batches(arrays["n_atoms"], atoms_per_batch)]
         started = time.perf_counter()
-        try:
-            answers = self._answers(structures, magmoms=magmoms)
-        except Exception as error:
-            if len(structures) == 1 or is_out_of_memory(error):
-                raise
-            # one of them spoils the batch: find out which, so that the others have their numbers
-            answers = [self._alone(structure, magmoms=magmoms) for structure in structures]
+        answers = self._in_turn(parts, magmoms=magmoms)
         seconds = time.perf_counter() - started
         done = [
             _checked(answer, structure, magmoms=magmoms) for answer, structure in zip(answers, structures, strict=True)
@@ -184,13 +205,43 @@ class Served:
         if magmoms:
             out["magmoms"] = np.concatenate(moments)
         errors = [d[:ERROR_CHARACTERS] if isinstance(d, _Reason) else None for d in done]
-        process = {"process_memory_gb": process_memory_gb(), "process_cpu_seconds": time.process_time()}
-        return {"op": "done", "errors": errors, "seconds": seconds, "memory_gb": peak_memory_gb(), **process}, out
+        memory = {"memory_gb": peak_memory_gb(self.device), "process_memory_gb": process_memory_gb()}
+        cpu = {"process_cpu_seconds": time.process_time()}
+        return {"op": "done", "errors": errors, "seconds": seconds, **memory, **cpu}, out
 
-    def _answers(self, structures: list[Structure], *, magmoms: bool) -> list[Any]:
+    def _in_turn(self, parts: list[list[Structure]], *, magmoms: bool) -> list[Any]:
+        """The answers of batch after batch, in order; the next one is prepared meanwhile, where that pays."""
+        if len(parts) == 1 or not self.prepares_ahead:
+            return [answer for part in parts for answer in self._batch(part, len(parts), magmoms=magmoms)]
+        answers: list[Any] = []
+        prepare = cast("PreparingModel", self.model).prepare
+        with ThreadPoolExecutor(1) as thread:  # which ends here, after an error too
+            following: Future[Any] | None = thread.submit(prepare, parts[0])
+            for part, after in zip(parts, [*parts[1:], None], strict=True):
+                prepared, following = following, None if after is None else thread.submit(prepare, after)
+                answers += self._batch(part, len(parts), magmoms=magmoms, prepared=prepared)
+        return answers
+
+    def _batch(
+        self, structures: list[Structure], n_batches: int, *, magmoms: bool, prepared: Future[Any] | None = None
+    ) -> list[Any]:
+        """The model's answers; a _Reason for each structure that it cannot do. What fills the memory is raised."""
+        try:
+            return self._answers(structures, magmoms=magmoms, prepared=prepared)
+        except Exception as error:
+            if is_out_of_memory(error) or (len(structures) == 1 and n_batches == 1):
+                raise
+            # one of them spoils the batch: find out which, so that the others have their numbers
+            return [self._alone(structure, magmoms=magmoms) for structure in structures]
+
+    def _answers(self, structures: list[Structure], *, magmoms: bool, prepared: Future[Any] | None = None) -> list[Any]:
         n = len(structures)
-        # only a model that predicts them knows the argument
-        asked = cast("Any", self.model.compute)(structures, **({"magmoms": True} if magmoms else {}))
+        options = {"magmoms": True} if magmoms else {}  # only a model that predicts them knows the argument
+        model = cast("Any", self.model)
+        if prepared is None:
+            asked = model.compute(structures, **options)
+        else:
+            asked = model.answers(prepared.result(), **options)
         answers = list(islice(asked, n + 1))
         if len(answers) != n:
             raise ValueError(f"the model returned {'more' if len(answers) > n else len(answers)} answers for {n}")
@@ -204,6 +255,20 @@ class Served:
             if is_out_of_memory(error):
                 raise
             return _Reason(f"{type(error).__name__}: {error}")
+
+
+def batches(n_atoms: np.ndarray, atoms_per_batch: int | None) -> Iterator[slice]:
+    """How structures of so many atoms go through a model: as many together as fit, in order, and always one.
+
+    `atoms_per_batch`: None takes all of them at once.
+    """
+    ends = np.cumsum(n_atoms)
+    fits = int(ends[-1]) if atoms_per_batch is None else atoms_per_batch
+    start = before = 0
+    while start < len(ends):
+        stop = max(start + 1, int(np.searchsorted(ends, before + fits, side="right")))
+        yield slice(start, stop)
+        start, before = stop, int(ends[stop - 1])
 
 
 class _Reason(str):
@@ -303,14 +368,23 @@ def free_memory() -> None:
         trim(ctypes.c_size_t(0))
 
 
-def peak_memory_gb() -> float:
+def peak_memory_gb(device: str) -> float:
     """Largest memory so far: the accelerator's when there is one in use, else this process's, in GB."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return float(torch.cuda.max_memory_allocated()) / 1e9
-    if (device := _jax_accelerator()) is not None:
-        return float(device.memory_stats()["peak_bytes_in_use"]) / 1e9
+    if (torch := _torch_on(device)) is not None:
+        return float(torch.cuda.max_memory_allocated(device)) / 1e9
+    if (found := _jax_accelerator()) is not None:
+        return float(found.memory_stats()["peak_bytes_in_use"]) / 1e9
     return process_memory_gb()
+
+
+def available_gb(device: str) -> float | None:
+    """What the accelerator in use has for this process, GB: what is free, and what it holds; None where none tells."""
+    if (torch := _torch_on(device)) is not None:
+        free, _ = torch.cuda.mem_get_info(device)
+        return float(free + torch.cuda.memory_reserved(device)) / 1e9
+    found = _jax_accelerator()
+    limit = None if found is None else (found.memory_stats() or {}).get("bytes_limit")
+    return None if limit is None else float(limit) / 1e9
 
 
 def process_memory_gb() -> float:
@@ -336,13 +410,18 @@ def _device(asked: str) -> str:
     return asked
 
 
-def _accelerator() -> str | None:
+def _accelerator(device: str) -> str | None:
     """What it says on the accelerator in use; None when there is none."""
+    if (torch := _torch_on(device)) is not None:
+        return str(torch.cuda.get_device_name(device))
+    found = _jax_accelerator()
+    return None if found is None else str(found.device_kind)
+
+
+def _torch_on(device: str) -> Any:
+    """PyTorch, where it is what uses this CUDA device; else None."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return str(torch.cuda.get_device_name())
-    device = _jax_accelerator()
-    return None if device is None else str(device.device_kind)
+    return torch if torch is not None and device.startswith("cuda") and torch.cuda.is_initialized() else None
 
 
 def _jax_accelerator() -> Any:

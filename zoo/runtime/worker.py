@@ -7,7 +7,7 @@ asks for something, has an id, and gets one frame back that repeats the id:
 
     load     adapter, files, mode                        → ready   facts, device, packages, python
     compute  n_atoms, numbers, positions, cells, pbc,    → done    energies, forces, stresses, magmoms; errors, seconds
-             charges, spins; magmoms
+             charges, spins; magmoms, atoms_per_batch
     export                                               → done    the model's tensors; config
     stop     no reply, the process ends
 
@@ -91,7 +91,9 @@ def main() -> int:
             else:
                 if model.device == "cpu":
                     limit_memory()
-                reply, out = model.compute(arrays, magmoms=header.get("magmoms", False))
+                reply, out = model.compute(
+                    arrays, magmoms=header.get("magmoms", False), atoms_per_batch=header.get("atoms_per_batch")
+                )
         except BaseException as error:  # noqa: BLE001  # the host decides what to do about any error
             reply, out = serving.error_reply(error), {}
             del error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leaderboard.analysis.training_series import along, exponent, members
+from leaderboard.analysis.training_series import Choice, along, beside, exponent, factor, members
 
 PARAMETERS = {"pet-n": 198938, "pet-n16": 198938, "pet-n64": 198938, "pet-n-30k": 30000, "pet-n-6000-steps": 198938}
 
@@ -17,6 +17,21 @@ def test_each_axis_has_the_checkpoints_that_differ_in_it_alone() -> None:
     assert [m.card for m in along(found, "steps", "pet")] == ["pet-n-6000-steps", "pet-n"]
     assert [m.card for m in along(found, "parameters", "pet")] == ["pet-n-30k", "pet-n"]
     assert along(found, "data", "sevennet") == []
+
+
+def test_a_second_seed_and_unrotated_frames_are_held_against_the_usual_training() -> None:
+    found = members({**PARAMETERS, "pet-n-seed-2": 198938, "pet-n-unrotated": 198938})
+    choices: tuple[tuple[Choice, str], ...] = (("seed", "pet-n-seed-2"), ("rotated", "pet-n-unrotated"))
+    for choice, card in choices:
+        ((usual, other),) = beside(found, choice)
+        assert (usual.card, other.card) == ("pet-n", card)
+
+
+def test_a_factor_is_that_of_the_means() -> None:
+    usual = power(1.0, 1.0)
+    found = factor(usual, {sample: 2 * value for sample, value in usual.items()})
+    assert found is not None
+    assert (found.value, found.low, found.high) == pytest.approx((2.0, 2.0, 2.0))
 
 
 def power(x: float, slope: float, *, seed: int = 0) -> dict[str, float]:

@@ -70,6 +70,29 @@ def test_pictures_table_and_data_have_the_same_figures() -> None:
     assert "Undecided" in made.parts[0].sentences[0]
 
 
+def test_a_head_that_predicts_no_forces_is_told() -> None:
+    def forces(card: str, error: float) -> Entry:
+        figures = {"force_mae": error / 2, "force_rmse": error, "force_rms_ref": 0.5}
+        rows = [{"sample": f"s{i}", "status": "ok", **figures} for i in range(6)]
+        return entry("forces", card, rows=rows, mode=DIRECT)
+
+    made = article(Evidence((forces("pet-n64", 600.0), forces("pet-n", 490.0))))
+    told = made.parts[0].sentences[0]
+    assert "1 of 2 are: from 0.98 of the error of zero forces (pet-n, direct) to 1.20 (pet-n64, direct)" in told
+    table = made.parts[1].table
+    assert table is not None
+    assert [row[-1] for row in table.rows] == ["1.2", "0.98"]
+
+
+def test_a_second_seed_is_a_factor_of_the_first() -> None:
+    twice = [{"sample": f"s{i}", "status": "ok", "rotation_force": 40 * (1 + 0.1 * i)} for i in range(6)]
+    evidence = Evidence((constraints("pet-n", 1.0), entry("constraints", "pet-n-seed-2", rows=twice, mode=DIRECT)))
+    part = next(part for part in article(evidence).parts if "second seed" in part.title)
+    assert part.table is not None
+    (row,) = part.table.rows
+    assert row == ("another seed", "pet-n-seed-2", "PET, direct", "Rotation error of forces", "2.00 [2.00, 2.00]")
+
+
 def test_without_results_the_page_says_how_to_make_them() -> None:
     (part,) = article(Evidence(())).parts
     assert part.command == "mlip-zoo evaluate pet-n --task constraints"

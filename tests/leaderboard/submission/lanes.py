@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from evaluation.errors import EvaluationError
 from leaderboard.errors import LeaderboardError
+from tests.leaderboard.specimens import MODELS, write_card, write_result
 from tests.pinned import pinned
 from zoo.cards.checkpoint import PinnedFile
 from zoo.command import app
@@ -60,11 +61,16 @@ class Stop:
 
 
 class Lanes:
-    """A main branch, and what the lanes do with forks of it."""
+    """A main branch with three published models, and what the lanes do with forks of it."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.main, self.mirror, self._folder, self._patch = folder / "main", folder / "mirror", folder, patch
         self.mirror.mkdir()
+        for name in ("model_cards", "zoo/adapters", "leaderboard/results"):
+            (self.main / name).mkdir(parents=True)
+        for name, model in MODELS.items():
+            write_card(self.main / "model_cards", name, model)
+            write_result(self.main / "leaderboard" / "results", name, model)
         patch.setenv("MLIP_ZOO_MIRROR", str(self.mirror))
 
     def fork(self, name: str) -> Path:

@@ -16,7 +16,7 @@ import pytest
 
 from leaderboard.ranking import board
 from tests.leaderboard.site.test_build import Page, assert_inert
-from tests.leaderboard.specimens import MODELS, write_card, write_result
+from tests.leaderboard.specimens import MODELS, write_result
 from tests.leaderboard.submission.hostile import HOSTILE, MARKER, Stage
 from tests.leaderboard.submission.lanes import DEPTHS, Lanes, tree
 from tests.zoo.sandbox.test_sandbox import SECRET, alive
@@ -33,12 +33,6 @@ _ensure = Environment.ensure
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A main branch with three published models, onto which an honest fourth one comes."""
     folder = tmp_path_factory.mktemp("lanes")
-    main = folder / "main"
-    for name in ("model_cards", "zoo/adapters", "leaderboard/results"):
-        (main / name).mkdir(parents=True)
-    for name, model in MODELS.items():
-        write_card(main / "model_cards", name, model)
-        write_result(main / "leaderboard" / "results", name, model)
     (folder / "token").write_text(SECRET)
     with pytest.MonkeyPatch.context() as patch, socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))

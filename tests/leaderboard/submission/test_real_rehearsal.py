@@ -17,7 +17,7 @@ import pytest
 
 from leaderboard.ranking import board
 from leaderboard.ranking.collect import collect
-from tests.leaderboard.specimens import MODELS, write_card, write_result
+from tests.leaderboard.specimens import MODELS
 from tests.leaderboard.submission.lanes import ADAPTERS, Lanes, Stop, tree
 from zoo.cards import index
 
@@ -61,12 +61,6 @@ class Rehearsal:
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     folder = tmp_path_factory.mktemp("rehearsal")
-    main = folder / "main"
-    for name in ("model_cards", "zoo/adapters", "leaderboard/results"):
-        (main / name).mkdir(parents=True)
-    for name, model in MODELS.items():
-        write_card(main / "model_cards", name, model)
-        write_result(main / "leaderboard" / "results", name, model)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(board, "MIN_ENTRIES", 2)
         lanes = Lanes(folder, patch)
@@ -79,9 +73,9 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         assert lanes.stopped(fork) is None
         report = lanes.report
         before = folder / "before"
-        shutil.copytree(main / "leaderboard" / "results", before)
+        shutil.copytree(lanes.main / "leaderboard" / "results", before)
         published = lanes.evaluated(fork)
-        code, difference = lanes.run(main, "submit", "difference", before, "leaderboard/results")
+        code, difference = lanes.run(lanes.main, "submit", "difference", before, "leaderboard/results")
         assert code == 0, difference
         yield Rehearsal(lanes, undeclared, report, published, difference)
 

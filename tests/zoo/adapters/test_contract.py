@@ -47,10 +47,14 @@ def faults(source: str) -> list[str]:
     methods = functions(model.body)
     known = facts(model)
     # the argument of a model that says that it predicts magnetic moments
-    more = {"compute": ["magmoms"] if "magmoms" in known else [], "export": []}
+    moments = ["magmoms"] if "magmoms" in known else []
+    more = {"compute": moments, "export": []}
+    if methods.keys() & {"prepare", "answers"}:  # both halves or none
+        more |= {"prepare": [], "answers": moments}
     found = []
     for each, keywords in more.items():
-        positional, required = contract(getattr(serving.AdapterModel, each))
+        owner = serving.AdapterModel if hasattr(serving.AdapterModel, each) else serving.PreparingModel
+        positional, required = contract(getattr(owner, each))
         if each not in methods or written(methods[each]) != (positional, [*required, *keywords]):
             found.append(each)
     return found + ([] if serving.Facts.__required_keys__ <= known <= set(serving.Facts.__annotations__) else ["facts"])
@@ -83,6 +87,7 @@ def test_an_adapter_has_the_shape_of_the_contract(path: Path) -> None:
         ('"cutoff": 6.0', '"radius": 6.0', "facts"),
         ('"pbc": "any"', '"periodic": "any"', "facts"),
         ('"pbc": "any"', '"pbc": "any", "magmoms": True', "compute"),
+        ("def export(", "def prepare(self, structures): ...\n\n    def export(", "answers"),
     ],
 )
 def test_that_test_sees_what_is_missing(old: str, new: str, missing: str) -> None:

@@ -20,6 +20,7 @@ from zoo import example_crystals
 from zoo.batch import Batch
 from zoo.cards import checked, index
 from zoo.cards.card import Card, parse_card, read_card
+from zoo.cards.defects import worth_declaring
 from zoo.cards.mode import Mode
 from zoo.checks import chemistry
 from zoo.checks.bench import Bench
@@ -280,6 +281,14 @@ def test_a_size_is_refuted_also_where_nothing_was_claimed() -> None:
 def test_what_is_no_defect_is_refused(block: str, reason: str) -> None:
     with pytest.raises(CardError, match=reason.replace(".", r"\.")):
         parse_card(toy.CARD.replace("canary:", f"defects: {block}\ncanary:"), name="toy", file="toy.md")
+
+
+def test_what_a_check_says_to_declare_can_be_declared() -> None:
+    assert worth_declaring("extensivity", 1.0) == 1.2
+    assert worth_declaring("chemistry", 2.4) == 2.5  # a fifth more would be refused
+    assert worth_declaring("chemistry", 2.6) is None
+    block = f"{{chemistry: {{eV/atom: {worth_declaring('chemistry', 2.4)}}}}}"
+    assert parse_card(toy.CARD.replace("canary:", f"defects: {block}\ncanary:"), name="toy", file="toy.md").defects
 
 
 # --- verified -------------------------------------------------------------------------------------------------------
