@@ -41,21 +41,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="+")
     parser.add_argument("--device", choices=sorted(COPIES), default="cpu")
+    parser.add_argument("--small", action="store_true", help="one of each crystal and one round, for a try")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside:
-        print(json.dumps(measure(given.names[0], device=given.device)))
+        print(json.dumps(measure(given.names[0], device=given.device, small=given.small)))
         return
     from tests.benchmarks.isolation import run_inside
 
+    arguments = ["--device", given.device, *(["--small"] if given.small else [])]
     for name in given.names:
-        found = run_inside(name, program=Path(__file__), extra="evaluation", arguments=["--device", given.device])
+        found = run_inside(name, program=Path(__file__), extra="evaluation", arguments=arguments)
         for case, ratios in found.items():
             spread = f"(of {len(ratios)} rounds {min(ratios):.2f} … {max(ratios):.2f})"
             print(f"{name:16} batched / {case:26} {statistics.median(ratios):5.2f} {spread}", flush=True)
 
 
-def measure(name: str, *, device: str) -> dict[str, list[float]]:
+def measure(name: str, *, device: str, small: bool) -> dict[str, list[float]]:
     """Structures per second of the batched relaxation over those of the other way, per round, each way in turn."""
     import zoo
     from evaluation.physics.relax import relax
@@ -64,7 +66,7 @@ def measure(name: str, *, device: str) -> dict[str, list[float]]:
 
     starts = [
         example_crystals.distorted(known, seed=seed)
-        for seed in range(COPIES[device])
+        for seed in range(1 if small else COPIES[device])
         for known in example_crystals.names()
     ]
     alone = starts[: ALONE[device] * len(example_crystals.names())]
@@ -74,7 +76,7 @@ def measure(name: str, *, device: str) -> dict[str, list[float]]:
         zoo.load(name, device=device, threads=1, isolated=True) as isolated,
         zoo.load(name, device=device, isolated=False) as inside,
     ):
-        for turn in range(ROUNDS + 1):
+        for turn in range(2 if small else ROUNDS + 1):
             took = {
                 "batched": clocked(lambda: relax(isolated, starts, settings), len(starts)),
                 "ASE, isolated": clocked(lambda: one_by_one(isolated, alone), len(alone)),
