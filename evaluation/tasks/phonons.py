@@ -19,7 +19,7 @@ crystals (MgO, Si, NaCl, Cu) need no download, have no reference, and enter the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -134,16 +134,22 @@ class Phonons:
         return spectrum.qpoints, spectrum.weights
 
     def run(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
-        return self.extend(self._first(samples, potential), potential)
+        return self._with_second(*self._first(samples, potential), potential)
 
     def extend(self, records: Sequence[Record], potential: Computes) -> list[Record]:
         """Records with the frequencies of the second displacement; those of version 1 become those of version 2.
 
         A crystal whose second set fails has failed.
         """
+        crystals = {k: self._relaxed(record) for k, record in enumerate(records) if record.status == "ok"}
+        return self._with_second(records, crystals, potential)
+
+    def _with_second(
+        self, records: Sequence[Record], crystals: Mapping[int, phonons.PhononCrystal], potential: Computes
+    ) -> list[Record]:
+        """`crystals`: of the ok records, by their place; their symmetry may be known already, which takes seconds."""
         distance = self.protocol.second_displacement
         assert distance is not None
-        crystals = {k: self._relaxed(record) for k, record in enumerate(records) if record.status == "ok"}
         moved = {k: phonons.reduced_displacements(crystal, distance=distance) for k, crystal in crystals.items()}
         cells = {k: phonons.supercells(crystal, moved[k])[1:] for k, crystal in crystals.items()}
         stream = [atoms for k in crystals for atoms in cells[k]]
@@ -180,15 +186,18 @@ class Phonons:
             "second_frequencies": pack(found, quantum=FREQUENCY_QUANTUM),
         }
 
-    def _first(self, samples: Sequence[Sample], potential: Computes) -> list[Record]:
-        """Records without the second displacement."""
+    def _first(
+        self, samples: Sequence[Sample], potential: Computes
+    ) -> tuple[list[Record], dict[int, phonons.PhononCrystal]]:
+        """Records without the second displacement, and the crystals of the ok ones by their place."""
         settings = Relaxation(**self.protocol.relaxation.model_dump())
         relaxed = relax(potential, [sample.atoms for sample in samples], settings)
         plans = [self._plan(sample.id, one) for sample, one in zip(samples, relaxed, strict=True)]
         streams = [phonons.supercells(*plan) if isinstance(plan, tuple) else [] for plan in plans]
         stream = [atoms for cells in streams for atoms in cells]
         answers = potential.compute(stream) if stream else None
-        records, first = [], 0
+        records: list[Record] = []
+        crystals, first = {}, 0
         for sample, one, plan, cells in zip(samples, relaxed, plans, streams, strict=True):
             rows = slice(first, first + len(cells))
             first = rows.stop
@@ -198,9 +207,11 @@ class Phonons:
             outcome = self._outcome(sample.id, one, plan, answers, rows)
             if isinstance(outcome, StructureFailure):
                 records.append(failed(sample.id, outcome, cost))
-            else:
-                records.append(succeeded(sample.id, outcome, cost))
-        return records
+                continue
+            assert isinstance(plan, tuple)
+            crystals[len(records)] = plan[0]
+            records.append(succeeded(sample.id, outcome, cost))
+        return records, crystals
 
     def _plan(self, name: str, relaxed: Relaxed) -> _Plan | StructureFailure:
         """The relaxed crystal and its displacements, or why there are none."""
