@@ -87,11 +87,16 @@ class MaceModel:
         }
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        return self.answers(self.prepare(structures))
+
+    def prepare(self, structures: list[Any]) -> Any:
         from mace.tools.torch_geometric import Batch
 
-        graphs = Batch.from_data_list([self._graph(structure) for structure in structures]).to(self.device)
-        output = self.model(graphs.to_dict(), compute_stress=True)
-        ends = np.cumsum([len(structure.numbers) for structure in structures])
+        return Batch.from_data_list([self._graph(structure) for structure in structures])
+
+    def answers(self, prepared: Any) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        ends = prepared.ptr[1:].numpy()
+        output = self.model(prepared.to(self.device).to_dict(), compute_stress=True)
         return list(
             zip(
                 _numpy(output["energy"]).reshape(-1),

@@ -75,8 +75,10 @@ class MatterSimModel:
         }
 
     def compute(self, structures: list[Any]) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        return self.answers(self.prepare(structures))
+
+    def prepare(self, structures: list[Any]) -> Any:
         from mattersim.datasets.utils.converter import GraphConverter, M3GNetData
-        from mattersim.forcefield.potential import batch_to_dict
         from torch_geometric.data import Batch
 
         converter = GraphConverter("m3gnet", self.cutoff, True, self.threebody_cutoff)
@@ -84,13 +86,19 @@ class MatterSimModel:
         # the converter's own Data does not tell PyG how to shift bond indices: in a batch all triples would be those of
         # its first structure (mattersim 1.2.5, whose own calculator computes one structure at a time)
         graphs = [M3GNetData.from_dict(converter.convert(_atoms(structure)).to_dict()) for structure in near]
-        batch = batch_to_dict(Batch.from_data_list(graphs), device=self.device)
         # the converter rounds to float32
-        batch["atom_pos"] = torch.tensor(np.concatenate([s.positions for s in near]), device=self.device)
-        batch["cell"] = torch.tensor(np.array([s.cell for s in near]), device=self.device)
+        positions = torch.tensor(np.concatenate([s.positions for s in near]))
+        return Batch.from_data_list(graphs), positions, torch.tensor(np.array([s.cell for s in near]))
+
+    def answers(self, prepared: Any) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        from mattersim.forcefield.potential import batch_to_dict
+
+        graphs, positions, cells = prepared
+        ends = graphs.ptr[1:].numpy()
+        batch = batch_to_dict(graphs, device=self.device)
+        batch |= {"atom_pos": positions.to(self.device), "cell": cells.to(self.device)}
         batch = {k: v.to(self.dtype) if torch.is_floating_point(v) else v for k, v in batch.items()}
         output = self.potential.forward(batch, include_forces=True, include_stresses=True)
-        ends = np.cumsum([len(structure.numbers) for structure in structures])
         return list(
             zip(
                 _numpy(output["total_energy"]).reshape(-1),
