@@ -12,7 +12,6 @@ import tempfile
 from functools import cache
 from itertools import batched
 from pathlib import Path
-from statistics import median
 
 from evaluation import task as tasks
 from evaluation.harness.store import read_records, write_records
@@ -24,18 +23,19 @@ FILE = Path(__file__).with_name("shards.json")
 
 @cache
 def bytes_per_sample() -> dict[str, float]:
-    """Bytes of a run's chunks per sample by task, the median over the results that were published then."""
+    """Bytes of a run's chunks per answered sample by task, over all results that were published then."""
     found: dict[str, float] = json.loads(FILE.read_text(encoding="utf-8"))
     return found
 
 
-def measured(records_path: Path, *, samples_per_chunk: int) -> float:
-    """Bytes per sample of a result's records, stored in chunks as a run does. Raises StoreError."""
+def measured(records_path: Path, *, samples_per_chunk: int) -> tuple[int, int]:
+    """Bytes of a result's records in chunks as a run stores them, and answered samples. Raises StoreError."""
     records = read_records(records_path)
     with tempfile.TemporaryDirectory() as folder:
         for number, chunk in enumerate(batched(records, samples_per_chunk)):
             write_records(Path(folder) / f"{number}.parquet", chunk)
-        return sum(path.stat().st_size for path in Path(folder).iterdir()) / len(records)
+        stored = sum(path.stat().st_size for path in Path(folder).iterdir())
+    return stored, sum(record.status == "ok" for record in records)
 
 
 def main() -> None:
@@ -44,8 +44,9 @@ def main() -> None:
     for name in tasks.names():
         size = tasks.load(name).protocol.samples_per_chunk
         known = [measured(path, samples_per_chunk=size) for path in sorted((PUBLISHED / name).glob("*.parquet"))]
-        if known:
-            found[name] = round(median(known))
+        stored, answered = (sum(column) for column in zip(*known, strict=True)) if known else (0, 0)
+        if answered:
+            found[name] = round(stored / answered)
     write_json(FILE, found)
 
 
