@@ -49,6 +49,7 @@ class Forecast:
     wall_seconds: float | None = None
     """With the workers that were asked for, their starts apart."""
     record_bytes: float | None = None
+    """On the disk when it is done: shards and result."""
 
     @property
     def gpu_hours(self) -> float | None:
@@ -111,9 +112,10 @@ class _Case:
 
     @property
     def record_bytes(self) -> float | None:
-        """A run stores its records twice: as shards, and beside its result. None where no record lies here."""
-        known = [run.bytes_per_sample for run in self.same_task if run.bytes_per_sample is not None]
-        return 2 * median(known) * len(self.work.samples or ()) if known else None
+        """A run stores its records twice: as shards, and packed beside its result. None where either is unknown."""
+        packed = [run.bytes_per_sample for run in self.same_task if run.bytes_per_sample is not None]
+        raw = [run.shard_bytes_per_sample for run in self.same_task if run.shard_bytes_per_sample is not None]
+        return (median(raw) + median(packed)) * len(self.work.samples or ()) if raw and packed else None
 
     def _around(self) -> tuple[float, str]:
         """Seconds per sample in which a device is held and the model does nothing."""

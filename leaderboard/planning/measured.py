@@ -19,6 +19,7 @@ from evaluation.errors import EvaluationError
 from evaluation.harness.store import read_records
 from evaluation.protocol import protocol_sha256
 from evaluation.result import Result, Run, read_result
+from leaderboard.planning import shards
 from leaderboard.ranking import scored
 from leaderboard.ranking.collect import is_published
 from zoo.cards import index
@@ -54,7 +55,9 @@ class Measured:
     metered: bool
     """Whether a ledger says so, and not the hours at which the run began and ended."""
     bytes_per_sample: float | None
-    """Of the stored records; None where they are away: an installation without them has the results alone."""
+    """Of the result's records; None where they are away: an installation without them has the results alone."""
+    shard_bytes_per_sample: float | None
+    """Of the chunks that such a run leaves, which are not packed; None where no published result of the task says."""
     local: bool
     """Made here, not published."""
 
@@ -121,6 +124,7 @@ def _measured(path: Path, result: Result) -> Measured | None:
         around=_around(run, len(ran)),
         metered=run.cost.ledger is not None,
         bytes_per_sample=records_path.stat().st_size / run.counts.total if records_path.is_file() else None,
+        shard_bytes_per_sample=shards.bytes_per_sample().get(run.task),
         local=not is_published(path),
     )
 

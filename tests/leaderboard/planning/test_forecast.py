@@ -38,6 +38,7 @@ def run(name: str, *, scale: float = 1.0, part: str = "all", task: str = "eos", 
         around=0.5,
         metered=True,
         bytes_per_sample=1000.0,
+        shard_bytes_per_sample=5000.0,
         local=False,
     )
 
@@ -59,7 +60,7 @@ def work(name: str, *, samples: Sequence[str] | None = SAMPLES, workers: int = 1
 def test_what_was_recorded_is_told_as_it_was() -> None:
     found = forecast(work("one", samples=PARTS["small"]), [run("one")])
     assert (found.n, found.atoms, found.model_seconds, found.device_seconds) == (4, 1000, 1.0, 3.0)
-    assert found.record_bytes == 8000
+    assert found.record_bytes == 4 * (5000 + 1000)
     assert found.basis[0].startswith("recorded")
 
 
