@@ -23,6 +23,8 @@ Choice = Literal["seed", "rotated"]
 
 BASE = "pet-n"
 """The training that every other member changes in one thing."""
+NO_ERROR = 1e-6
+"""(eV/Å)²: a root mean square error of 1 meV/Å, below what DFT's forces are converged to."""
 FEWEST_SAMPLES = 3
 """In common, for an exponent."""
 
@@ -163,11 +165,12 @@ def figures(entry: Entry, column: str) -> dict[str, float]:
 def frame_figures(errors: RotationalError, column: str) -> dict[str, float]:
     """Frame → root mean square force error (eV/Å, `error`), or which part of its square is rotational (`share`).
 
-    Each frame counts alike: squares summed over frames would be those of the few with the largest forces.
+    Each frame counts alike: squares summed over frames would be those of the few with the largest forces. A frame whose
+    error is below NO_ERROR has no share: where symmetry makes all forces zero, an exact model has its rounding alone.
     """
     if column == "error":
         return {frame.sample: math.sqrt(frame.total) for frame in errors.frames}
-    return {frame.sample: frame.rotational / frame.total for frame in errors.frames if frame.total}
+    return {frame.sample: frame.rotational / frame.total for frame in errors.frames if frame.total > NO_ERROR}
 
 
 def exponent(x: Sequence[float], values: Sequence[Mapping[str, float]]) -> Exponent | None:

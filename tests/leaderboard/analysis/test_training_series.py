@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leaderboard.analysis.training_series import Choice, along, beside, exponent, factor, members
+from evaluation.studies.rotational_error_data import FrameError, RotationalError
+from leaderboard.analysis.training_series import Choice, along, beside, exponent, factor, frame_figures, members
 
 PARAMETERS = {"pet-n": 198938, "pet-n16": 198938, "pet-n64": 198938, "pet-n-30k": 30000, "pet-n-6000-steps": 198938}
 
@@ -59,3 +60,20 @@ def test_only_samples_that_all_have_count() -> None:
     assert found.value == pytest.approx(1.0)
     assert exponent([0.5, 1.0], [first, {"other": 1.0}]) is None
     assert exponent([1.0, 1.0], [first, first]) is None
+
+
+def test_what_rounding_makes_of_forces_that_are_zero_by_symmetry_is_no_share() -> None:
+    frames = [("real", 0.04, 0.01), ("zero by symmetry", 1e-14, 9e-15)]
+    errors = RotationalError(
+        entry="sevennet-n@conservative",
+        checkpoint_sha256="0" * 64,
+        orientations=24,
+        frames=tuple(FrameError(sample=s, n_atoms=2, total=total, rotational=part) for s, total, part in frames),
+        unanswered=0,
+        dataset_sha256="0" * 64,
+        version="0",
+        commit=None,
+        finished="2026-11-28T00:00:00Z",
+    )
+    assert frame_figures(errors, "share") == {"real": pytest.approx(0.25)}
+    assert set(frame_figures(errors, "error")) == {"real", "zero by symmetry"}
