@@ -98,8 +98,8 @@ def article(evidence: Evidence) -> Article:
             "there is one but where stated.",
             "The rotational share is the variance of a frame's forces over orientations, over their mean square error "
             "against DFT, averaged over frames that no training has seen: what averaging over orientations would "
-            "remove. Frames with an error below 1 meV/Å are left out. Some of these frames have forces beyond those that "
-            "the trainings saw.",
+            "remove. Frames with an error below 1 meV/Å are left out. Some of these frames have forces beyond those "
+            "that the trainings saw.",
             "These models are small, 30,000 to 700,000 parameters, and trained for minutes. What holds for them need "
             "not hold for large ones.",
         ),
