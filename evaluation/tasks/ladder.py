@@ -7,7 +7,7 @@ error, its residuals, whether modes are imaginary, and its cost.
 
 The first six steps start from a crystal that relaxed without any symmetry kept, and are cumulative: *raw* (displaced
 one way, force constants as they come), *plus-minus*, *net force* (every supercell's mean force subtracted), *index*
-((Φ + Φᵀ)/2), *projector* (onto all that the crystal's own space group and the sum rules allow, by symfc), *all
+((Φ + Φᵀ)/2), *projector* (onto all that the crystal's own space group and the sum rules allow), *all
 displaced* (every atom along every axis, 6N supercells, where before symmetry supplied all it could). The same six are
 repeated on the crystal whose space group was kept while it relaxed, because some potentials do not converge otherwise:
 with PET-tiny's direct head the cell of nearly every crystal diverges without it, and there is nothing to analyse.

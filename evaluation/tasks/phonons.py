@@ -350,7 +350,7 @@ def _forces(answers: Batch, rows: slice) -> Array | StructureFailure:
 
 
 def _analysis(found: phonons.Dynamics) -> dict[str, JsonValue]:
-    """What is expensive to compute from forces (symfc's basis: seconds for 512 atoms), so that scoring need not."""
+    """What takes the symmetry of a supercell to compute (seconds for 512 atoms), so that scoring need not."""
     return {
         "frequencies": pack(found.frequencies, quantum=FREQUENCY_QUANTUM),
         "residuals_full": asdict(found.full),
