@@ -49,7 +49,7 @@ class Forecast:
     wall_seconds: float | None = None
     """With the workers that were asked for, their starts apart."""
     record_bytes: float | None = None
-    """On the disk when it is done: shards and result."""
+    """On the disk when it is done: chunks and result."""
 
     @property
     def gpu_hours(self) -> float | None:
@@ -112,7 +112,7 @@ class _Case:
 
     @property
     def record_bytes(self) -> float | None:
-        """A run stores its records twice: as shards, and packed beside its result. None where either is unknown."""
+        """A run stores its records twice: in chunks, and packed beside its result. None where either is unknown."""
         packed = [run.bytes_per_sample for run in self.same_task if run.bytes_per_sample is not None]
         raw = [run.shard_bytes_per_sample for run in self.same_task if run.shard_bytes_per_sample is not None]
         return (median(raw) + median(packed)) * len(self.work.samples or ()) if raw and packed else None

@@ -19,7 +19,7 @@ from evaluation.errors import EvaluationError
 from evaluation.harness.store import read_records
 from evaluation.protocol import protocol_sha256
 from evaluation.result import Result, Run, read_result
-from leaderboard.planning import shards
+from leaderboard.planning import chunks
 from leaderboard.ranking import scored
 from leaderboard.ranking.collect import is_published
 from zoo.cards import index
@@ -124,7 +124,7 @@ def _measured(path: Path, result: Result) -> Measured | None:
         around=_around(run, len(ran)),
         metered=run.cost.ledger is not None,
         bytes_per_sample=records_path.stat().st_size / run.counts.total if records_path.is_file() else None,
-        shard_bytes_per_sample=shards.bytes_per_sample().get(run.task),
+        shard_bytes_per_sample=chunks.bytes_per_sample().get(run.task),
         local=not is_published(path),
     )
 

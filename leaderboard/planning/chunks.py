@@ -1,8 +1,8 @@
-"""Shards: how much a run's chunks take on the disk, which stay as they were written when its result is packed.
+"""Chunks: how much a run's chunks take on the disk, which stay as they were written when its result is packed.
 
-    python -m leaderboard.planning.shards    # measures it anew, with the published records unpacked; takes minutes
+    python -m leaderboard.planning.chunks    # measures it anew, with the published records unpacked; takes minutes
 
-`shards.json` beside this file says what came out, for installations without records as well.
+`chunks.json` beside this file says what came out, for installations without records as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from evaluation.harness.store import read_records, write_records
 from leaderboard.ranking.collect import PUBLISHED
 from zoo.files import write_json
 
-FILE = Path(__file__).with_name("shards.json")
+FILE = Path(__file__).with_name("chunks.json")
 
 
 @cache
