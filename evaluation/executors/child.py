@@ -1,15 +1,20 @@
-"""A shard in a process of its own: `python -m evaluation.executors.child`, the shard's job as JSON on its stdin.
+"""Shards in a process of their own: `python -m evaluation.executors.child`, one ShardJob a line as JSON on its stdin.
 
-Its last line on stdout says how it ended (a file could not, on a full disk). It ends with the process that started it:
-when its stdin is closed, it is gone, and its model's worker after it.
+It answers each with one line on stdout, an Ended (a file could not say so, on a full disk), and keeps its model for the
+next one. After a shard that did not end well it ends. It ends with the process that started it: when its stdin is
+closed, it is gone, and its model's worker after it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 from contextlib import AbstractContextManager
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
 
 from evaluation.errors import EvaluationError
 from evaluation.executors.job import Job, ShardJob
@@ -19,19 +24,24 @@ from zoo.potential import Potential
 
 
 def main(opens: Opens) -> int:
-    """Read the job, run its shard, and return the exit code."""
+    """Run the shards that stdin names, and return the exit code."""
     answer = os.dup(1)
     os.dup2(2, 1)  # whatever else is printed is no answer
-    asked = ShardJob.model_validate_json(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    failure: EvaluationError | ZooError | None = None
-    try:
-        work(asked.job, asked.shard, opens)
-    except (EvaluationError, ZooError) as error:
-        failure = error
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-    os.write(answer, ended_with(failure).model_dump_json().encode())
-    return 0 if failure is None else 1
+    asked = _Asked()
+    with Kept(opens) as kept:
+        while (line := asked.next()) is not None:
+            one = ShardJob.model_validate_json(line)
+            failure: EvaluationError | ZooError | None = None
+            try:
+                _log_to(one)
+                work(one.job, one.shard, kept)
+            except (EvaluationError, ZooError) as error:
+                failure = error
+                sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            os.write(answer, ended_with(failure).model_dump_json().encode() + b"\n")
+            if failure is not None:
+                return 1
+    return 0
 
 
 def from_zoo(job: Job) -> AbstractContextManager[Potential]:
@@ -41,11 +51,68 @@ def from_zoo(job: Job) -> AbstractContextManager[Potential]:
     return load(job.entry, device=job.device, threads=job.threads, say=lambda _: None)
 
 
-def _end_with_parent() -> None:
-    """What was stored is whole at any moment, so that nothing needs to be finished."""
-    while os.read(0, 1 << 10):  # not sys.stdin's buffer: its lock, held here, would stop the interpreter's end
-        pass
-    os._exit(1)
+class Kept:
+    """Opens a job's model, and keeps it open while the job stays the same."""
+
+    def __init__(self, opens: Opens) -> None:
+        self._opens = opens
+        self._job: Job | None = None
+        self._held = contextlib.ExitStack()
+        self._potential: Potential | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.__exit__(kind, error, trace)
+
+    def __call__(self, job: Job) -> AbstractContextManager[Potential]:
+        """The job's model, which stays open when the context ends."""
+        if self._potential is None or self._job != job:
+            self._held.close()
+            self._potential = None
+            self._potential = self._held.enter_context(self._opens(job))
+            self._job = job
+        return contextlib.nullcontext(self._potential)
+
+
+class _Asked:
+    """The lines of stdin."""
+
+    def __init__(self) -> None:
+        self._lines: SimpleQueue[bytes | None] = SimpleQueue()
+        self._idle = threading.Event()
+        self._ended = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def next(self) -> bytes | None:
+        """The next one, None at the end. When the end comes while a line is worked on, the process ends at once."""
+        self._idle.set()
+        line = self._lines.get()
+        self._idle.clear()
+        if self._ended.is_set():
+            return None
+        return line
+
+    def _read(self) -> None:
+        rest = b""
+        # not sys.stdin's buffer: its lock, held here, would stop the interpreter's end
+        while more := os.read(0, 1 << 16):
+            *lines, rest = (rest + more).split(b"\n")
+            for line in lines:
+                self._lines.put(line)
+        self._ended.set()
+        if not self._idle.is_set():
+            os._exit(1)  # what was stored is whole at any moment, so that nothing needs to be finished
+        self._lines.put(None)
+
+
+def _log_to(one: ShardJob) -> None:
+    """From here on stderr is the shard's own log; where that cannot be written, it stays what it was."""
+    with contextlib.suppress(OSError), one.job.log_file(one.shard).open("ab") as log:
+        os.dup2(log.fileno(), 2)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,10 @@ def evaluate(
     ] = "serial",
     workers: Annotated[
         int | None,
-        typer.Option(help="Shards that run at once. process: one per GPU, or per --threads cores.", min=1),
+        typer.Option(
+            help="process: models at once, by default one per GPU, or per --threads cores. parsl: number of shards.",
+            min=1,
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="For parsl: a YAML file that names nodes, queue and limits.", show_default=False)
@@ -234,6 +237,8 @@ def _executor(
     job: Job, name: str, *, workers: int | None, config: Path | None, stall_limit: float
 ) -> Iterator[tuple[Executor, int]]:
     """The executor of that name, and the number of shards."""
+    from evaluation.executors.spread import SHARDS_PER_SLOT
+
     if name == "parsl":
         assert config is not None
         from evaluation.executors.configuration import read_configuration
@@ -241,7 +246,7 @@ def _executor(
 
         asked = read_configuration(config)
         with ParslExecutor(asked, folder=job.runs / "parsl", stall_limit=stall_limit) as engine:
-            yield engine, workers or asked.slots
+            yield engine, workers or asked.slots * SHARDS_PER_SLOT
         return
     from evaluation.executors import devices
     from evaluation.executors.process import ProcessExecutor
@@ -250,7 +255,7 @@ def _executor(
     if gpus and workers is not None and workers > len(gpus):
         raise EvaluationError(f"--workers {workers}: one runs on each GPU, and --device {job.device} has {len(gpus)}")
     count = workers or len(gpus or ()) or max(1, (os.cpu_count() or 1) // job.threads)
-    yield ProcessExecutor(workers=count, gpus=gpus, stall_limit=stall_limit), count
+    yield ProcessExecutor(workers=count, gpus=gpus, stall_limit=stall_limit), count * SHARDS_PER_SLOT
 
 
 def _on_one(job: Job) -> Job:

@@ -48,6 +48,10 @@ class Job(Strict):
         """Where the process that works on a shard says how far it is."""
         return self.folder / "shards" / f"{self.subset}-{shard.name}.json"
 
+    def log_file(self, shard: Shard) -> Path:
+        """What that process and its model print."""
+        return self.state_file(shard).with_suffix(".log")
+
     def stored(self, names: frozenset[str]) -> frozenset[str]:
         """Those of the chunks that are stored, under any conditions."""
         return names & {path.stem for path in self.folder.glob("protocol-*/records/*.parquet")}

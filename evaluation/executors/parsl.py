@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from evaluation.errors import ConfigurationError, EvaluationFault
-from evaluation.executors.attempt import CHILD, STALL_LIMIT, Silence
 from evaluation.executors.configuration import Configuration, KubernetesConfiguration, SlurmConfiguration
 from evaluation.executors.job import Ended, Job, ShardJob, progress, read_state
 from evaluation.executors.node import run_shard
 from evaluation.executors.retries import retries_of
+from evaluation.executors.shard_process import CHILD, STALL_LIMIT, Silence
 from evaluation.harness.run import RunProgress
 from evaluation.harness.shard import Shard
 

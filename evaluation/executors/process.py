@@ -1,4 +1,4 @@
-"""Processes: the shards of a run on this machine, each in a child with a model's worker of its own."""
+"""Processes: the shards of a run on this machine, in children that each have a model's worker of their own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 from evaluation.executors import devices
-from evaluation.executors.attempt import CHILD, STALL_LIMIT, attempt
 from evaluation.executors.job import Ended, Job, progress
 from evaluation.executors.retries import Retries, retries_of
+from evaluation.executors.shard_process import CHILD, STALL_LIMIT, ShardProcess
 from evaluation.harness.run import RunProgress
 from evaluation.harness.shard import Shard
 
@@ -76,24 +76,19 @@ class _Work:
 
     def drain(self, gpu: str | None) -> None:
         """One slot: shard after shard, each until it is stored or given up."""
-        while not self.stop.is_set():
-            try:
-                shard = self._waiting.get_nowait()
-            except queue.Empty:
-                return
-            ended = self._attempt(shard, gpu)
-            while self.retries[shard].again(ended):
-                log.warning("shard %s: %s; it is started again", shard, ended.brief)
-                ended = self._attempt(shard, gpu)
-            if ended.error is not None:
-                self.faults[shard] = ended.error
+        variables = devices.pinned(gpu) if gpu is not None else None
+        with ShardProcess(program=self.executor.program, variables=variables) as process:
+            while not self.stop.is_set():
+                try:
+                    shard = self._waiting.get_nowait()
+                except queue.Empty:
+                    return
+                ended = self._attempt(process, shard)
+                while self.retries[shard].again(ended):
+                    log.warning("shard %s: %s; it is started again", shard, ended.brief)
+                    ended = self._attempt(process, shard)
+                if ended.error is not None:
+                    self.faults[shard] = ended.error
 
-    def _attempt(self, shard: Shard, gpu: str | None) -> Ended:
-        return attempt(
-            self.job,
-            shard,
-            program=self.executor.program,
-            variables=devices.pinned(gpu) if gpu is not None else None,
-            stall_limit=self.executor.stall_limit,
-            stop=self.stop,
-        )
+    def _attempt(self, process: ShardProcess, shard: Shard) -> Ended:
+        return process.run(self.job, shard, stall_limit=self.executor.stall_limit, stop=self.stop)

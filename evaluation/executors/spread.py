@@ -14,6 +14,11 @@ from evaluation.harness.shard import Shard, divide
 from evaluation.result import Result
 from evaluation.task import load
 
+SHARDS_PER_SLOT = 8
+"""Atoms tell a shard's time only roughly: with as many shards as slots, two slots were busy for 0.86 of the time on
+average, with eight times as many for 0.95 (16 published runs, their samples' seconds replayed); beyond that, the size
+of a chunk decides. A slot keeps its model from one shard to the next, so that a shard costs a file."""
+
 
 class Executor(Protocol):
     """Runs shards somewhere."""

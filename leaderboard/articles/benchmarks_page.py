@@ -18,6 +18,7 @@ TITLES = {
     "startup": "Start of the command",
     "store": "Records stored and scored",
     "site": "The site",
+    "executors": "Spread over processes: one process over workers times as many",
     "isolation": "An isolated worker against the model in the same process",
     "relaxation": "Batched relaxation against other ways",
     "phonons": "Displaced supercells as one stream against one by one",

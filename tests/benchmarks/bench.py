@@ -21,7 +21,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-LIMITS = {"startup": 120, "store": 900, "site": 600, "isolation": 1200, "relaxation": 3600, "phonons": 600}
+LIMITS = {
+    "startup": 120,
+    "store": 900,
+    "site": 600,
+    "executors": 1800,
+    "isolation": 1200,
+    "relaxation": 3600,
+    "phonons": 600,
+}
 """Seconds, at most, in the order in which the parts run."""
 
 
@@ -88,6 +96,14 @@ def site(_: str, small: bool) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - clock, "CPU seconds": time.process_time() - cpu, "files": files}
 
 
+def executors(model: str, small: bool) -> dict[str, Any]:
+    from tests.benchmarks.executors import measure
+
+    task, subset = ("eos", "fast") if small else ("formation", "fast")
+    found = measure(model, task, subset, workers=[1, 2], rounds=1)
+    return {f"{task}, {what}": spread(values) for what, values in found.items()}
+
+
 def isolation(model: str, small: bool) -> dict[str, Any]:
     from tests.benchmarks.isolation import run_inside
 
@@ -129,6 +145,7 @@ PARTS: dict[str, Callable[[str, bool], dict[str, Any]]] = {
     "startup": startup,
     "store": store,
     "site": site,
+    "executors": executors,
     "isolation": isolation,
     "relaxation": relaxation,
     "phonons": phonons,

@@ -1,12 +1,15 @@
 """What spreading costs: a task in one process, and over one and two workers, in turn.
 
-    python tests/benchmarks/executors.py chgnet-0.3.0 --task relaxation --subset fast --rounds 3
+    python tests/benchmarks/executors.py chgnet-0.3.0 --task formation --subset fast --rounds 3
 
 Prints, per number of workers, the seconds of `--executor process` and its efficiency: the seconds that one process
 takes, over workers times the seconds of these. A run is that and a start: each worker imports what a single process
 does and starts a model of its own, so that short runs cannot be efficient. What a start takes is measured by running
 the canary's few crystals in the same way, and the efficiency stands there once more without both: that of long runs.
 A task that takes three minutes alone tells of both. On a machine that others use, compare the ratios of the rounds.
+
+What the machine gives is measured beside it: that many single runs at once, which share memory and clock and nothing of
+ours. One of them alone, over the slowest of these, is the efficiency that no executor can exceed here.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -24,23 +29,53 @@ ROOT = Path(__file__).parents[2]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name")
-    parser.add_argument("--task", default="eos")
+    parser.add_argument("--task", default="formation")
     parser.add_argument("--subset", default="fast")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=1)
     given = parser.parse_args()
-    evaluate(given.name, given.task, "canary")  # everything is fetched, built and compiled
-    for _ in range(given.rounds):
-        start, alone = (evaluate(given.name, given.task, subset) for subset in ("canary", given.subset))
-        print(f"serial      {alone:8.1f} s, of which the start {start:.1f} s", flush=True)
-        for workers in given.workers:
-            spread = ["--executor", "process", "--workers", str(workers)]
-            first, whole = (evaluate(given.name, given.task, subset, *spread) for subset in ("canary", given.subset))
-            print(
-                f"{workers} worker(s) {whole:8.1f} s, of which the start {first:.1f} s; efficiency "
-                f"{alone / whole / workers:.2f}, without the starts {(alone - start) / (whole - first) / workers:.2f}",
-                flush=True,
-            )
+    measure(given.name, given.task, given.subset, workers=given.workers, rounds=given.rounds, say=print)
+
+
+def measure(
+    name: str,
+    task: str,
+    subset: str,
+    *,
+    workers: list[int],
+    rounds: int,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, list[float]]:
+    """Seconds and efficiencies by what they are of, one of each per round."""
+    found: dict[str, list[float]] = {}
+
+    def tell(what: str, value: float) -> None:
+        found.setdefault(what, []).append(value)
+        say(f"{what:60} {value:8.2f}")
+
+    evaluate(name, task, "canary")  # everything is fetched, built and compiled
+    for _ in range(rounds):
+        start, alone = (evaluate(name, task, each) for each in ("canary", subset))
+        tell("one process, s", alone)
+        tell("one process, of which the start, s", start)
+        for count in workers:
+            spread = ["--executor", "process", "--workers", str(count)]
+            first, whole = (evaluate(name, task, each, *spread) for each in ("canary", subset))
+            tell(f"{count} workers, s", whole)
+            tell(f"{count} workers, of which the start, s", first)
+            tell(f"{count} workers, efficiency", alone / whole / count)
+            long = (alone - start) / (whole - first) / count
+            tell(f"{count} workers, efficiency without the starts", long)
+            if count > 1:
+                crowded = at_once(count, name, task, subset)
+                tell(f"{count} single runs at once: one alone / the slowest", alone / crowded)
+    return found
+
+
+def at_once(count: int, *what: str) -> float:
+    """Seconds until the last of so many single runs has ended."""
+    with ThreadPoolExecutor(count) as pool:
+        return max(pool.map(lambda _: evaluate(*what), range(count)))
 
 
 def evaluate(name: str, task: str, subset: str, *options: str) -> float:

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from evaluation.errors import ProtocolMismatch
-from evaluation.executors.attempt import Silence, attempt
 from evaluation.executors.job import Job, Report, ShardState, progress, read_state
 from evaluation.executors.process import ProcessExecutor
+from evaluation.executors.shard_process import ShardProcess, Silence
+from evaluation.executors.spread import spread
 from evaluation.harness.shard import Shard
 from evaluation.harness.store import Store, read_records
 from evaluation.subset import Subset
@@ -139,11 +140,22 @@ def test_ten_kills_anywhere_lose_nothing(tmp_path: Path, undisturbed_fast: Path)
     assert final(tmp_path) == final(undisturbed_fast)
 
 
+def test_one_process_and_one_model_do_all_of_its_shards(tmp_path: Path, undisturbed_fast: Path) -> None:
+    program = [str(Path(__file__).with_name("toy_child.py"))]
+    spread(job(tmp_path), ProcessExecutor(workers=1, program=program), count=3, results=tmp_path / "results")
+    assert final(tmp_path) == final(undisturbed_fast)
+    states = [read_state(job(tmp_path).state_file(shard)) for shard in Shard.all(3)]
+    assert len({state.pid for state in states if state is not None}) == 1
+    opened = [job(tmp_path).log_file(shard).read_text().count("the toy is opened") for shard in Shard.all(3)]
+    assert opened == [1, 0, 0]
+
+
 # --- without a model --------------------------------------------------------------------------------------------------
 
 
 def test_a_child_that_does_nothing_is_ended(tmp_path: Path) -> None:
-    ended = attempt(job(tmp_path), Shard(1, 1), program=("-c", "import time; time.sleep(600)"), stall_limit=0.2)
+    with ShardProcess(program=("-c", "import time; time.sleep(600)")) as process:
+        ended = process.run(job(tmp_path), Shard(1, 1), stall_limit=0.2)
     assert ended.error == "neither an answer of the model nor a stored chunk for 0.2 s: it was stopped"
     assert ended.again
 
@@ -166,7 +178,8 @@ def test_an_answer_or_a_stored_chunk_breaks_the_silence() -> None:
 def test_a_stopped_run_ends_its_children(tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
-    ended = attempt(job(tmp_path), Shard(1, 1), program=("-c", "import time; time.sleep(600)"), stop=stop)
+    with ShardProcess(program=("-c", "import time; time.sleep(600)")) as process:
+        ended = process.run(job(tmp_path), Shard(1, 1), stop=stop)
     assert not ended.again
 
 
@@ -202,6 +215,20 @@ def test_a_shard_is_given_up_after_three_attempts_that_store_nothing(
     faults = ProcessExecutor(workers=1, program=("-S", "-c", program)).run(asked, [shard])
     assert faults == {shard: reason}
     assert (tmp_path / "attempts").read_text() == "x" * attempts
+
+
+def test_a_shard_after_one_that_failed_gets_a_new_process(tmp_path: Path) -> None:
+    program = (
+        "import json, os, sys\n"
+        "for line in sys.stdin:\n"
+        f"    with open({str(tmp_path / 'pids')!r}, 'a') as file: print(os.getpid(), file=file)\n"
+        "    error = 'StoreError: full' if json.loads(line)['index'] == 2 else None\n"
+        "    print(json.dumps({'error': error, 'again': False}), flush=True)"
+    )
+    faults = ProcessExecutor(workers=1, program=("-S", "-c", program)).run(job(tmp_path), Shard.all(4))
+    assert faults == {Shard(2, 4): "StoreError: full"}
+    first, second, third, fourth = (tmp_path / "pids").read_text().split()
+    assert first == second != third == fourth
 
 
 def test_each_worker_sees_one_gpu(tmp_path: Path) -> None:

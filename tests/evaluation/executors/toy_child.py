@@ -30,6 +30,7 @@ def toy_job(folder: Path, subset: str) -> Job:
 
 def opens(job: Job) -> Potential:
     potential = toy.potential(job.runs.parent)
+    print("the toy is opened", file=sys.stderr)
     if limit := os.environ.get("TOY_DISK"):  # bytes of a file: beyond it, writing fails as at the end of a disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
     return potential
