@@ -28,7 +28,7 @@ from pydantic import JsonValue
 
 from evaluation.definitions import diatomics as definitions
 from evaluation.definitions.diatomics import METRICS, PLAIN, DiatomicsProtocol
-from evaluation.metric import Score, mean_score
+from evaluation.metric import Score, average_score, mean_score
 from evaluation.metrics.smoothness import Well, conservation_deviation, sign_flips, tortuosity, turns, well
 from evaluation.outputs.diatomics import curve, reference_curve
 from evaluation.record import Record
@@ -175,7 +175,7 @@ class Diatomics:
             # where there is no bond in the reference, a missing error is no failure; a model without an answer is one
             compared = [row for row in rows if row["bound"] is not False] if name.endswith("_error") else rows
             values = [cast("float | None", row[name]) for row in compared]
-            found[name] = mean_score([None if value is None else abs(value) for value in values], metric[name])
+            found[name] = average_score([None if value is None else abs(value) for value in values], metric[name])
         return found
 
 

@@ -31,7 +31,7 @@ def test_a_morse_curve_is_smooth() -> None:
     assert sign_flips(force(R), smallest=1e-2) == 1
     # a force rises once to its largest pull and falls again
     assert turns(force(R), smallest_step=1e-2).flips == 1
-    assert conservation_deviation(R, morse(R), force(R)) < 2e-3
+    assert conservation_deviation(R, morse(R), force(R)) < 1e-6
 
 
 def test_the_well_is_where_morse_has_it() -> None:
