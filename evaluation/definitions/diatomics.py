@@ -42,8 +42,9 @@ PLAIN = {
         "|F + dE/dr|",
         "meV/Å",
         0.0,
-        "Mean deviation of the force from the energy's slope along the curve, over pairs of steps, median over elements. "
-        "A gradient leaves below 1 meV/Å; one with more has an energy that jumps, or a wall that 0.01 Å do not resolve.",
+        "Mean deviation of the force from the energy's slope along the curve, over pairs of steps, median over "
+        "elements. A gradient leaves below 1 meV/Å; one with more has an energy that jumps, or a wall that 0.01 Å do "
+        "not resolve.",
     ),
     "bond_length_error": (
         "|bond length error|",
