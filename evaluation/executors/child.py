@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
+import traceback
 from contextlib import AbstractContextManager
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
 from evaluation.errors import EvaluationError
-from evaluation.executors.job import Job, ShardJob
+from evaluation.executors.job import Ended, Job, ShardJob
 from evaluation.executors.work import Opens, ended_with, work
 from zoo.errors import ZooError
 from zoo.potential import Potential
@@ -31,15 +33,19 @@ def main(opens: Opens) -> int:
     with Kept(opens) as kept:
         while (line := asked.next()) is not None:
             one = ShardJob.model_validate_json(line)
-            failure: EvaluationError | ZooError | None = None
+            ended = Ended()
             try:
                 _log_to(one)
                 work(one.job, one.shard, kept)
             except (EvaluationError, ZooError) as error:
-                failure = error
                 sys.stderr.write(f"{type(error).__name__}: {error}\n")
-            os.write(answer, ended_with(failure).model_dump_json().encode() + b"\n")
-            if failure is not None:
+                ended = ended_with(error)
+            except Exception as error:  # noqa: BLE001  # the process that waits must hear what it was
+                traceback.print_exc()
+                again = isinstance(error, (MemoryError, OSError))
+                ended = Ended(error=f"{type(error).__name__}: {error}", again=again)
+            os.write(answer, ended.model_dump_json().encode() + b"\n")
+            if ended.error is not None:
                 return 1
     return 0
 
@@ -105,13 +111,21 @@ class _Asked:
                 self._lines.put(line)
         self._ended.set()
         if not self._idle.is_set():
-            os._exit(1)  # what was stored is whole at any moment, so that nothing needs to be finished
+            _end_at_once()
         self._lines.put(None)
 
 
+def _end_at_once() -> None:
+    """What was stored is whole at any moment, so that nothing needs to be finished; a solver is ended as well."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
 def _log_to(one: ShardJob) -> None:
-    """From here on stderr is the shard's own log; where that cannot be written, it stays what it was."""
+    """From here on all that is printed goes to the shard's own log; where that cannot be written, where it went."""
     with contextlib.suppress(OSError), one.job.log_file(one.shard).open("ab") as log:
+        os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
 
 

@@ -60,7 +60,7 @@ def evaluate(
     workers: Annotated[
         int | None,
         typer.Option(
-            help="process: models at once, by default one per GPU, or per --threads cores. parsl: number of shards.",
+            help="For process: models at once; by default one per GPU, or per --threads cores.",
             min=1,
         ),
     ] = None,
@@ -168,7 +168,9 @@ def _require_consistent(
     if executor == "parsl" and several:
         raise typer.BadParameter("with parsl the configuration's gpus_per_node says it", param_hint="--device")
     if executor == "serial" and not several and workers is not None:
-        raise typer.BadParameter("more than one needs --executor process or parsl", param_hint="--workers")
+        raise typer.BadParameter("more than one needs --executor process", param_hint="--workers")
+    if executor == "parsl" and workers is not None:
+        raise typer.BadParameter("with parsl the configuration's blocks and workers say it", param_hint="--workers")
 
 
 def _each(jobs: Sequence[Job], run: Callable[[Job, Bar], None]) -> None:
@@ -220,13 +222,18 @@ def _spread(
     config: Path | None,
     stall_limit: float,
 ) -> None:
-    from evaluation.executors.spread import spread
+    from evaluation.executors.spread import shard_count, spread
 
-    with _executor(jobs[0], executor, workers=workers, config=config, stall_limit=stall_limit) as (engine, count):
+    with _executor(jobs[0], executor, workers=workers, config=config, stall_limit=stall_limit) as (
+        engine,
+        slots,
+        on_gpus,
+    ):
 
         def run(job: Job, bar: Bar) -> None:
             with _loaded(job, bar):  # fetched and built once, here, and not by each shard
                 pass
+            count = shard_count(job.plan(), slots=slots, on_gpus=on_gpus)
             _tell(spread(_on_one(job), engine, count=count, results=results, show=bar.show))
 
         _each(jobs, run)
@@ -235,10 +242,8 @@ def _spread(
 @contextlib.contextmanager
 def _executor(
     job: Job, name: str, *, workers: int | None, config: Path | None, stall_limit: float
-) -> Iterator[tuple[Executor, int]]:
-    """The executor of that name, and the number of shards."""
-    from evaluation.executors.spread import SHARDS_PER_SLOT
-
+) -> Iterator[tuple[Executor, int, bool]]:
+    """The executor of that name, how many shards it runs at once, and whether on GPUs."""
     if name == "parsl":
         assert config is not None
         from evaluation.executors.configuration import read_configuration
@@ -246,7 +251,7 @@ def _executor(
 
         asked = read_configuration(config)
         with ParslExecutor(asked, folder=job.runs / "parsl", stall_limit=stall_limit) as engine:
-            yield engine, workers or asked.slots * SHARDS_PER_SLOT
+            yield engine, asked.slots, asked.gpus_per_node > 0
         return
     from evaluation.executors import devices
     from evaluation.executors.process import ProcessExecutor
@@ -255,7 +260,7 @@ def _executor(
     if gpus and workers is not None and workers > len(gpus):
         raise EvaluationError(f"--workers {workers}: one runs on each GPU, and --device {job.device} has {len(gpus)}")
     count = workers or len(gpus or ()) or max(1, (os.cpu_count() or 1) // job.threads)
-    yield ProcessExecutor(workers=count, gpus=gpus, stall_limit=stall_limit), count * SHARDS_PER_SLOT
+    yield ProcessExecutor(workers=count, gpus=gpus, stall_limit=stall_limit), count, bool(gpus)
 
 
 def _on_one(job: Job) -> Job:

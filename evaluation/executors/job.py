@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluation.errors import ProtocolMismatch
@@ -125,9 +125,16 @@ def read_state(path: Path) -> ShardState | None:
         return None
 
 
-def progress(job: Job, shards: Sequence[Shard], *, total: int, seconds: float) -> RunProgress:
-    """How far all shards are together. Raises ProtocolMismatch when two of them run under different conditions."""
-    states = [state for shard in shards if (state := read_state(job.state_file(shard))) is not None]
+def progress(
+    job: Job, shards: Sequence[Shard], *, before: Mapping[Shard, int], total: int, seconds: float
+) -> RunProgress:
+    """How far all shards are together; `before`: samples of each that were stored before, for those that wait.
+
+    Raises ProtocolMismatch when two of them run under different conditions.
+    """
+    known = {shard: read_state(job.state_file(shard)) for shard in shards}
+    states = [state for state in known.values() if state is not None]
+    waiting = sum(before[shard] for shard, state in known.items() if state is None)
     folders = list(dict.fromkeys(state.folder for state in states if state.folder is not None))
     if len(folders) > 1:
         raise ProtocolMismatch(
@@ -135,4 +142,4 @@ def progress(job: Job, shards: Sequence[Shard], *, total: int, seconds: float) -
             "of them one kind of machine"
         )
     done, resumed = sum(state.done for state in states), sum(state.resumed for state in states)
-    return RunProgress(done, total, resumed, seconds)
+    return RunProgress(done + waiting, total, resumed + waiting, seconds)

@@ -9,22 +9,23 @@ from functools import cache
 from evaluation.executors import devices
 from evaluation.executors.job import Ended, ShardJob
 from evaluation.executors.shard_process import ShardProcess
+from evaluation.solvers.cores import cores_of
 
 
-def run_shard(asked: str, program: Sequence[str], stall_limit: float, *, own_gpu: bool) -> str:
+def run_shard(asked: str, program: Sequence[str], stall_limit: float, *, own_gpu: bool, cores: int) -> str:
     """Run a ShardJob (JSON) in this worker's child; an Ended (JSON).
 
     A child, so that a model which takes its process down leaves Parsl's worker alone. own_gpu: the worker's number on
-    the node is that of its GPU among those that the queue gave.
+    the node is that of its GPU among those that the queue gave. cores: for the worker's solvers.
     """
     job = ShardJob.model_validate_json(asked)
-    variables: dict[str, str] = {}
+    variables = cores_of(cores)
     if own_gpu:
         rank, gpus = int(os.environ["PARSL_WORKER_RANK"]), devices.visible_gpus()
         if rank >= len(gpus):
             told = f"worker {rank} of {os.uname().nodename} has no GPU, {len(gpus)} are visible; see gpus_per_node"
             return Ended(error=told, again=False).model_dump_json()
-        variables = devices.pinned(gpus[rank])
+        variables |= devices.pinned(gpus[rank])
     process = _child(tuple(program), tuple(variables.items()))
     return process.run(job.job, job.shard, stall_limit=stall_limit).model_dump_json()
 

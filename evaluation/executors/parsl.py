@@ -82,6 +82,7 @@ class ParslExecutor:
         plan = job.plan()
         total = sum(len(chunk.samples) for chunk in plan)
         retries = retries_of(job, shards, plan)
+        before = {shard: tries.samples_stored for shard, tries in retries.items()}
         faults: dict[Shard, str] = {}
         clock = time.monotonic()
         running = {self._submit(job, shard): shard for shard in shards}
@@ -96,7 +97,7 @@ class ParslExecutor:
                     running[self._submit(job, shard)] = shard
                 elif ended.error is not None:
                     faults[shard] = ended.error
-            show(progress(job, shards, total=total, seconds=time.monotonic() - clock))
+            show(progress(job, shards, before=before, total=total, seconds=time.monotonic() - clock))
             workers = self._workers()
             states = [read_state(job.state_file(shard)) for shard in shards]
             if silence.too_long((workers, len(running), states)) and workers:
@@ -139,7 +140,13 @@ class ParslExecutor:
 
         asked = ShardJob(job=job, index=shard.index, count=shard.count).model_dump_json()
         app = python_app(run_shard, data_flow_kernel=self._kernel)
-        future: Future[str] = app(asked, self.program, self.stall_limit, own_gpu=self.asked.gpus_per_node > 0)
+        future: Future[str] = app(
+            asked,
+            self.program,
+            self.stall_limit,
+            own_gpu=self.asked.gpus_per_node > 0,
+            cores=self.asked.cores_per_worker,
+        )
         return future
 
     def _workers(self) -> int:

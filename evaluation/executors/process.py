@@ -15,6 +15,7 @@ from evaluation.executors.retries import Retries, retries_of
 from evaluation.executors.shard_process import CHILD, STALL_LIMIT, ShardProcess
 from evaluation.harness.run import RunProgress
 from evaluation.harness.shard import Shard
+from evaluation.solvers.cores import available_cores, cores_of
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +54,15 @@ class ProcessExecutor:
         with ThreadPoolExecutor(len(slots)) as pool:
             running = [pool.submit(work.drain, gpu) for gpu in slots]
             try:
-                while wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_EXCEPTION).not_done:
-                    show(progress(job, shards, total=total, seconds=time.monotonic() - clock))
+                while (seen := wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_EXCEPTION)).not_done:
+                    if any(slot.exception() for slot in seen.done):
+                        break
+                    show(progress(job, shards, before=work.before, total=total, seconds=time.monotonic() - clock))
             finally:
                 work.stop.set()
             for each in running:
                 each.result()
-        show(progress(job, shards, total=total, seconds=time.monotonic() - clock))
+        show(progress(job, shards, before=work.before, total=total, seconds=time.monotonic() - clock))
         return work.faults
 
 
@@ -69,6 +72,7 @@ class _Work:
     def __init__(self, executor: ProcessExecutor, job: Job, retries: Mapping[Shard, Retries]) -> None:
         self.executor, self.job, self.retries = executor, job, retries
         self.faults: dict[Shard, str] = {}
+        self.before = {shard: tries.samples_stored for shard, tries in retries.items()}
         self.stop = threading.Event()
         self._waiting: queue.SimpleQueue[Shard] = queue.SimpleQueue()
         for shard in retries:
@@ -76,7 +80,8 @@ class _Work:
 
     def drain(self, gpu: str | None) -> None:
         """One slot: shard after shard, each until it is stored or given up."""
-        variables = devices.pinned(gpu) if gpu is not None else None
+        variables = devices.pinned(gpu) if gpu is not None else {}
+        variables |= cores_of(max(1, available_cores() // self.executor.workers))
         with ShardProcess(program=self.executor.program, variables=variables) as process:
             while not self.stop.is_set():
                 try:

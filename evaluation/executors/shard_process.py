@@ -52,9 +52,12 @@ class ShardProcess:
         it when it is set.
         """
         path = job.state_file(shard)
-        path.unlink(missing_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        process = self._running(job, shard)
+        try:
+            path.unlink(missing_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            process = self._running(job, shard)
+        except OSError as error:  # a disk that is full or closed, no memory for a process
+            return Ended(error=f"it could not be started: {type(error).__name__}: {error}", again=False)
         asked = ShardJob(job=job, index=shard.index, count=shard.count)
         assert process.stdin is not None
         ended: Ended | None = None
@@ -99,7 +102,7 @@ class ShardProcess:
         if seconds:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(seconds)
-        if process.poll() is None:
+        if process.poll() != 0:  # also after it was killed: what it started, a solver, may go on
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -124,11 +127,16 @@ def _answer(
         elif silence.too_long(read_state(job.state_file(shard))):
             silent = f"neither an answer of the model nor a stored chunk for {stall_limit:g} s: it was stopped"
             return Ended(error=silent)
-    return Ended.model_validate_json(told)
+    with contextlib.suppress(ValueError):
+        return Ended.model_validate_json(told)
+    return Ended(error=f"its process answered what is no answer: {told[:200]!r}")
 
 
 def _ended_with(code: int) -> Ended:
-    how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+    how = f"exit {code}"
+    if code < 0:
+        known = {each.value: each.name for each in signal.Signals}
+        how = f"signal {known.get(-code, -code)}"
     return Ended(error=f"its process ended ({how})")
 
 

@@ -8,9 +8,11 @@ from typing import Protocol
 
 from evaluation.errors import EvaluationFault
 from evaluation.executors.job import Job, read_state
+from evaluation.harness.in_flight import MOST_CHUNKS
 from evaluation.harness.merge import find, merge
 from evaluation.harness.run import RunProgress
 from evaluation.harness.shard import Shard, divide
+from evaluation.harness.store import Chunk
 from evaluation.result import Result
 from evaluation.task import load
 
@@ -18,6 +20,12 @@ SHARDS_PER_SLOT = 8
 """Atoms tell a shard's time only roughly: with as many shards as slots, two slots were busy for 0.86 of the time on
 average, with eight times as many for 0.95 (16 published runs, their samples' seconds replayed); beyond that, the size
 of a chunk decides. A slot keeps its model from one shard to the next, so that a shard costs a file."""
+
+
+def shard_count(plan: Sequence[Chunk], *, slots: int, on_gpus: bool) -> int:
+    """How many shards of a plan so many slots get; on GPUs none so small that its chunks cannot run together."""
+    most = SHARDS_PER_SLOT * slots
+    return min(most, max(slots, len(plan) // MOST_CHUNKS)) if on_gpus else most
 
 
 class Executor(Protocol):

@@ -110,7 +110,9 @@ class Evaluation:
             tell(store.folder)
             store.set_damaged_aside(chosen)
             mine = self._origin(store)
-            there = {chunk.name: store.origin(chunk) for chunk in plan if store.has(chunk)}
+            # its own and one of the others': the merge looks at all, and a run has thousands
+            others = next(([chunk] for chunk in plan if chunk not in chosen and store.has(chunk)), [])
+            there = {chunk.name: store.origin(chunk) for chunk in (*chosen, *others) if store.has(chunk)}
             known = {name: origin for name, origin in there.items() if origin is not None}
             require_alike({**known, f"of shard {shard}": mine}, other_commits=other_commits)
             if not all(store.has(chunk) for chunk in chosen):

@@ -18,6 +18,7 @@ import numpy as np
 
 from evaluation.errors import SolverFault
 from evaluation.solvers.array_cache import Arrays, Kept, read, write
+from evaluation.solvers.cores import available_cores
 from zoo.files import sha256
 from zoo.progress import Say
 from zoo.runtime import environment
@@ -42,12 +43,12 @@ class Solver:
     """Asks a solver's script, several processes at a time, one thread each. Use it as a context manager."""
 
     def __init__(self, name: str, kept: Kept, *, processes: int | None = None, say: Say | None = None) -> None:
-        """`processes`: at most so many at once; None: one for each CPU that this process may use."""
+        """`processes`: at most so many at once; None: one for each core that is this process's."""
         self.environment = find(name)
         self.kept = kept
         self._script_sha256 = sha256(self.environment.adapter)
         self._say = say
-        self._pool = ThreadPoolExecutor(processes or len(os.sched_getaffinity(0)), thread_name_prefix=name)
+        self._pool = ThreadPoolExecutor(processes or available_cores(), thread_name_prefix=name)
 
     def __enter__(self) -> Self:
         self.environment.ensure(say=self._say)

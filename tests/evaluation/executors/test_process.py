@@ -19,7 +19,7 @@ from evaluation.errors import ProtocolMismatch
 from evaluation.executors.job import Job, Report, ShardState, progress, read_state
 from evaluation.executors.process import ProcessExecutor
 from evaluation.executors.shard_process import ShardProcess, Silence
-from evaluation.executors.spread import spread
+from evaluation.executors.spread import shard_count, spread
 from evaluation.harness.shard import Shard
 from evaluation.harness.store import Store, read_records
 from evaluation.subset import Subset
@@ -148,6 +148,14 @@ def test_ten_kills_anywhere_lose_nothing(tmp_path: Path, undisturbed_fast: Path)
     assert final(folder) == final(undisturbed_fast)
 
 
+def running(pid: int) -> bool:
+    """Whether it is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_one_process_and_one_model_do_all_of_its_shards(tmp_path: Path, undisturbed_fast: Path) -> None:
     program = [str(Path(__file__).with_name("toy_child.py"))]
     spread(job(tmp_path), ProcessExecutor(workers=1, program=program), count=3, results=tmp_path / "results")
@@ -260,4 +268,50 @@ def test_shards_under_different_conditions_are_told_at_once(tmp_path: Path) -> N
         with Store(asked.runs, task="eos", entry=ENTRY, conditions=conditions) as store:
             Report(asked.state_file(Shard(index, 2)), pid=1).update(folder=store.folder)
     with pytest.raises(ProtocolMismatch, match=r'accelerator \("GPU 1", "GPU 2"\); give all of them one kind'):
-        progress(asked, Shard.all(2), total=27, seconds=1.0)
+        progress(asked, Shard.all(2), before=dict.fromkeys(Shard.all(2), 0), total=27, seconds=1.0)
+
+
+def test_what_was_stored_before_counts_for_shards_that_wait(tmp_path: Path) -> None:
+    asked, shards = job(tmp_path), Shard.all(2)
+    Report(asked.state_file(shards[0]), pid=1).update(done=5, resumed=2)
+    found = progress(asked, shards, before={shards[0]: 2, shards[1]: 7}, total=27, seconds=1.0)
+    assert (found.done, found.resumed) == (12, 9)
+
+
+def test_more_shards_than_slots_but_on_gpus_chunks_run_together(tmp_path: Path) -> None:
+    plan = job(tmp_path, "full").plan()
+    assert len(plan) == 10
+    assert shard_count(plan, slots=2, on_gpus=False) == 16
+    assert shard_count(plan, slots=2, on_gpus=True) == 2
+    assert shard_count(plan * 20, slots=2, on_gpus=True) == 16
+
+
+def test_a_log_that_cannot_be_written_is_told_and_the_other_shards_run(tmp_path: Path) -> None:
+    asked = job(tmp_path)
+    asked.log_file(Shard(1, 3)).mkdir(parents=True)
+    program = "import sys\nfor _ in sys.stdin: print('{}', flush=True)"
+    faults = ProcessExecutor(workers=1, program=("-S", "-c", program)).run(asked, Shard.all(3))
+    assert list(faults) == [Shard(1, 3)]
+    assert faults[Shard(1, 3)].startswith("it could not be started: IsADirectoryError: ")
+
+
+def test_an_answer_that_is_none_is_a_failure_of_its_shard(tmp_path: Path) -> None:
+    with ShardProcess(program=("-S", "-c", "input(); print('hello')")) as process:
+        ended = process.run(job(tmp_path), Shard(1, 1))
+    assert ended.error == r"its process answered what is no answer: b'hello\n'"
+
+
+def test_a_solver_that_a_killed_shard_started_ends_with_it(tmp_path: Path) -> None:
+    program = (
+        "import os, subprocess, sys; input()\n"
+        "solver = subprocess.Popen(['sleep', '600'])\n"
+        f"open({str(tmp_path / 'solver')!r}, 'w').write(str(solver.pid))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    with ShardProcess(program=("-S", "-c", program)) as process:
+        assert process.run(job(tmp_path), Shard(1, 1)).error == "its process ended (signal SIGKILL)"
+    pid = int((tmp_path / "solver").read_text())
+    end = time.monotonic() + 20
+    while running(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not running(pid)
