@@ -9,6 +9,17 @@ from leaderboard.charts.spec import Picture
 
 
 @dataclass(frozen=True)
+class Factor:
+    """A number that the reader sets, by which a table's last column is multiplied."""
+
+    label: str
+    value: float
+    """Until the reader sets another one."""
+    units: Sequence[float]
+    """Of each row: its cell for a factor of one."""
+
+
+@dataclass(frozen=True)
 class Table:
     """Cells as they are shown; all columns but the first `texts` are numbers."""
 
@@ -17,6 +28,7 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     texts: int = 1
+    factor: Factor | None = None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evaluation import task as tasks
-from leaderboard.articles.article import Article, Part, Table
+from leaderboard.articles.article import Article, Factor, Part, Table
 from leaderboard.articles.evidence import Evidence
 from leaderboard.formatting import short
 from leaderboard.planning.expectation import gpu_rates
@@ -16,8 +16,8 @@ from leaderboard.ranking.collect import PUBLISHED
 from zoo.cards import index
 
 DEVICES = (1, 8, 64, 256)
-PRICES = (1.0, 2.0, 4.0)
-"""Dollars for an hour of one accelerator."""
+PRICE = 2.0
+"""Dollars for an hour of one accelerator, until the reader sets another price."""
 MODEL = "sevennet-0"
 """The one whose time per atom was measured on an accelerator, on several sizes of batches."""
 TROUBLE = {
@@ -76,14 +76,17 @@ def _outcomes(costs: Sequence[TaskCost], rate: float, models: int, device: str) 
     found = [run_all(costs, models=models, rate=rate, cluster=Cluster(count, **TROUBLE)) for count in DEVICES]
     rows = [(str(one.devices), *_times(one)) for one in found]
     columns = ("accelerators", "hours", "GPU-hours paid", "of them at work, host or model", "failures")
-    priced = ("accelerators", *(f"at {price:g} $/h" for price in PRICES))
-    prices = [(str(one.devices), *(f"{one.held / 3600 * price:,.0f}" for price in PRICES)) for one in found]
+    hours = [one.held / 3600 for one in found]
+    prices = [
+        (str(devices), f"{held:,.0f}", f"{held * PRICE:,.0f}") for devices, held in zip(DEVICES, hours, strict=True)
+    ]
+    price = Factor("Dollars for an hour of one accelerator", PRICE, hours)
     return [
         Part(f"All models, on {device}", table=Table("Time on several numbers of accelerators", columns, rows)),
         Part(
             "Dollars",
-            sentences=["At several prices of an hour of one accelerator; other prices are in proportion."],
-            table=Table("Dollars by accelerators and price", priced, prices),
+            sentences=[f"At {PRICE:g} dollars for an hour of one accelerator; a script of the page takes your price."],
+            table=Table("Dollars by accelerators", ("accelerators", "GPU-hours paid", "dollars"), prices, factor=price),
         ),
     ]
 

@@ -38,6 +38,9 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    price: Annotated[
+        float | None, typer.Option(help="Dollars for an hour of one accelerator.", min=0, show_default=False)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Say what a run will cost before it starts, and what earlier runs that is known from."""
@@ -50,22 +53,24 @@ def plan(
     found = expect(names, task or tasks.names(), chosen, device=device, workers=workers, folders=results)
     disk = on_disk(names)
     if json:
-        told = [_as_json(each) for each in found]
+        told = [_as_json(each) | {"dollars": _dollars(each, price)} for each in found]
         sys.stdout.write(json_.dumps({"runs": told, "checkpoint_bytes": disk}, indent=1) + "\n")
         return
-    _show(found, workers=workers)
+    _show(found, workers=workers, price=price)
     missing = {name: size for name, size in disk.items() if size != 0}
     for name, size in missing.items():
         typer.echo(f"{name}: its checkpoint has to be fetched, {_size(size)}; so has its environment where it is new.")
 
 
-def _show(found: list[Forecast], *, workers: int) -> None:
+def _show(found: list[Forecast], *, workers: int, price: float | None) -> None:
     from rich.table import Table
     from rich.text import Text
 
     hours = "hours" if workers == 1 else f"hours, {workers} workers"
-    table = Table("entry", "task", "samples", "atoms × steps", hours, "GPU-hours", "records (MB)", "known from")
-    for column in table.columns[2:7]:
+    dollars = [] if price is None else ["dollars"]
+    figures = ["samples", "atoms × steps", hours, "GPU-hours", *dollars, "records (MB)"]
+    table = Table("entry", "task", *figures, "known from")
+    for column in table.columns[2:-1]:
         column.justify = "right"
     for each in found:
         table.add_row(
@@ -75,22 +80,28 @@ def _show(found: list[Forecast], *, workers: int) -> None:
             _figure(each.atoms),
             _figure(each.wall_seconds, 3600),
             _figure(each.gpu_hours),
+            *(_figure(_dollars(each, price)) for _ in dollars),
             _figure(each.record_bytes, 1e6),
             Text("; ".join(each.basis)),
         )
     wall = [each.wall_seconds for each in found]
     if len(found) > 1 and None not in wall:
         table.add_section()
-        gpu = [each.gpu_hours for each in found]
+        paid = [[_dollars(each, price) for each in found]] if dollars else []
         sums = (
             _sum([each.atoms for each in found]),
             _sum(wall),
-            _sum(gpu),
+            _sum([each.gpu_hours for each in found]),
+            *map(_sum, paid),
             _sum([each.record_bytes for each in found]),
         )
-        units = (1.0, 3600.0, 1.0, 1e6)
+        units = (1.0, 3600.0, 1.0, *(1.0 for _ in paid), 1e6)
         table.add_row("together", "", "", *(_figure(value, unit) for value, unit in zip(sums, units, strict=True)), "")
     print_table(table)
+
+
+def _dollars(each: Forecast, price: float | None) -> float | None:
+    return None if price is None or each.gpu_hours is None else each.gpu_hours * price
 
 
 def _sum(values: list[float | None]) -> float | None:

@@ -138,3 +138,18 @@ def test_the_table_needs_no_script_and_little_to_load(visit: Go, folder: Path) -
     text = (folder / "site" / "index.html").read_text(encoding="utf-8")
     island = text[text.index('id="overview-data">') + len('id="overview-data">') :]
     assert len(json.loads(island[: island.index("</script>")])["checkpoints"]) == 4
+
+
+def test_a_visitor_sets_the_price_of_an_hour(visit: Go) -> None:
+    seen = visit("zoo-costs.html")
+    price = seen.page.get_by_label("Dollars for an hour of one accelerator")
+    expect(price).to_have_value("2.0")
+    cells = seen.page.locator("tr[data-unit] td:last-child")
+    units = seen.page.locator("tr[data-unit]").evaluate_all("rows => rows.map((row) => row.dataset.unit)")
+    hours = [float(unit) for unit in units]
+    assert cells.all_inner_texts() == [f"{2 * each:,.0f}" for each in hours]
+    price.fill("10")
+    assert cells.all_inner_texts() == [f"{10 * each:,.0f}" for each in hours]
+    price.fill("")
+    assert cells.all_inner_texts() == ["–"] * len(hours)
+    assert seen.said == []

@@ -167,3 +167,13 @@ def test_the_command_says_what_it_knows_and_what_it_is_known_from() -> None:
     assert (told["entry"], told["samples"]) == ("chgnet-0.3.0@conservative", 69)
     assert told["gpu_hours"] is None
     assert told["basis"][0].startswith("recorded")
+
+
+def test_the_command_multiplies_hours_by_a_price() -> None:
+    asked = ["sevennet-0", "--task", "eos", "--device", "cuda", "--json"]
+    free, paid = (
+        json.loads(CliRunner().invoke(app, [*asked, *price]).stdout)["runs"][0] for price in ([], ["--price", "3"])
+    )
+    assert free["dollars"] is None
+    assert paid["gpu_hours"] == free["gpu_hours"] > 0
+    assert paid["dollars"] == pytest.approx(3 * paid["gpu_hours"])

@@ -59,6 +59,7 @@ SCRIPTS = (
     "charts.js",
     "compare.js",
     "crystals.js",
+    "factor.js",
     "overview.js",
     "search.js",
     "tables.js",
