@@ -18,6 +18,7 @@ TITLES = {
     "startup": "Start of the command",
     "store": "Records stored and scored",
     "site": "The site",
+    "planning": "What plan foretells of published runs, each left out, against what they took in the model",
     "executors": "Spread over processes: one process over workers times as many",
     "isolation": "An isolated worker against the model in the same process",
     "relaxation": "Batched relaxation against other ways",
@@ -103,7 +104,7 @@ def _without_texts(told: Mapping[str, object]) -> dict[str, object]:
 
 
 GPU_SENTENCES = {
-    "relaxation": "Seconds per crystal and steps, of the same distorted crystals.",
+    "relaxation": "Seconds per crystal and steps, of the same distorted crystals. Evaluations relax by L-BFGS.",
     "phonons": "Seconds for all supercells of 20 solids; the ratio is that of one by one over one stream.",
     "ratio sevennet-0": "(Isolated - in process) / in process, SevenNet-0, with quartiles.",
     "ratio pet-tiny": "(Isolated - in process) / in process, PET-tiny, with quartiles.",

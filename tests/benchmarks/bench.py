@@ -25,6 +25,7 @@ LIMITS = {
     "startup": 120,
     "store": 900,
     "site": 600,
+    "planning": 600,
     "executors": 3600,
     "isolation": 1200,
     "relaxation": 3600,
@@ -96,6 +97,23 @@ def site(_: str, small: bool) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - clock, "CPU seconds": time.process_time() - cpu, "files": files}
 
 
+def planning(_: str, small: bool) -> dict[str, Any]:
+    from leaderboard.planning.measured import measured
+    from leaderboard.ranking.collect import PUBLISHED
+    from tests.benchmarks.planning import errors
+
+    return {
+        f"from {basis}: {quantity}": {
+            "runs": told["n"],
+            "off by a factor, median": told[quantity]["median"],
+            "off by less than this factor in 90 %": told[quantity]["p90"],
+            "share within 25 %": told[quantity]["within_quarter"] / told["n"],
+        }
+        for basis, told in errors(measured([PUBLISHED])).items()
+        for quantity in ("atoms", "seconds")
+    }
+
+
 def executors(model: str, small: bool) -> dict[str, Any]:
     from tests.benchmarks.executors import measure
 
@@ -149,6 +167,7 @@ PARTS: dict[str, Callable[[str, bool], dict[str, Any]]] = {
     "startup": startup,
     "store": store,
     "site": site,
+    "planning": planning,
     "executors": executors,
     "isolation": isolation,
     "relaxation": relaxation,
