@@ -4,8 +4,8 @@ Each rocksalt, zincblende and wurtzite crystal of PhononDB (PBE) is relaxed twic
 constraint: from the DFT geometry, and from that geometry strained, sheared and rattled. Both must come back to the DFT
 crystal. RMSD says how far the atoms end from their places; volume and cell errors say how far the lattice does. The two
 starts ask two questions, and symmetry that was kept is another thing than symmetry that was found again: they have
-metrics of their own. Forces end below 1e-3 eV/Å, where further tightening moves no score (see Convergence): at 0.02,
-version 1 of the protocol, most crystals stopped where they started, with a volume error of exactly zero.
+metrics of their own. Forces end below 1e-3 eV/Å, where tightening tenfold moves the headline by 2 % (see Convergence):
+at 0.02, version 1 of the protocol, most crystals stopped where they started, with a volume error of exactly zero.
 
 A crystal keeps its space group only as well as the precision of the question: whether the relaxed crystal has DFT's
 space group is asked at nine precisions from 1e-5 to 1e-1 Å. A model whose forces are not exactly equivariant loses

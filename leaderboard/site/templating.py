@@ -94,8 +94,11 @@ def cells(row: Row, columns: Sequence[Column]) -> Markup:
 
     found = []
     for column in columns:
-        value = cast("float | None", row[column.name])
-        shown = formatting.figure(value, column.digits)  # raises ValueError for what is no number
+        value = cast("float | bool | None", row[column.name])
+        if isinstance(value, bool):
+            value, shown = int(value), "yes" if value else "no"
+        else:
+            shown = formatting.figure(value, column.digits)  # raises ValueError for what is no number
         found.append(f'<td class="number" data-sort="{"" if value is None else value}">{shown}</td>')
     return Markup("".join(found))  # noqa: S704
 

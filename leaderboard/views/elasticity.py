@@ -35,6 +35,7 @@ class ElasticityView:
         Column("anisotropy", "anisotropy", "", 2),
         Column("asymmetry", "asymmetry of C", "%", 3),
         Column("nonlinearity", "non-linearity", "%", 1),
+        Column("linear", "linear", "", 0),
         Column("steps", "steps, longest", "", 0),
     )
     caption = (

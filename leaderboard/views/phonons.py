@@ -37,6 +37,7 @@ class PhononsView:
         Column("frequency_bias", "ω bias", "THz", 3),
         Column("frequency_mae_second", "ω MAE at 0.01 Å", "THz", 3),
         Column("frequency_change", "ω change", "THz", 3),
+        Column("displacement_dependent", "displacement-dependent", "", 0),
         Column("omega_max_pred", "ω max", "THz", 2),
         Column("omega_max_ref", "ω max, PBE", "THz", 2),
         Column("omega_min_pred", "ω min", "THz", 2),
@@ -85,7 +86,7 @@ def _panel(record: Record, row: Mapping[str, object]) -> Panel:
     says = "no reference" if row["omega_max_ref"] is None else f"ω MAE {figure(mae, 2)} THz"
     return Panel(
         title=record.sample,
-        mark=None,
+        mark="displacement-dependent" if row["displacement_dependent"] else None,
         note=says if row["stable_pred"] is not False else f"{says}, imaginary",
         reason=reason,
         alt=f"Phonons of {record.sample}: {reason or says}",
