@@ -96,6 +96,11 @@ HUB_ENDPOINT = Variable(
     "HF_ENDPOINT", "Address of the Hugging Face Hub; huggingface_hub reads it too.", "the public Hub"
 )
 
+SOLVER_CORES = Variable(
+    "MLIP_ZOO_SOLVER_CORES",
+    "Cores for the solvers of one evaluation (thermal conductivity). Executors give each worker its part of the machine.",
+    "all that the process may use",
+)
 VARIABLES = (
     CACHE,
     MIRROR,
@@ -108,6 +113,7 @@ VARIABLES = (
     UNTRUSTED,
     WHEELS,
     COMMIT,
+    SOLVER_CORES,
     HUB_OFFLINE,
     HUB_ENDPOINT,
 )
@@ -182,6 +188,12 @@ def wheels_dir() -> Path | None:
     """The folder of `MLIP_ZOO_WHEELS`, absolute; None where environments come from the registry."""
     given = WHEELS.text()
     return _folder(given) if given else None
+
+
+def solver_cores() -> int:
+    """How many cores solvers may use: `MLIP_ZOO_SOLVER_CORES`, or all that this process may use."""
+    asked = SOLVER_CORES.text() or ""
+    return int(asked) if asked.isdecimal() and int(asked) else len(os.sched_getaffinity(0))
 
 
 def use(variable: Variable, value: str) -> None:

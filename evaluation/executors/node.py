@@ -9,7 +9,7 @@ from functools import cache
 from evaluation.executors import devices
 from evaluation.executors.job import Ended, ShardJob
 from evaluation.executors.shard_process import ShardProcess
-from evaluation.solvers.cores import cores_of
+from zoo import settings
 
 
 def run_shard(asked: str, program: Sequence[str], stall_limit: float, *, own_gpu: bool, cores: int) -> str:
@@ -19,7 +19,7 @@ def run_shard(asked: str, program: Sequence[str], stall_limit: float, *, own_gpu
     the node is that of its GPU among those that the queue gave. cores: for the worker's solvers.
     """
     job = ShardJob.model_validate_json(asked)
-    variables = cores_of(cores)
+    variables = {settings.SOLVER_CORES.name: str(cores)}
     if own_gpu:
         rank, gpus = int(os.environ["PARSL_WORKER_RANK"]), devices.visible_gpus()
         if rank >= len(gpus):

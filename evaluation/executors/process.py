@@ -15,7 +15,7 @@ from evaluation.executors.retries import Retries, retries_of
 from evaluation.executors.shard_process import CHILD, STALL_LIMIT, ShardProcess
 from evaluation.harness.run import RunProgress
 from evaluation.harness.shard import Shard
-from evaluation.solvers.cores import available_cores, cores_of
+from zoo import settings
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,8 @@ class _Work:
     def drain(self, gpu: str | None) -> None:
         """One slot: shard after shard, each until it is stored or given up."""
         variables = devices.pinned(gpu) if gpu is not None else {}
-        variables |= cores_of(max(1, available_cores() // self.executor.workers))
+        cores = max(1, settings.solver_cores() // self.executor.workers)
+        variables |= {settings.SOLVER_CORES.name: str(cores)}
         with ShardProcess(program=self.executor.program, variables=variables) as process:
             while not self.stop.is_set():
                 try:

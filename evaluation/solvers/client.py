@@ -18,7 +18,7 @@ import numpy as np
 
 from evaluation.errors import SolverFault
 from evaluation.solvers.array_cache import Arrays, Kept, read, write
-from evaluation.solvers.cores import available_cores
+from zoo import settings
 from zoo.files import sha256
 from zoo.progress import Say
 from zoo.runtime import environment
@@ -48,7 +48,7 @@ class Solver:
         self.kept = kept
         self._script_sha256 = sha256(self.environment.adapter)
         self._say = say
-        self._pool = ThreadPoolExecutor(processes or available_cores(), thread_name_prefix=name)
+        self._pool = ThreadPoolExecutor(processes or settings.solver_cores(), thread_name_prefix=name)
 
     def __enter__(self) -> Self:
         self.environment.ensure(say=self._say)
