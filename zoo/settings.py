@@ -98,7 +98,7 @@ HUB_ENDPOINT = Variable(
 
 SOLVER_CORES = Variable(
     "MLIP_ZOO_SOLVER_CORES",
-    "Cores for the solvers of one evaluation (thermal conductivity). Executors give each worker its part of the machine.",
+    "Cores for the solvers of one evaluation (thermal conductivity). Executors give each worker its part of all cores.",
     "all that the process may use",
 )
 VARIABLES = (
