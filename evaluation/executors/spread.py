@@ -16,10 +16,9 @@ from evaluation.harness.store import Chunk
 from evaluation.result import Result
 from evaluation.task import load
 
-SHARDS_PER_SLOT = 8
-"""Atoms tell a shard's time only roughly: with as many shards as slots, two slots were busy for 0.86 of the time on
-average, with eight times as many for 0.95 (16 published runs, their samples' seconds replayed); beyond that, the size
-of a chunk decides. A slot keeps its model from one shard to the next, so that a shard costs a file."""
+SHARDS_PER_SLOT = 32
+"""Atoms tell a shard's time only roughly: the more shards wait for a slot that is free, the less the last of them is
+waited for. A slot keeps its model from one shard to the next, so that a shard costs a file."""
 
 
 def shard_count(plan: Sequence[Chunk], *, slots: int, on_gpus: bool) -> int:
@@ -43,7 +42,9 @@ def spread(
     Raises EvaluationFault when shards did not end well, and what `merge` raises.
     """
     parts = divide(job.plan(), count)
-    shards = [shard for shard, part in zip(Shard.all(count), parts, strict=True) if part]
+    atoms = {shard: sum(chunk.atoms for chunk in part) for shard, part in zip(Shard.all(count), parts, strict=True)}
+    # what takes long is not left for the end
+    shards = sorted((shard for shard in atoms if atoms[shard]), key=lambda shard: (-atoms[shard], shard))
     faults = executor.run(job, shards, show=show)
     if faults:
         told = "\n  ".join(f"{shard}: {reason}" for shard, reason in sorted(faults.items()))

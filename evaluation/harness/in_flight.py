@@ -21,13 +21,10 @@ def together(chunks: Iterable[Chunk], atoms: Callable[[], int] | None) -> Iterat
     """
     group: list[Chunk] = []
     for chunk in chunks:
-        if group and (atoms is None or len(group) == MOST_CHUNKS or _atoms([*group, chunk]) > atoms()):
+        size = sum(each.atoms for each in [*group, chunk])
+        if group and (atoms is None or len(group) == MOST_CHUNKS or size > atoms()):
             yield group
             group = []
         group.append(chunk)
     if group:
         yield group
-
-
-def _atoms(group: Iterable[Chunk]) -> int:
-    return sum(len(sample.atoms) for chunk in group for sample in chunk.samples)

@@ -56,15 +56,11 @@ def divide(plan: Sequence[Chunk], count: int) -> list[list[Chunk]]:
     """The chunks of all of `count` shards: each chunk, from the largest on, goes where the fewest atoms are."""
     loads = [(0, place) for place in range(count)]
     places = {}
-    for chunk in sorted(plan, key=lambda chunk: (-_atoms(chunk), chunk.name)):
+    for chunk in sorted(plan, key=lambda chunk: (-chunk.atoms, chunk.name)):
         load, place = loads[0]
-        heapq.heapreplace(loads, (load + _atoms(chunk), place))
+        heapq.heapreplace(loads, (load + chunk.atoms, place))
         places[chunk.name] = place
     parts: list[list[Chunk]] = [[] for _ in range(count)]
     for chunk in plan:
         parts[places[chunk.name]].append(chunk)
     return parts
-
-
-def _atoms(chunk: Chunk) -> int:
-    return sum(len(sample.atoms) for sample in chunk.samples)

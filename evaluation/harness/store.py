@@ -74,6 +74,11 @@ class Chunk:
     name: str
     samples: tuple[Sample, ...]
 
+    @property
+    def atoms(self) -> int:
+        """Of all samples."""
+        return sum(len(sample.atoms) for sample in self.samples)
+
 
 @dataclass(frozen=True)
 class Session:

@@ -163,7 +163,7 @@ def test_one_process_and_one_model_do_all_of_its_shards(tmp_path: Path, undistur
     states = [read_state(job(tmp_path).state_file(shard)) for shard in Shard.all(3)]
     assert len({state.pid for state in states if state is not None}) == 1
     opened = [job(tmp_path).log_file(shard).read_text().count("the toy is opened") for shard in Shard.all(3)]
-    assert opened == [1, 0, 0]
+    assert sorted(opened) == [0, 0, 1]
 
 
 # --- without a model --------------------------------------------------------------------------------------------------
@@ -281,9 +281,9 @@ def test_what_was_stored_before_counts_for_shards_that_wait(tmp_path: Path) -> N
 def test_more_shards_than_slots_but_on_gpus_chunks_run_together(tmp_path: Path) -> None:
     plan = job(tmp_path, "full").plan()
     assert len(plan) == 10
-    assert shard_count(plan, slots=2, on_gpus=False) == 16
+    assert shard_count(plan, slots=2, on_gpus=False) == 64
     assert shard_count(plan, slots=2, on_gpus=True) == 2
-    assert shard_count(plan * 20, slots=2, on_gpus=True) == 16
+    assert shard_count(plan * 20, slots=2, on_gpus=True) == 25
 
 
 def test_a_log_that_cannot_be_written_is_told_and_the_other_shards_run(tmp_path: Path) -> None:
