@@ -107,6 +107,10 @@ def test_the_wheel_has_every_file_and_no_other(wheel: Path, project_files: tuple
     assert {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name} == expected
 
 
+def test_the_wheel_is_small_enough_to_install_in_a_notebook(wheel: Path) -> None:
+    assert wheel.stat().st_size < 15_000_000
+
+
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         about = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
             sys.stdout.write(f"{entry.task.name}/{entry.name}\n")
     if not arguments:
         scored.write_sample_names(names)
-        for path in set(scored.FOLDER.glob("*/*.json.gz")) - {scored.path_of(path) for path in everything}:
+        for path in scored.everywhere() - {scored.path_of(path) for path in everything}:
             path.unlink()
         crystals.clear(everything)
 
@@ -55,7 +55,7 @@ def write_changed() -> list[Path]:
         ran = [tasks.load(name) for name in sorted({path.parent.name for path in everything} & set(tasks.names()))]
         if unnamed := [task for task in ran if scored.sample_names(task, "full") is None]:
             scored.write_sample_names({task.name: _samples(task) for task in unnamed}, beside=True)
-    for path in set(scored.FOLDER.glob("*/*.json.gz")) - {scored.path_of(path) for path in everything}:
+    for path in scored.everywhere() - {scored.path_of(path) for path in everything}:
         path.unlink()
     crystals.clear(everything)
     return found

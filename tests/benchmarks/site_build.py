@@ -8,9 +8,9 @@ a factor of its own, so that ranks differ. Nothing is written but below a tempor
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
@@ -48,7 +48,7 @@ def main(models: int = 200) -> None:
                 _write(folder, task, source, name, 1 + 0.01 * i)
         os.environ[settings.CARDS.name] = str(cards)
         shutil.copytree(collecting.PUBLISHED / "benchmarks", folder / "results" / "benchmarks")
-        (folder / "scored" / "samples.json.gz").write_bytes((scored.FOLDER / "samples.json.gz").read_bytes())
+        shutil.copyfile(scored.FOLDER / "samples.json.xz", folder / "scored" / "samples.json.xz")
         collecting.PUBLISHED, scored.FOLDER = folder / "results", folder / "scored"
         told: dict[str, float] = {"models": models, "tasks": len(sources)}
         told["first_s"] = _timed(folder)
@@ -78,10 +78,10 @@ Source = tuple[dict[str, Any], dict[str, Any], str]
 def _sources() -> dict[str, Source]:
     """Task → its published result with the smallest files that has pictures."""
     found: dict[str, Source] = {}
-    for path in sorted(scored.FOLDER.glob("*/*@conservative.json.gz"), key=lambda path: path.stat().st_size):
-        result = collecting.PUBLISHED / path.parent.name / path.name.removesuffix(".gz")
+    for path in sorted(scored.FOLDER.glob("*/*@conservative.json.xz"), key=lambda path: path.stat().st_size):
+        result = collecting.PUBLISHED / path.parent.name / path.name.removesuffix(".xz")
         if path.parent.name not in found and read_entry(result).panels:
-            head, _, pictures = gzip.decompress(path.read_bytes()).decode().partition("\n")
+            head, _, pictures = scored.unpack(path).partition("\n")
             found[path.parent.name] = json.loads(result.read_bytes()), json.loads(head), pictures
     return found
 
@@ -102,13 +102,11 @@ def _write(folder: Path, task: str, source: Source, name: str, factor: float) ->
     path = folder / "results" / task / f"{name}@conservative.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result), encoding="utf-8")
-    at = head["columns"].index(metric)
-    for row in head["rows"]:
-        row[at] = factor * row[at] if isinstance(row[at], float) else row[at]
+    head["rows"][metric] = [factor * each if isinstance(each, float) else each for each in head["rows"][metric]]
     head["made_from"] |= {"result": sha256(path)}
-    ships = folder / "scored" / task / f"{name}@conservative.json.gz"
+    ships = folder / "scored" / task / f"{name}@conservative.json.xz"
     ships.parent.mkdir(parents=True, exist_ok=True)
-    ships.write_bytes(gzip.compress(f"{json.dumps(head)}\n{pictures}".encode(), 1))
+    ships.write_bytes(lzma.compress(f"{json.dumps(head)}\n{pictures}".encode(), preset=0))
 
 
 if __name__ == "__main__":

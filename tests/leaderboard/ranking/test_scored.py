@@ -166,15 +166,15 @@ def test_figures_of_what_changed_alone_are_written(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(scored, "FOLDER", figures)
     monkeypatch.setattr(crystals, "FOLDER", tmp_path / "crystals")
     assert len(score_published.write_changed()) == 2
-    (figures / "eos" / "gone@conservative.json.gz").write_bytes(b"")
+    (figures / "eos" / "gone@conservative.json.xz").write_bytes(b"")
     path = results / "eos" / ONE.name
     path.write_text(path.read_text() + "\n")
     before = {each.name: each.read_bytes() for each in figures.glob("*/*")}
     assert score_published.write_changed() == [path]
     after = {each.name: each.read_bytes() for each in figures.glob("*/*")}
     assert {name for name in before if before[name] != after.get(name)} == {
-        "gone@conservative.json.gz",
-        f"{ONE.stem}.json.gz",
+        "gone@conservative.json.xz",
+        f"{ONE.stem}.json.xz",
     }
     assert read_entry(path).rows == read_entry(ONE).rows
 

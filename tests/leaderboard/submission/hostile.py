@@ -283,7 +283,7 @@ HOSTILE: dict[str, tuple[Make, str, str]] = {
     # what machines write
     "a result": (file("leaderboard/results/eos/ions-2@conservative.json"), "check", "the main branch's own lanes"),
     "a passed check": (file("model_cards/checked/ions-2.json"), "check", "the main branch's own lanes"),
-    "a figure": (file("leaderboard/scored/eos/ions-2@conservative.json.gz"), "check", "the main branch's own lanes"),
+    "a figure": (file("leaderboard/scored/eos/ions-2@conservative.json.xz"), "check", "the main branch's own lanes"),
     # markup
     "markup in a title": (card(title=f"title: '{MARKUP}'"), "check", "title"),
     "markup in a licence": (card(licence=f"licence: {{code: '{MARKUP}', weights: MIT}}"), "check", "licence"),
