@@ -7,8 +7,8 @@ Each value runs the subset anew, with the other numbers as the protocol has them
 not move its headline. Nothing is kept of a run that was stopped: a value takes minutes.
 
 A list counts as one number. Of strains and volume ratios it is the farthest from no strain, and all of them are scaled
-with it; of other lists (rotations, crystals) it is how many of them, from the first on. More rotations than the protocol
-has are those rotated by its first one, then by its second, …: each such set is spread as evenly as the protocol's own.
+with it; of other lists (rotations, crystals) it is how many of them, from the first on. More rotations than the
+protocol has are those rotated by its first one, then by its second, …: each set is spread as evenly as its own.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _varied(old: object, value: float) -> object:
 
 
 def _first(old: Sequence[Any], n: int) -> tuple[Any, ...]:
-    """The first `n`; of quaternions (w, x, y, z) also more than there are. Raises ValueError where there are too few."""
+    """The first `n`; of quaternions (w, x, y, z) also more of them. Raises ValueError where there are too few."""
     found = list(old)
     for turn in old if not isinstance(old[0], str) else ():
         if len(found) >= n:
