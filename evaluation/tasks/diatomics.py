@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from evaluation.definitions import diatomics as definitions
-from evaluation.definitions.diatomics import METRICS, PLAIN, DiatomicsProtocol
+from evaluation.definitions.diatomics import MEANS_AS_WELL, METRICS, PLAIN, DiatomicsProtocol
 from evaluation.metric import Score, average_score, mean_score
 from evaluation.metrics.smoothness import Well, conservation_deviation, sign_flips, tortuosity, turns, well
 from evaluation.outputs.diatomics import curve, reference_curve
@@ -175,7 +175,10 @@ class Diatomics:
             # where there is no bond in the reference, a missing error is no failure; a model without an answer is one
             compared = [row for row in rows if row["bound"] is not False] if name.endswith("_error") else rows
             values = [cast("float | None", row[name]) for row in compared]
-            found[name] = average_score([None if value is None else abs(value) for value in values], metric[name])
+            sizes = [None if value is None else abs(value) for value in values]
+            found[name] = average_score(sizes, metric[name])
+            if name in MEANS_AS_WELL:
+                found[f"{name}_mean"] = mean_score(sizes, metric[f"{name}_mean"])
         return found
 
 

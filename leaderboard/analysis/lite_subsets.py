@@ -230,10 +230,15 @@ def _published() -> Iterator[Lite]:
     from evaluation.result import read_result
     from leaderboard.ranking import scored
     from leaderboard.ranking.collect import PUBLISHED, sample_names
+    from leaderboard.ranking.overview import MAIN_THEORY
 
     for name in tasks.names():
         task = tasks.load(name)
-        paths = [path for path in sorted((PUBLISHED / name).glob("*.json")) if read_result(path).run.subset == "full"]
+        paths = [
+            path
+            for path in sorted((PUBLISHED / name).glob("*.json"))
+            if read_result(path).run.subset == "full" and _theory(path.stem) == (task.reference_theory or MAIN_THEORY)
+        ]
         if len(paths) < 2:
             continue
         parts = [sample_names(name, subset) for subset in ("canary", "fast", "full")]
@@ -270,6 +275,13 @@ def _published() -> Iterator[Lite]:
             ),
             fewest=FEWEST_CHECKPOINTS,
         )
+
+
+def _theory(entry: str) -> str:
+    from zoo.cards import index
+
+    card, mode = index.resolve(entry)
+    return card.theory(mode.fidelity)
 
 
 FEWEST_CHECKPOINTS = 6

@@ -21,13 +21,15 @@ class Factor:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as they are shown; all columns but the first `texts` are numbers."""
+    """Cells as they are shown; all columns but the first `texts` are numbers, and the last where it is `worded`."""
 
     label: str
     """What it holds, for those who cannot see it."""
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     texts: int = 1
+    worded: bool = False
+    """Whether the last column holds sentences."""
     factor: Factor | None = None
 
 

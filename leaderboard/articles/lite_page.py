@@ -33,8 +33,9 @@ def article(_: Evidence) -> Article:
             "pairs are those with a checkpoint that was left out of the search; the search was made anew without each. "
             "The fast subset needs no search, so its figure is that of the same pairs. The unseen error is the root "
             "mean square of ln(headline on the list / on all samples).",
-            "Entries count where they have a number for at least 80 % of a task's samples, and are compared on those "
-            "that all of them have. None was changed: another list would make all published results on it stale.",
+            "Entries of the reference's level of theory count where they have a number for at least 80 % of a task's "
+            "samples, and are compared on those that all of them have. None was changed: another list would make all "
+            "published results on it stale.",
         ),
         downloads={"lite-subsets.json": json_text([each.model_dump(mode="json") for each in found])},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evaluation.metric import Metric
 from leaderboard.charts.log_axis import log_axis
-from leaderboard.charts.spec import ROW_HEIGHT, Spec, categories, finish, name_axis, tooltips
+from leaderboard.charts.spec import ROW_HEIGHT, Spec, finish, name_axis, tooltips
 from leaderboard.formatting import NOTHING, figure, interval
 from leaderboard.ranking.board import Board, Place
 
@@ -13,19 +13,15 @@ SPAN = 1e3
 
 
 def dot_plot(board: Board) -> Spec | None:
-    """Every entry's value with its 95 % interval, as the board has them; None when there is nothing to compare."""
+    """Every entry's value with its 95 % interval, as a board of one theory has them; None where nothing compares."""
     import altair as alt
 
     metric = board.metric
     drawn = _drawn(board)
-    if len(drawn) < 2:
+    if board.is_canary or len(drawn) < 2:
         return None
     rows = _rows(drawn, metric, board.decimals(metric))
-    colour, shape = categories("theory:N", ["reference's", "another"])
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        name_axis("entry:N", grid=False),
-        colour,
-    )
+    base = alt.Chart(alt.Data(values=rows)).encode(name_axis("entry:N", grid=False))
     sizes = [place.score(metric).value for place in drawn] + [place.score(metric).low for place in drawn]
     spread = [size for size in sizes if size is not None]
     logarithmic = min(spread) > 0 and max(spread) > SPAN * min(spread)
@@ -35,11 +31,7 @@ def dot_plot(board: Board) -> Spec | None:
     dots = base.mark_point(filled=True, size=90, opacity=1)
     chart = alt.layer(
         whiskers.encode(alt.X("low:Q").scale(scale).title(axis_title(metric)).axis(axis), alt.X2("high:Q")),
-        dots.encode(
-            alt.X("value:Q"),
-            shape,
-            tooltip=tooltips(**_TOOLTIP),
-        ),
+        dots.encode(alt.X("value:Q"), tooltip=tooltips(**_TOOLTIP)),
     )
     return finish(chart, ROW_HEIGHT * len(rows))
 
@@ -55,7 +47,7 @@ def describe(board: Board) -> str:
     metric = board.metric
     digits = board.decimals(metric)
     parts = [f"{place.entry.name} {figure(place.score(metric).value, digits)}" for place in _drawn(board)]
-    return f"{axis_title(metric)}, from best to worst of a theory: {'; '.join(parts)}."
+    return f"{axis_title(metric)}, from best to worst: {'; '.join(parts)}."
 
 
 def _drawn(board: Board) -> list[Place]:
@@ -68,7 +60,6 @@ _TOOLTIP = {
     "rank": ("rank", "N"),
     "shown": ("value", "N"),
     "interval": ("95 % interval", "N"),
-    "of": ("theory", "N"),
 }
 
 
@@ -85,8 +76,6 @@ def _rows(places: list[Place], metric: Metric, digits: int) -> list[dict[str, ob
                 "high": score.high,
                 "shown": f"{figure(score.value, digits)} {metric.unit}".strip(),
                 "interval": interval(score.low, score.high, digits) or "none",
-                "theory": "another" if place.entry.other_theory else "reference's",
-                "of": place.entry.theory,
             }
         )
     return rows

@@ -5,11 +5,10 @@ Subsets are nested: an entry that ran a larger one has a place on the smaller on
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Literal, cast
 
 from evaluation.metric import Metric, Score
@@ -55,7 +54,7 @@ class Board:
     task: Task
     subset: Subset
     places: tuple[Place, ...]
-    """Ranked entries by place, then the others by name."""
+    """By level of theory: ranked entries by place, then the others by score; of a canary all by name."""
     shares_task: bool = False
     """Whether the task has boards of other subsets as well."""
     by_score: bool = False
@@ -83,30 +82,77 @@ class Board:
         return sum(place.rank is not None for place in self.places)
 
     @property
-    def has_other_theory(self) -> bool:
-        return any(place.entry.other_theory for place in self.places)
+    def is_canary(self) -> bool:
+        """Whether it shows that models run, and ranks nothing."""
+        return self.subset == "canary"
+
+    @cached_property
+    def by_theory(self) -> tuple[Board, ...]:
+        """A board for each level of theory, of which no table and no figure has two: the reference's comes first.
+
+        Where nothing is compared with a reference it is the one of most entries.
+        """
+        first = _first_theory([place.entry for place in self.places])
+        theories = sorted({place.entry.theory for place in self.places}, key=lambda theory: (theory != first, theory))
+        if len(theories) == 1:
+            return (self,)
+        found = {theory: tuple(p for p in self.places if p.entry.theory == theory) for theory in theories}
+        return tuple(replace(self, places=places) for places in found.values())
+
+    @property
+    def theory(self) -> str:
+        """Level of theory of its entries; of the first where there are several."""
+        return self.places[0].entry.theory
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """What was not checked of its entries, and which places the scores alone would change; the same words once."""
+        """What was not checked of its entries, and which places contradict the scores; the same words once."""
         unchecked = dict.fromkeys(place.entry.caveat for place in self.places if place.entry.caveat)
-        return (*unchecked, *self._out_of_order())
+        return (*unchecked, *self._contradictions())
 
-    def _out_of_order(self) -> Iterator[str]:
-        sign, digits = 1 if self.metric.better == "lower" else -1, self.decimals(self.metric)
-        ranked = [place for place in self.places if place.rank]
-        for before, after in itertools.pairwise(ranked):
-            (ahead, behind) = (place.score(self.metric).value for place in (before, after))
-            same_theory = before.entry.other_theory == after.entry.other_theory
-            if same_theory and ahead is not None and behind is not None and sign * behind < sign * ahead:
-                yield (
-                    f"{after.entry.name} ({figure(behind, digits)}) is behind {before.entry.name} "
-                    f"({figure(ahead, digits)}): places compare the samples that two entries have in common."
-                )
+    @cached_property
+    def outranked(self) -> Mapping[str, tuple[Place, ...]]:
+        """Entry → those of its theory that have a better place and a worse score; entries without any are left out.
+
+        Places compare the samples that two entries have in common, a score is over all that its entry has.
+        """
+        sign = 1 if self.metric.better == "lower" else -1
+        scores = [
+            (place, place.rank.place, sign * value)
+            for place in self.places
+            if place.rank and (value := place.score(self.metric).value) is not None
+        ]
+        found = {
+            place.entry.name: tuple(
+                other
+                for other, ahead, score in scores
+                if other.entry.theory == place.entry.theory and ahead < rank and score > mine
+            )
+            for place, rank, mine in scores
+        }
+        return {name: others for name, others in found.items() if others}
+
+    def _contradictions(self) -> Iterator[str]:
+        told = [
+            f"{_with_score(part, place)} is behind {', '.join(_with_score(part, other) for other in others)}"
+            for part in self.by_theory
+            for place in part.places
+            if (others := part.outranked.get(place.entry.name))
+        ]
+        if told:
+            equal = ", where what rounding explains is equal" if self.metric.rounding else ""
+            yield (
+                f"†: places compare the samples that two entries have in common{equal}; a number is over all that its "
+                f"entry has. {'; '.join(told)}."
+            )
 
     def decimals(self, metric: Metric) -> int:
         """Decimals that all values of a metric are written with, so that a column can be read down."""
         return decimals(place.score(metric).value for place in self.places)
+
+
+def _with_score(board: Board, place: Place) -> str:
+    return f"{place.entry.name} ({figure(place.score(board.metric).value, board.decimals(board.metric))})"
 
 
 def boards(entries: Sequence[Entry]) -> list[Board]:
@@ -122,8 +168,12 @@ def boards(entries: Sequence[Entry]) -> list[Board]:
 
 
 def widest(entries: Sequence[Entry]) -> Board | None:
-    """Of one task's boards the one with most places, and of these the one of the largest subset; None without any."""
-    return max(boards(entries), key=lambda board: len(board.places), default=None)
+    """Of one task's boards the one with most places, and of these the one of the largest subset; None without any.
+
+    Of several levels of theory it has the first (`Board.by_theory`).
+    """
+    found = max(boards(entries), key=lambda board: len(board.places), default=None)
+    return found.by_theory[0] if found else None
 
 
 def _parts(entries: Sequence[Entry], task: str, subset: Subset, *, besides: set[str]) -> list[Entry]:
@@ -148,17 +198,19 @@ def _board(entries: Sequence[Entry], *, shares_task: bool) -> Board:
         found |= _ranks(tuple(group), metric.name, by_score=by_score)
     crowded = {entry.name for group in _by_theory(rivals) if _enough(group, found) for entry in group}
     shown = {name: rank if name in crowded and subset != "canary" else None for name, rank in found.items()}
-    reasons = {entry.name: _reason(entry, found, shown, metric) for entry in entries}
+    first = _first_theory(entries)
+    reasons = {entry.name: _reason(entry, found, shown, metric, first) for entry in entries}
     places = [
         Place(entry, shown.get(entry.name), text, kind) for entry in entries for kind, text in [reasons[entry.name]]
     ]
     sign = 1 if metric.better == "lower" else -1
 
-    def order(place: Place) -> tuple[bool, float, float, str]:
-        value = place.score(metric).value
+    def order(place: Place) -> tuple[bool, str, float, float, str]:
+        value = None if subset == "canary" else place.score(metric).value
         worst = float("inf")
         return (
-            place.entry.other_theory,
+            place.entry.theory != first,
+            place.entry.theory,
             place.rank.place if place.rank else worst,
             worst if value is None else sign * value,
             place.entry.name,
@@ -183,11 +235,17 @@ def _other_arithmetic(entry: Entry, among: Sequence[Entry]) -> bool:
 
 
 def _by_theory(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """Entries that can be compared: those of the reference's own level of theory, and those of each other one."""
-    groups: dict[str | None, list[Entry]] = {}
+    """Entries that can be compared: those of each level of theory."""
+    groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        groups.setdefault(entry.theory if entry.other_theory else None, []).append(entry)
+        groups.setdefault(entry.theory, []).append(entry)
     return list(groups.values())
+
+
+def _first_theory(entries: Sequence[Entry]) -> str:
+    """Level of theory that a board is about: the reference's, or that of most entries."""
+    counted = Counter(entry.theory for entry in entries)
+    return entries[0].task.reference_theory or min(counted, key=lambda theory: (-counted[theory], theory))
 
 
 @lru_cache(maxsize=1000)
@@ -214,7 +272,7 @@ def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
 
 
 def _reason(
-    entry: Entry, found: Mapping[str, Rank | None], shown: Mapping[str, Rank | None], metric: Metric
+    entry: Entry, found: Mapping[str, Rank | None], shown: Mapping[str, Rank | None], metric: Metric, first: str
 ) -> tuple[Unranked | None, str | None]:
     if entry.stale:
         return "stale", f"made with another {' and '.join(entry.stale)} than today's"
@@ -233,5 +291,5 @@ def _reason(
         return "few samples", text
     if run.subset == "canary":
         return "canary", "a canary shows that a model runs, and ranks nothing"
-    theory = f" of {entry.theory}, which is ranked apart" if entry.other_theory else ""
+    theory = f" of {entry.theory}, which is ranked apart" if entry.theory != first else ""
     return "few entries", f"a rank takes {MIN_ENTRIES} entries{theory}"

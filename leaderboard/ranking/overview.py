@@ -26,6 +26,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """Heading → tasks whose headline is a column below it. `constraints` is shown as grades, never as a rank."""
 
+MAIN_THEORY = "PBE"
+"""Level of theory of all references."""
+
 State = Literal["ranked", "few entries", "few samples", "theory", "demonstration", "mode", "stale", "subset", "missing"]
 """`ranked`; or why not: fewer than three entries, fewer than half of the samples, another level of theory that is
 ranked apart, a demonstration model, another floating-point type of a ranked entry, made under another protocol, run on
@@ -42,6 +45,8 @@ class Cell:
     rank: Rank | None = None
     reason: str = "not run"
     """Why there is no rank; empty where there is one."""
+    outranked: tuple[Place, ...] = ()
+    """Places before it with a worse score (`Board.outranked`)."""
 
     @property
     def value(self) -> float | None:
@@ -69,6 +74,11 @@ class Headline:
     @property
     def metric(self) -> Metric:
         return self.board.metric
+
+    @property
+    def ranked(self) -> int:
+        """Entries of the board's first level of theory that have a rank."""
+        return self.board.by_theory[0].ranked
 
 
 @dataclass(frozen=True)
@@ -113,11 +123,20 @@ class Overview:
 
     columns: tuple[Headline, ...]
     checkpoints: tuple[Checkpoint, ...]
-    """By the first column: ranked ones, then other numbers, then none; demonstration models last."""
+    """By level of theory, PBE before others; then by the first column: ranked ones, other numbers, none; demonstration
+    models last."""
 
     @property
     def rows(self) -> list[Row]:
         return [row for checkpoint in self.checkpoints for row in checkpoint.rows]
+
+    @property
+    def by_theory(self) -> list[tuple[str, list[Checkpoint]]]:
+        """Level of theory → its checkpoints: nothing of one compares with another."""
+        found: dict[str, list[Checkpoint]] = {}
+        for checkpoint in self.checkpoints:
+            found.setdefault(checkpoint.main.theory, []).append(checkpoint)
+        return list(found.items())
 
     @property
     def groups(self) -> list[tuple[str, tuple[Headline, ...]]]:
@@ -198,7 +217,8 @@ def _cell_of(name: str, column: Headline, found: Sequence[Board]) -> Cell:
 
 
 def _cell(board: Board, place: Place) -> Cell:
-    return Cell(_state(board, place), place.score(board.metric), place.rank, place.unranked or "")
+    outranked = board.outranked.get(place.entry.name, ())
+    return Cell(_state(board, place), place.score(board.metric), place.rank, place.unranked or "", outranked)
 
 
 def _state(board: Board, place: Place) -> State:
@@ -208,7 +228,7 @@ def _state(board: Board, place: Place) -> State:
         return "missing"
     if place.kind in ("demonstration", "few samples", "mode"):
         return place.kind
-    if place.entry.other_theory:
+    if place.entry.other_theory or place.entry.theory != board.theory:
         return "theory"
     return "ranked" if place.rank else "few entries"
 
@@ -225,8 +245,10 @@ def _checkpoint(rows: Sequence[Row]) -> Checkpoint:
     return Checkpoint(main, tuple(others))
 
 
-def _order(row: Row, columns: Sequence[Headline]) -> tuple[bool, tuple[tuple[int, float], ...], str]:
+def _order(row: Row, columns: Sequence[Headline]) -> tuple[bool, str, bool, tuple[tuple[int, float], ...], str]:
     return (
+        row.theory != MAIN_THEORY,
+        row.theory,
         row.demonstration,
         tuple(_key(cell, column) for cell, column in zip(row.cells, columns, strict=True)),
         row.name,

@@ -38,10 +38,10 @@ QUANTITIES = (
     Quantity("imaginary", "solids with imaginary modes", "", "kappa", "imaginary", samples=_SOLIDS),
     Quantity("spectrum_w1", "phonon spectrum, W1", "THz", samples=_SOLIDS),
     Quantity("cps", "combined score (CPS)", ""),
-    Quantity("tortuosity", "diatomics: tortuosity", "", "diatomics", "tortuosity"),
-    Quantity("energy_jump", "diatomics: energy jump", "eV", "diatomics", "energy_jump"),
+    Quantity("tortuosity", "diatomics: tortuosity", "", "diatomics", "tortuosity_mean"),
+    Quantity("energy_jump", "diatomics: energy jump", "eV", "diatomics", "energy_jump_mean"),
     Quantity("force_flips", "diatomics: force flips", "", "diatomics", "force_flips"),
-    Quantity("force_jump", "diatomics: force jump", "eV/Å", "diatomics", "force_jump"),
+    Quantity("force_jump", "diatomics: force jump", "eV/Å", "diatomics", "force_jump_mean"),
 )
 """In the order of the pages."""
 BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}

@@ -64,12 +64,13 @@ def _lines(model: ReportedModel, mine: Sequence[Entry]) -> Iterator[Line]:
 
 
 def _ours(quantity: Quantity, reported: float, model: ReportedModel, mine: Iterable[Entry]) -> Reproduced | None:
-    """Of the card's default mode, on the largest subset that was run."""
+    """Of the card's default mode, on the largest subset that was run; none where its theory is not the reference's."""
     usable = [
         entry
         for entry in mine
         if entry.task.name == quantity.task
         and not entry.stale
+        and not entry.other_theory
         and entry.mode == entry.card.default_mode
         and entry.result.run.subset != "canary"
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
@@ -161,8 +161,9 @@ def _add_models(
     """A page for each card, and one for each of its results."""
     on_boards: dict[str, list[tuple[Board, Place]]] = {}
     for board in made:
-        for place in board.places:
-            on_boards.setdefault(place.entry.card.name, []).append((board, place))
+        for part in board.by_theory:
+            for place in part.places:
+                on_boards.setdefault(place.entry.card.name, []).append((part, place))
     rows: dict[str, list[Row]] = {}
     for row in front.table.rows:
         rows.setdefault(row.card.name, []).append(row)
@@ -223,7 +224,8 @@ def _task_page(
         "task.html.j2",
         root="../",
         task=task,
-        boards=[(board, board_plots.describe(board)) for board in mine],
+        boards=mine,
+        described={key: board_plots.describe(part) for key, part in _parts(mine)},
         charts={"specs": _plots(mine), "datasets": {}},
         prose=prose,
         costs=costs,
@@ -233,8 +235,15 @@ def _task_page(
 
 
 def _plots(all_boards: Sequence[Board]) -> dict[str, Spec]:
-    plots = {f"{board.task.name}-{board.subset}": board_plots.dot_plot(board) for board in all_boards}
-    return {name: plot for name, plot in plots.items() if plot is not None}
+    plots = {key: board_plots.dot_plot(part) for key, part in _parts(all_boards)}
+    return {key: plot for key, plot in plots.items() if plot is not None}
+
+
+def _parts(all_boards: Sequence[Board]) -> Iterator[tuple[str, Board]]:
+    """The boards by level of theory, each with its id on the page of its task."""
+    for board in all_boards:
+        for number, part in enumerate(board.by_theory, start=1):
+            yield "-".join([board.task.name, board.subset, *([str(number)] if number > 1 else [])]), part
 
 
 @cache

@@ -84,13 +84,14 @@ def headlines(boards: Sequence[Board]) -> list[dict[str, Cell]]:
             "high": score.high,
             "n": score.n,
             "rank": place.rank.place if place.rank else None,
-            "ranked": board.ranked,
+            "ranked": part.ranked,
             "unranked": place.unranked,
             "protocol_version": place.entry.result.run.protocol_version,
             "finished": place.entry.result.run.finished,
         }
         for board in boards
-        for place in board.places
+        for part in board.by_theory
+        for place in part.places
     ]
 
 

@@ -130,12 +130,14 @@ def claims_constrained(row: Row) -> bool | None:
     return row.entries[0].claims_constrained
 
 
-def checkpoints_by_safety(front: Front) -> dict[str, list[Row]]:
-    """Verdict → rows, demonstration models last."""
-    found: dict[str, list[Row]] = {"yes": [], "no": [], "not measured": []}
+def checkpoints_by_safety(front: Front) -> dict[tuple[str, str], list[Row]]:
+    """Verdict and level of theory → rows, demonstration models last."""
+    verdicts = ("yes", "no", "not measured")
+    theories = dict.fromkeys(row.theory for row in front.table.rows)
+    found: dict[tuple[str, str], list[Row]] = {(verdict, theory): [] for verdict in verdicts for theory in theories}
     for row in sorted(front.table.rows, key=lambda row: row.demonstration):
-        found[front.facts[row.name].safety.verdict].append(row)
-    return found
+        found[front.facts[row.name].safety.verdict, row.theory].append(row)
+    return {key: rows for key, rows in found.items() if rows}
 
 
 def options(front: Front) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -11,8 +11,8 @@ from leaderboard.analysis.licences import PERMISSIVE
 from leaderboard.analysis.phonon_safety import LEAST_CRYSTALS, LEAST_RECALL, MOST_DEPENDENT
 from leaderboard.ranking.board import Board
 from leaderboard.ranking.export_columns import COLUMNS
-from leaderboard.ranking.overview import Row
-from leaderboard.reported.figures import sources
+from leaderboard.ranking.overview import MAIN_THEORY, Row
+from leaderboard.reported.figures import Reported, ReportedModel, sources
 from leaderboard.reported.quantities import QUANTITIES
 from leaderboard.reported.reproduced import reported_sections
 from leaderboard.site import feed
@@ -95,13 +95,23 @@ def _reported_page(render: Renderer, front: Front, cards: Sequence[Card]) -> str
     """Every reported figure, and first those that were measured here as well."""
     entries = [entry for row in front.table.rows for entry in row.entries]
     found = [each for card in cards for each in reported_sections(card, entries)]
+    apart = {card.name for card in cards if card.theory() != MAIN_THEORY}
     return render(
         "reported.html.j2",
-        sources=sources(),
+        sources=[(source, _by_theory(source, apart)) for source in sources()],
         quantities=QUANTITIES,
         carded={card.name for card in cards},
         reproduced=[(each.model, line) for each in found for line in each.lines if line.ours],
     )
+
+
+def _by_theory(source: Reported, apart: Collection[str]) -> list[tuple[str, list[ReportedModel]]]:
+    """Heading → models of a source, those of the cards `apart` for themselves; the theory of others is unknown."""
+    models: dict[str, list[ReportedModel]] = {"": [], "Of several levels of theory, or of another one": []}
+    main, other = models
+    for model in source.models:
+        models[other if model.card in apart else main].append(model)
+    return [(heading, found) for heading, found in models.items() if found]
 
 
 def answers(front: Front) -> list[str]:

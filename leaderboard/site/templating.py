@@ -11,6 +11,7 @@ from urllib.parse import quote
 from leaderboard import formatting
 from leaderboard.charts import board_plots
 from leaderboard.ranking.collect import Entry
+from leaderboard.ranking.overview import MAIN_THEORY
 from leaderboard.reported.reproduced import reported_sections
 from leaderboard.site.front import CLAIMS, claims_constrained, licence
 from leaderboard.site.glossary import term_of
@@ -49,6 +50,7 @@ class Renderer:
             families=families(),
             digits=formatting,
             axis_title=board_plots.axis_title,
+            main_theory=MAIN_THEORY,
         )
         self._environment.globals.update(claims=CLAIMS, training_sets=training_sets(), built=built)
         self._environment.filters.update(

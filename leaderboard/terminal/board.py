@@ -33,8 +33,8 @@ class _Column:
 
 
 def show(boards: Sequence[Board], folders: Sequence[Path], console: Console) -> None:
-    """Print the boards, then which folders they come from."""
-    for board in boards:
+    """Print the boards, each level of theory apart, then which folders they come from."""
+    for board in (part for whole in boards for part in whole.by_theory):
         columns = _columns(board)
         left_out: list[str] = []
         # measured once: a table of fifty columns is slow to measure
@@ -52,17 +52,22 @@ def show(boards: Sequence[Board], folders: Sequence[Path], console: Console) -> 
 
 
 def _title(board: Board) -> Text:
+    what = f"\n{board.task.title}"
+    if board.places[0].entry.other_theory:
+        what += f" by {board.theory}"
     better = f"{board.metric.label}{f' in {board.metric.unit}' if board.metric.unit else ''}"
+    ranked = "a canary ranks nothing" if board.is_canary else f"ranked by {better}, {board.metric.better} is better"
     return Text.assemble(
-        (f"\n{board.task.title}", "bold"),
-        f", {board.subset} subset ({board.samples} samples); ranked by {better}, {board.metric.better} is better; ",
+        (what, "bold"),
+        f", {board.subset} subset ({board.samples} samples); {ranked}; ",
         f"reference: {board.task.reference_theory or 'none'}",
     )
 
 
 def _columns(board: Board) -> list[_Column]:
+    rank = [] if board.is_canary else [_Column("rank", _rank, right=True)]
     return [
-        _Column("rank", _rank, right=True),
+        *rank,
         _Column("model", _model),
         _Column("theory\ntrained on", _theory, give_way=4),
         _Column("claims\nto be", _claims, give_way=9),
@@ -70,7 +75,9 @@ def _columns(board: Board) -> list[_Column]:
             "parameters", lambda place: Text(formatting.count(place.entry.card.parameters)), right=True, give_way=7
         ),
         *(_metric_column(board, metric, order) for order, metric in enumerate(board.task.metrics)),
-        _Column("samples", lambda place: _samples(place, board.metric), right=True, give_way=3),
+        _Column(
+            f"samples\nof {board.metric.label}", lambda place: _samples(place, board.metric), right=True, give_way=3
+        ),
         _Column("cost\nµs/atom", _cost, right=True, give_way=2),
         _Column("force\ncalls", _calls, right=True, give_way=8),
         _Column("ran on", _machine, give_way=10),
@@ -85,7 +92,10 @@ def _metric_column(board: Board, metric: Metric, order: int) -> _Column:
         score = place.score(metric)
         if score.value is None:
             return Text(formatting.NOTHING, style="dim")
-        return _two_lines(formatting.figure(score.value, places), formatting.interval(score.low, score.high, places))
+        mark = " †" if metric is board.metric and place.entry.name in board.outranked else ""
+        others = "" if score.n == place.score(board.metric).n else f"n = {score.n}"
+        below = "\n".join(filter(None, (formatting.interval(score.low, score.high, places), others)))
+        return _two_lines(f"{formatting.figure(score.value, places)}{mark}", below)
 
     # the first metric ranks and stays; of the others the last gives way first
     give_way = 0 if order == 0 else 3 + order
@@ -169,13 +179,11 @@ def _notes(board: Board, left_out: Sequence[str]) -> list[Text]:
     notes = [
         Text(f"{place.entry.name} is not ranked: {place.unranked}.", style="yellow")
         for place in board.places
-        if place.unranked
+        if place.unranked and not board.is_canary
     ]
-    if board.has_other_theory:
-        reference = board.task.reference_theory
-        notes.append(
-            Text(f"Yellow: another level of theory than the reference's {reference}, ranked apart.", style="dim")
-        )
+    if board.places[0].entry.other_theory:
+        told = f"Another level of theory than the reference's {board.task.reference_theory}"
+        notes.append(Text(f"{told}: part of each error is the difference between the two.", style="dim"))
     if board.by_score:
         notes.append(Text("Ranked by the scores alone, without intervals of the ranks.", style="dim"))
     notes += [Text(caveat, style="dim") for caveat in board.caveats]

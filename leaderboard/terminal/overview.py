@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard import formatting
-from leaderboard.ranking.overview import Cell, Headline, Overview, Row
+from leaderboard.ranking.overview import MAIN_THEORY, Cell, Headline, Overview, Row
 from leaderboard.terminal.board import relative
 
-_MARKS = {"few samples": "*", "subset": "*", "stale": "†", "theory": "", "demonstration": "", "mode": ""}
+_MARKS = {"few samples": "*", "subset": "*", "stale": "‡", "theory": "", "demonstration": "", "mode": ""}
 _MODEL = 34
 """Characters that the first column and the cost take."""
 _COLUMN = 14
@@ -31,15 +31,21 @@ def show(table: Overview, folders: Sequence[Path], console: Console) -> None:
         heading = f"{column.name}\n{column.metric.label}\n{column.metric.unit}".rstrip()
         made.add_column(heading, justify="right", no_wrap=True, vertical="top")
     made.add_column("cost\n\nrelative", justify="right", no_wrap=True)
-    for row in table.rows:
-        cells = (_cell(cell, column) for cell, column in zip(row.cells[:fits], columns, strict=True))
-        made.add_row(_model(row), *cells, Text(formatting.short(row.cost.value, 3) if row.cost else formatting.NOTHING))
+    for theory, checkpoints in table.by_theory:
+        if theory != MAIN_THEORY:
+            made.add_section()
+            made.add_row(Text(f"{theory}, which compares with nothing above", style="yellow"))
+        for row in (row for checkpoint in checkpoints for row in checkpoint.rows):
+            cells = (_cell(cell, column) for cell, column in zip(row.cells[:fits], columns, strict=True))
+            cost = formatting.short(row.cost.value, 3) if row.cost else formatting.NOTHING
+            made.add_row(_model(row), *cells, Text(cost))
     console.print(Text("\nAll entries across tasks", style="bold"))
     console.print(made)
     left = ", ".join(column.name for column in table.columns[fits:])
     for note in (
-        "Bold: the interval of its rank reaches place 1. Dim: not ranked (* too few samples or another subset, † an "
-        "earlier protocol, another level of theory, a demonstration model). Cost: of one answer, over pet-n's (speed).",
+        "Bold: the interval of its rank reaches place 1. Dim: not ranked (* too few samples or another subset, ‡ an "
+        "earlier protocol, another level of theory, a demonstration model). †: behind an entry with a worse number, by "
+        "the samples that both have. Cost: of one answer, over pet-n's (speed).",
         f"Too narrow here for: {left}." if left else "",
         "'mlip-zoo board --task NAME' prints one task with its ranks, '--json' everything.",
         f"Read from {', '.join(relative(folder) for folder in folders)}. Brackets: 95 % intervals over samples.",
@@ -50,8 +56,6 @@ def show(table: Overview, folders: Sequence[Path], console: Console) -> None:
 
 def _model(row: Row) -> Text:
     title = Text(row.card.title, style="dim bold" if row.demonstration else "bold")
-    if row.theory != "PBE":
-        title.append(f" {row.theory}", style="not bold yellow")
     if row.demonstration:
         title.append(" demonstration", style="not bold yellow")
     if row.card.teachers:
@@ -65,5 +69,7 @@ def _cell(cell: Cell, column: Headline) -> Text:
     places = column.board.decimals(column.metric)
     leads = cell.state == "ranked" and cell.rank and (cell.rank.low or cell.rank.place) == 1
     style = "bold" if leads else "" if cell.compares else "dim"
-    value = Text(formatting.figure(cell.value, places) + _MARKS.get(cell.state, ""), style=style)
+    value = Text(
+        formatting.figure(cell.value, places) + (_MARKS.get(cell.state) or " †" * bool(cell.outranked)), style=style
+    )
     return value.append(f"\n{formatting.interval(cell.score.low, cell.score.high, places)}", style="not bold dim")

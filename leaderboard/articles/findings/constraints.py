@@ -36,7 +36,8 @@ def constraint_findings(evidence: Evidence) -> list[Part]:
         return []
     checkpoints = len({entry.card.name for entry in entries})
     said = [
-        f"{len(entries)} entries of {checkpoints} checkpoints were measured, at up to {board.samples} crystals each.",
+        f"{len(entries)} entries of {checkpoints} checkpoints of {board.theory} were measured, at up to "
+        f"{board.samples} crystals each.",
         *_told(of["conservative"], "conservative forces (the gradient of the energy)"),
         *_sizes(entries),
         *_told(of["rotation"], "exact rotational equivariance"),

@@ -9,7 +9,7 @@ from evaluation.metric import Metric
 from leaderboard.articles.article import Part
 from leaderboard.articles.evidence import Evidence
 from leaderboard.charts.log_axis import log_axis
-from leaderboard.charts.spec import Picture, categories, finish, tooltips
+from leaderboard.charts.spec import Picture, finish, tooltips
 from leaderboard.formatting import figure, short
 from leaderboard.ranking.board import Board, Place, boards
 from leaderboard.ranking.cost import RelativeCost, relative_costs
@@ -18,8 +18,9 @@ from leaderboard.ranking.cost import RelativeCost, relative_costs
 def eos_findings(evidence: Evidence) -> list[Part]:
     """The range of Δ over entries, which ranks are significant, and the cost."""
     found = []
-    for board in boards(evidence.of("eos")):
-        ranked = [place for place in board.places if place.rank and not place.entry.other_theory]
+    for whole in boards(evidence.of("eos")):
+        board, *apart = whole.by_theory
+        ranked = [place for place in board.places if place.rank]
         if len(ranked) < 2:
             continue
         metric, best, last = board.metric, ranked[0], ranked[-1]
@@ -37,14 +38,7 @@ def eos_findings(evidence: Evidence) -> list[Part]:
         first_cost, last_cost = costs.get(best.entry.name), costs.get(last.entry.name)
         if first_cost and last_cost:
             said.append(f"The first costs {short(first_cost.value / last_cost.value)} times as much as the last.")
-        others = [place for place in board.places if place.entry.other_theory and _has_value(place, metric)]
-        if others:
-            values = [cast(float, place.score(metric).value) for place in others]
-            theories = ", ".join(dict.fromkeys(place.entry.theory for place in others))
-            said.append(
-                f"Models of another theory ({theories}) are at {figure(min(values), digits)} to "
-                f"{figure(max(values), digits)}: part of that is the difference between the theories."
-            )
+        said += [f"Entries of {other.theory} stand apart, on the page of the task." for other in apart]
         found.append(Part(title=f"Equations of state: {metric.label} and cost", sentences=said))
         found[-1] = _with_cost(found[-1], board, costs)
     return found
@@ -68,7 +62,6 @@ def _with_cost(part: Part, board: Board, known: Mapping[str, RelativeCost]) -> P
             "entry": place.entry.name,
             "cost": known[place.entry.name].value,
             "value": place.score(metric).value,
-            "theory": "another" if place.entry.other_theory else "reference's",
         }
         for place in board.places
         if _has_value(place, metric) and place.entry.name in known
@@ -82,7 +75,6 @@ def _with_cost(part: Part, board: Board, known: Mapping[str, RelativeCost]) -> P
         .encode(
             alt.X("cost:Q").scale(type="log", padding=10).title("relative cost").axis(log_axis(costs)),
             alt.Y("value:Q").scale(zero=False, padding=8).title(f"{metric.label} ({metric.unit})").axis(tickCount=5),
-            *categories("theory:N", ["reference's", "another"]),
             tooltip=tooltips(
                 entry=("entry", "N"), value=(metric.label, "Q", ".3~g"), cost=("relative cost", "Q", ".3~g")
             ),
@@ -96,6 +88,6 @@ def _with_cost(part: Part, board: Board, known: Mapping[str, RelativeCost]) -> P
             Picture(f"cost/{board.subset}", "", finish(chart, 240), f"{metric.label} against relative cost: {told}.")
         ],
         caption=f"{metric.label} against the relative cost, logarithmic: the time of one answer over the reference "
-        f"model's in the same run, of {len(rows)} entries that were timed. A diamond marks another level of theory.",
+        f"model's in the same run, of {len(rows)} entries that were timed.",
         wide=True,
     )

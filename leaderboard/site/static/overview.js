@@ -7,7 +7,9 @@
   if (!table || !source || !tools) return;
   const { columns, elements, checkpoints } = JSON.parse(source.textContent);
   const byKey = new Map(columns.map((column, index) => [column.key, index]));
-  const bodies = [...table.tBodies];
+  const bodies = [...table.tBodies].filter((body) => !body.dataset.theory);
+  // headings of levels of theory that compare with nothing above them, and so stay below it in every order
+  const headings = new Map([...table.tBodies].flatMap((body) => (body.dataset.theory ? [[body.dataset.theory, body]] : [])));
   const text = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   const known = elements.map((symbols) => new Set(symbols));
   const facets = [...tools.querySelectorAll("[data-facet]")];
@@ -116,7 +118,7 @@
   // Of a long table so many checkpoints are in the document, until all are asked for, and again after the next choice:
   // laying out a thousand takes seconds. `site.css` has the same number, for the time before this script runs.
   const MOST = 40;
-  let shown = bodies;
+  let shown = [...table.tBodies];
   let everything = false;
   const more = document.createElement("button");
   more.type = "button";
@@ -158,10 +160,13 @@
         group.button.setAttribute("aria-expanded", String(group.open || all));
       }
     }
-    const ordered = sorted(groups.filter((group) => group.left)).map((group) => group.body);
-    const here = everything ? ordered : ordered.slice(0, MOST);
-    more.hidden = here.length === ordered.length;
+    const ordered = sorted(groups.filter((group) => group.left));
+    const listed = (everything ? ordered : ordered.slice(0, MOST)).map((group) => [group.lead.theory, group.body]);
+    more.hidden = listed.length === ordered.length;
     more.textContent = `Show all ${ordered.length} checkpoints`;
+    const apart = (theory) => listed.filter(([its]) => its === theory).map(([, body]) => body);
+    const here = listed.filter(([its]) => !headings.has(its)).map(([, body]) => body);
+    for (const [theory, heading] of headings) if (apart(theory).length) here.push(heading, ...apart(theory));
     if (here.length !== shown.length || here.some((body, at) => body !== shown[at])) {
       table.replaceChildren(table.tHead, ...here);
       shown = here;

@@ -145,8 +145,9 @@ def test_equations_of_state(collection: Collection) -> None:
     assert part.sentences[0].startswith(
         "Δ, median of 2 entries ranges from 1.51 (SevenNet-0 (11Jul2024)) to 1.85 (CHGNet 0.3.0)"
     )
-    assert any("Models of another theory (r2SCAN) are at " in sentence for sentence in part.sentences)
+    assert "Entries of r2SCAN stand apart, on the page of the task." in part.sentences
     (picture,) = part.pictures
+    assert "r2scan" not in picture.alt
     altair.Chart.from_dict(picture.spec)
 
 

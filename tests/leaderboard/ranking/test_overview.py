@@ -63,15 +63,15 @@ def test_canaries_give_no_column_and_other_subsets_are_told_apart() -> None:
         ]
     )
     assert [column.name for column in table.columns] == ["eos"]
-    last = table.checkpoints[-1].main
+    last = dict(table.by_theory)["PBE"][-1].main
     assert (last.card.name, last.cells[0].state, last.cells[0].value) == ("three", "missing", None)
     assert "canary" in last.cells[0].reason
 
 
-def test_a_demonstration_model_is_shown_last_and_not_ranked(collection: Collection) -> None:
+def test_a_demonstration_model_is_the_last_of_its_theory_and_not_ranked(collection: Collection) -> None:
     best, *others = sorted(collection.entries, key=lambda each: each.card.name != "sevennet-0")
     table = overview([replace(best, card=best.card.model_copy(update={"demonstration": True})), *others])
-    last = table.checkpoints[-1].main
+    last = dict(table.by_theory)["PBE"][-1].main
     assert last.card.name == "sevennet-0"
     assert (last.cells[0].state, last.cells[0].rank) == ("demonstration", None)
     assert last.cells[0].value is not None
@@ -84,6 +84,7 @@ def test_another_level_of_theory_does_not_compare(collection: Collection) -> Non
     assert not found["chgnet-r2scan"].compares
     assert found["sevennet-0"].state == "ranked"
     assert table.columns[0].best == found["sevennet-0"].value
+    assert [theory for theory, _ in table.by_theory] == ["PBE", "r2SCAN"]
 
 
 def test_double_precision_is_a_mode_and_no_rival() -> None:

@@ -221,7 +221,7 @@ def test_pictures_are_valid_and_hold_every_element(files: dict[str, bytes]) -> N
     plot = found["tasks/eos.html"].data()["specs"]["eos-fast"]
     assert isinstance(plot, dict)
     altair.Chart.from_dict(plot)
-    assert [row["entry"] for row in plot["data"]["values"]] == ["sevennet-0", "chgnet-0.3.0", "chgnet-r2scan"]
+    assert [row["entry"] for row in plot["data"]["values"]] == ["sevennet-0", "chgnet-0.3.0"]
 
     page = found["results/eos-fast-sevennet-0@conservative.html"]
     data = page.data()
