@@ -1,4 +1,4 @@
-"""Places and scores that disagree: two entries are compared over what both have, and a board says so."""
+"""Places and scores that disagreed, in the published records: two entries are compared over what both have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from leaderboard.ranking.board import boards
 from leaderboard.ranking.collect import PUBLISHED, collect
 from leaderboard.ranking.rank import Rank, ranks
 from tests.evaluation import first_eos
-from tests.leaderboard.entries import entry
 
 BEFORE, BEHIND = "nequix-omat-1@conservative", "sevennet-mf-0@conservative+pbe"
 
@@ -49,19 +48,6 @@ def test_todays_places_of_equations_of_state_are_in_the_order_of_what_the_board_
     assert order.index(BEHIND) < order.index(BEFORE)
     elements = {name: score.n for name, score in shown}
     assert elements[BEHIND] == elements[BEFORE] == 69
-
-
-def test_a_place_that_the_scores_alone_would_change_is_told() -> None:
-    rows = [{"sample": "a", "delta": 1.0}, {"sample": "b", "delta": 2.0}, {"sample": "c", "delta": 3.0}]
-    others = [{"sample": "a", "delta": 1.2}, {"sample": "b", "delta": 2.1}]
-    (found,) = boards(
-        [entry("eos", "one", {"delta": 2.0}, rows=rows), entry("eos", "two", {"delta": 1.65}, rows=others)]
-    )
-    assert [place.entry.card.name for place in found.places] == ["one", "two"]
-    assert found.caveats == (
-        "two@conservative (1.65) is behind one@conservative (2.00): places compare the samples that two entries have "
-        "in common.",
-    )
 
 
 def _place(rank: Rank | None) -> int | None:
