@@ -33,7 +33,7 @@ WHY = {
     "formation": "The error is a median now, in which a failure costs; it left the mean.",
     "forces": "Each frame's errors are the same; their median ranks now, where a few frames decided the mean.",
     "kappa": "The fast subset has wurtzites, and other solids.",
-    "phonons": "The same figure of each crystal at 0.03 Å; the error is a median now, in which a failure costs; it left "
+    "phonons": "The same figure of each crystal at 0.03 Å; the median ranks now, in which a failure costs; it left "
     "the mean.",
     "relaxation": "L-BFGS to 1e-3 eV/Å instead of FIRE to 0.02, at which most crystals stopped where they started; the "
     "volume from the perturbed start ranks, where the RMSD counted the few crystals that became another structure.",
