@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import Field
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from zoo.strict import Finite
 
@@ -28,6 +28,8 @@ class ChunkCost(Finite):
     """Largest memory of the accelerator that the model has used so far."""
     energy_joules: float | None = None
     """Taken by the accelerator, by whoever used it."""
+    energy_unknown: str | None = None
+    """Why an accelerator's energy is not known; a CPU has neither."""
 
     def shared(self, atoms: Sequence[int]) -> list[ChunkCost]:
         """This, of chunks of so many atoms that ran together: each one's part, as if one had run after the other."""
@@ -56,6 +58,8 @@ class Ledger(Finite):
     worker_memory_gb: float | None
     device_memory_gb: float | None
     energy_joules: float | None
+    energy_unknown: str | None = None
+    """Why an accelerator's energy is not known, by the first chunk without it. Left out where nothing is to be said."""
 
     @classmethod
     def of(cls, chunks: Sequence[ChunkCost | None]) -> Ledger | None:
@@ -72,7 +76,16 @@ class Ledger(Finite):
             worker_memory_gb=_largest([chunk.worker_memory_gb for chunk in known]),
             device_memory_gb=_largest([chunk.device_memory_gb for chunk in known]),
             energy_joules=_sum([chunk.energy_joules for chunk in known]),
+            energy_unknown=next(filter(None, (chunk.energy_unknown for chunk in known)), None),
         )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, as_usual: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Results from before reasons were told keep their bytes."""
+        fields: dict[str, JsonValue] = as_usual(self)
+        if self.energy_unknown is None:
+            fields.pop("energy_unknown", None)
+        return fields
 
 
 def _covered(spans: Sequence[tuple[float, float]]) -> float:

@@ -114,7 +114,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
         commands = archive.read(about.replace("METADATA", "entry_points.txt")).decode()
     assert (metadata["Name"], metadata["License-Expression"]) == ("mlip-zoo", "MIT")
     assert metadata["Requires-Python"] == ">=3.12"
-    assert {"cluster", "evaluation", "leaderboard", "test"} == set(metadata.get_all("Provides-Extra") or [])
+    assert {"cluster", "energy", "evaluation", "leaderboard", "test"} == set(metadata.get_all("Provides-Extra") or [])
     assert commands.split() == ["[console_scripts]", "mlip-zoo", "=", "zoo.__main__:main"]
 
 

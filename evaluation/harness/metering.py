@@ -6,8 +6,6 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol, Self, cast
 
@@ -32,14 +30,14 @@ class Meter:
 
     def __init__(self, potential: Metered) -> None:
         self._potential = potential
-        self._joules: Callable[[], float | None] = lambda: None
+        self._counter: EnergyCounter | None = None
         self.cost: ChunkCost | None = None
 
     def __enter__(self) -> Self:
         info = self._potential.info  # starts the model, so that the device is known and the start is no chunk's
         self._accelerated = info["accelerator"] is not None
         if self._accelerated:
-            self._joules = energy_counter(str(info["device"]))
+            self._counter = EnergyCounter(str(info["device"]))
         self._began, self._cpu, self._energy = time.time(), time.process_time(), self._joules()
         self._worker_cpu = self._potential.process_cpu_seconds
         self._clock = time.monotonic()
@@ -59,7 +57,11 @@ class Meter:
             worker_memory_gb=self._potential.process_memory_gb,
             device_memory_gb=self._potential.memory_gb if self._accelerated else None,
             energy_joules=None if energy is None or self._energy is None else energy - self._energy,
+            energy_unknown=self._counter.unknown if self._counter else None,
         )
+
+    def _joules(self) -> float | None:
+        return self._counter.joules() if self._counter else None
 
     def _worker_cpu_seconds(self) -> float | None:
         """None of a worker that was started meanwhile: where it began to count is unknown."""
@@ -73,29 +75,39 @@ def host_memory_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
-def energy_counter(device: str) -> Callable[[], float | None]:
-    """Reads the energy that an NVIDIA accelerator has taken since its driver was loaded, J; None where nothing tells.
+class EnergyCounter:
+    """Reads the energy that an NVIDIA accelerator has taken since its driver was loaded.
 
-    It counts the whole device, whoever uses it. Needs the package nvidia-ml-py, which mlip-zoo does not bring.
-    `device`: 'cuda' or 'cuda:1', counted as CUDA_VISIBLE_DEVICES counts.
+    It counts the whole device, whoever uses it. `device`: 'cuda' or 'cuda:1', as CUDA_VISIBLE_DEVICES counts.
     """
-    try:
-        nvml = cast("_Nvml", import_module("pynvml"))
-    except ImportError:
-        return lambda: None
-    handle: object = None
-    with suppress(nvml.NVMLError, ValueError, IndexError):
-        nvml.nvmlInit()
-        handle = _handle(nvml, int(device.partition(":")[2] or 0))
 
-    def joules() -> float | None:
-        if handle is None:
+    def __init__(self, device: str) -> None:
+        self.unknown: str | None = None
+        """Why it has told nothing at least once; None as long as it tells."""
+        try:
+            self._nvml = cast("_Nvml", import_module("pynvml"))
+        except ImportError:
+            self.unknown = "the package nvidia-ml-py is missing: pip install 'mlip-zoo[energy]'"
+            return
+        try:
+            self._nvml.nvmlInit()
+            self._handle = _handle(self._nvml, int(device.partition(":")[2] or 0))
+        except (self._nvml.NVMLError, ValueError, IndexError) as error:
+            self.unknown = _told(error)
+
+    def joules(self) -> float | None:
+        """J; None where nothing tells, and `unknown` says why."""
+        if self.unknown is not None:
             return None
-        with suppress(nvml.NVMLError):
-            return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1000
-        return None
+        try:
+            return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1000
+        except self._nvml.NVMLError as error:
+            self.unknown = _told(error)
+            return None
 
-    return joules
+
+def _told(error: Exception) -> str:
+    return f"NVML: {type(error).__name__}: {error}"
 
 
 class _Nvml(Protocol):

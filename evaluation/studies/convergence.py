@@ -7,7 +7,8 @@ Each value runs the subset anew, with the other numbers as the protocol has them
 not move its headline. Nothing is kept of a run that was stopped: a value takes minutes.
 
 A list counts as one number. Of strains and volume ratios it is the farthest from no strain, and all of them are scaled
-with it; of other lists (rotations, crystals) it is how many of them, from the first on.
+with it; of other lists (rotations, crystals) it is how many of them, from the first on. More rotations than the
+protocol has are those rotated by its first one, then by its second, …: each set is spread as evenly as its own.
 """
 
 from __future__ import annotations
@@ -62,9 +63,29 @@ def _varied(old: object, value: float) -> object:
     if not isinstance(old, Sequence):
         return int(value) if isinstance(old, int) else value
     if not _are_strains(old):
-        return old[: int(value)]
+        return _first(old, int(value))
     origin = _origin(old)
     return tuple(origin + (number - origin) * value / _reach(old) for number in old)
+
+
+def _first(old: Sequence[Any], n: int) -> tuple[Any, ...]:
+    """The first `n`; of quaternions (w, x, y, z) also more of them. Raises ValueError where there are too few."""
+    found = list(old)
+    for turn in old if not isinstance(old[0], str) else ():
+        if len(found) >= n:
+            break
+        found += [_product(turn, each) for each in old]
+    if len(found) < n:
+        raise ValueError(f"the protocol has {len(old)} of them, not {n}")
+    return tuple(found[:n])
+
+
+def _product(a: Sequence[float], b: Sequence[float]) -> tuple[float, ...]:
+    """Of two quaternions: the rotation b, then a."""
+    (w, *v), (x, *u) = a, b
+    cross = (v[1] * u[2] - v[2] * u[1], v[2] * u[0] - v[0] * u[2], v[0] * u[1] - v[1] * u[0])
+    scalar = w * x - sum(p * q for p, q in zip(v, u, strict=True))
+    return scalar, *(w * u[i] + x * v[i] + cross[i] for i in range(3))
 
 
 def _are_strains(found: Sequence[Any]) -> bool:

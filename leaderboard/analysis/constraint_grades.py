@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import get_args
 
 from evaluation import task as tasks
 from evaluation.subset import SUBSETS
@@ -13,7 +14,7 @@ from leaderboard.ranking.collect import Entry
 from leaderboard.views.base import Check, Judgement, Judges
 from zoo.cards import index
 from zoo.cards.card import Card
-from zoo.cards.mode import Mode
+from zoo.cards.mode import Dtype, Mode
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,29 @@ def constraint_cards(card: Card, mode: Mode, entries: Sequence[Entry]) -> list[C
     """One for each task whose view judges claims, by name; `entries` are those of one board or of all.
 
     Where an entry ran several subsets the largest counts; what was made with another protocol, dataset or checkpoint
-    than today's tests nothing.
+    than today's tests nothing. A claim is about the model and not about an arithmetic: what the same mode refutes in
+    the other floating-point type is refuted in both.
     """
-    name = index.entry_name(card, mode)
-    mine = [entry for entry in entries if entry.name == name]
-    return [_card(card, mode, mine, task=task, view=view) for task, view in _judges()]
+    found = []
+    for task, view in _judges():
+        (other,) = (dtype for dtype in get_args(Dtype) if dtype != mode.dtype)
+        others = _card(card, mode.model_copy(update={"dtype": other}), entries, task, view)
+        found.append(_agreed(_card(card, mode, entries, task, view), others))
+    return found
+
+
+def _agreed(mine: ConstraintCard, other: ConstraintCard) -> ConstraintCard:
+    """With the claims refuted that `other`, of the other floating-point type, refutes."""
+    refuted = {judgement.name: judgement for judgement in other.judgements if judgement.status == "refuted"}
+    return replace(
+        mine,
+        judgements=tuple(
+            replace(each, status="refuted", false_label=refuted[each.name].false_label, decided_by=other.entry)
+            if each.status == "confirmed" and each.name in refuted
+            else each
+            for each in mine.judgements
+        ),
+    )
 
 
 def _judges() -> Iterator[tuple[Task, Judges]]:
@@ -52,9 +71,9 @@ def _judges() -> Iterator[tuple[Task, Judges]]:
             yield tasks.load(name), view
 
 
-def _card(card: Card, mode: Mode, entries: Sequence[Entry], *, task: Task, view: Judges) -> ConstraintCard:
+def _card(card: Card, mode: Mode, entries: Sequence[Entry], task: Task, view: Judges) -> ConstraintCard:
     name = index.entry_name(card, mode)
-    ran = [entry for entry in entries if entry.task.name == task.name]
+    ran = [entry for entry in entries if entry.name == name and entry.task.name == task.name]
     fresh = [entry for entry in ran if entry.rows and not entry.stale]
     best = max(fresh, key=lambda entry: SUBSETS.index(entry.result.run.subset), default=None)
     rows: Sequence[Row] = best.rows if best else ()

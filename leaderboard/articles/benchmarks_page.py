@@ -23,6 +23,7 @@ TITLES = {
     "isolation": "An isolated worker against the model in the same process",
     "relaxation": "Batched relaxation against other ways",
     "phonons": "Displaced supercells as one stream against one by one",
+    "projection": "Force constants projected onto what a space group allows: a basis of that space over averages",
 }
 _LEFT_OUT = ("part_seconds", "load", "small", "failed")
 _COLUMNS = ("what", "median", "lowest", "highest", "n")
@@ -70,22 +71,27 @@ def _table(title: str, told: Mapping[str, object]) -> Table | None:
     return Table(title, _COLUMNS, rows) if rows else None
 
 
-def _rows(name: str, value: object) -> Iterator[tuple[str, ...]]:
-    """A figure with its spread; or one alone; or one of each of several ways to count it."""
+def _rows(name: str, value: object, *, n: object = 1) -> Iterator[tuple[str, ...]]:
+    """A figure with its spread; or one alone; or one of each of several ways to count it, over `n` cases."""
     if isinstance(value, dict) and "median" in value:
         low, high = (
             value.get(key, value.get(other)) for key, other in (("low", "lower_quartile"), ("high", "upper_quartile"))
         )
-        yield name, *(_number(each) for each in (value["median"], low, high, value.get("n")))
+        yield name, *(_number(each) for each in (value["median"], low, high)), _count(value.get("n"))
     elif isinstance(value, dict):
         for part, inner in value.items():
-            yield from _rows(f"{name}, {part.replace('_', ' ')}", inner)
+            if part != "n":
+                yield from _rows(f"{name}, {part.replace('_', ' ')}", inner, n=value.get("n", 1))
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield name, _number(value), NOTHING, NOTHING, "1"
+        yield name, _number(value), NOTHING, NOTHING, _count(n)
 
 
 def _number(value: object) -> str:
     return short(float(value)) if isinstance(value, int | float) else NOTHING
+
+
+def _count(n: object) -> str:
+    return f"{n:,}" if isinstance(n, int) else NOTHING
 
 
 def _gpu_parts(report: Mapping[str, object]) -> Iterator[Part]:
@@ -93,10 +99,10 @@ def _gpu_parts(report: Mapping[str, object]) -> Iterator[Part]:
     if not isinstance(facts, dict):
         return
     device = str(facts.get("accelerator"))
-    for name in ("relaxation", "phonons", "ratio sevennet-0", "ratio pet-tiny", "speed", "memory"):
+    for name, sentence in GPU_SENTENCES.items():
         told = report.get(name)
         if isinstance(told, dict) and (table := _table(f"{name} on {device}", _without_texts(told))):
-            yield Part(f"{device}: {name}", table=table, sentences=[GPU_SENTENCES[name]])
+            yield Part(f"{device}: {name}", table=table, sentences=[sentence])
 
 
 def _without_texts(told: Mapping[str, object]) -> dict[str, object]:
@@ -108,7 +114,9 @@ GPU_SENTENCES = {
     "phonons": "Seconds for all supercells of 20 solids; the ratio is that of one by one over one stream.",
     "ratio sevennet-0": "(Isolated - in process) / in process, SevenNet-0, with quartiles.",
     "ratio pet-tiny": "(Isolated - in process) / in process, PET-tiny, with quartiles.",
+    "streams": "Atoms per second of streams of crystals: graphs of the next batch made beside the forward pass, or in "
+    "turn; and by the atoms of a batch.",
     "speed": "µs per atom, by structures × atoms in a batch.",
     "memory": "Running out of memory and going on with smaller batches.",
 }
-"""What a part of a GPU's report holds."""
+"""What a part of a GPU's report holds, in the order of the page."""

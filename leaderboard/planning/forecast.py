@@ -114,7 +114,7 @@ class _Case:
     def record_bytes(self) -> float | None:
         """A run stores its records twice: in chunks, and packed beside its result. None where either is unknown."""
         packed = [run.bytes_per_sample for run in self.same_task if run.bytes_per_sample is not None]
-        raw = [run.shard_bytes_per_sample for run in self.same_task if run.shard_bytes_per_sample is not None]
+        raw = [run.chunk_bytes_per_sample for run in self.same_task if run.chunk_bytes_per_sample is not None]
         return (median(raw) + median(packed)) * len(self.work.samples or ()) if raw and packed else None
 
     def _around(self) -> tuple[float, str]:

@@ -56,7 +56,7 @@ class Measured:
     """Whether a ledger says so, and not the hours at which the run began and ended."""
     bytes_per_sample: float | None
     """Of the result's records; None where they are away: an installation without them has the results alone."""
-    shard_bytes_per_sample: float | None
+    chunk_bytes_per_sample: float | None
     """Of the chunks that such a run leaves, which are not packed; None where no published result of the task says."""
     local: bool
     """Made here, not published."""
@@ -124,7 +124,7 @@ def _measured(path: Path, result: Result) -> Measured | None:
         around=_around(run, len(ran)),
         metered=run.cost.ledger is not None,
         bytes_per_sample=records_path.stat().st_size / run.counts.total if records_path.is_file() else None,
-        shard_bytes_per_sample=chunks.bytes_per_sample().get(run.task),
+        chunk_bytes_per_sample=chunks.bytes_per_sample().get(run.task),
         local=not is_published(path),
     )
 

@@ -152,7 +152,8 @@ def show(found: Diff, console: Console) -> None:
         )
     console.print(table)
     console.print(
-        f"{found.compared} results compared. Of the interval: the change over half the old 95 % interval.",
+        f"{found.compared} results compared. Of the interval: the change over half the old 95 % interval. Units and "
+        "directions are today's: where a metric has been defined anew, its values do not compare.",
         style="dim",
     )
 

@@ -101,7 +101,7 @@ class News:
 def front(entries: Sequence[Entry], made: Sequence[Board], limits: Sequence[Limit]) -> Front:
     """The table of all entries with what its rows say."""
     table = overview(entries, made)
-    facts = {row.name: _facts(row, limits) for row in table.rows}
+    facts = {row.name: _facts(row, entries, limits) for row in table.rows}
     return Front(table, facts, tuple(limits))
 
 
@@ -151,10 +151,10 @@ def options(front: Front) -> dict[str, list[str]]:
     }
 
 
-def _facts(row: Row, limits: Sequence[Limit]) -> Facts:
+def _facts(row: Row, entries: Sequence[Entry], limits: Sequence[Limit]) -> Facts:
     judged = {
         judgement.name: judgement
-        for card in constraint_cards(row.card, row.mode, row.entries)
+        for card in constraint_cards(row.card, row.mode, entries)
         for judgement in card.judgements
     }
     return Facts(

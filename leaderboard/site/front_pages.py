@@ -98,14 +98,14 @@ def _reported_page(render: Renderer, front: Front, cards: Sequence[Card]) -> str
     apart = {card.name for card in cards if card.theory() != MAIN_THEORY}
     return render(
         "reported.html.j2",
-        sources=[(source, _by_theory(source, apart)) for source in sources()],
+        sources=[(source, reported_by_theory(source, apart)) for source in sources()],
         quantities=QUANTITIES,
         carded={card.name for card in cards},
         reproduced=[(each.model, line) for each in found for line in each.lines if line.ours],
     )
 
 
-def _by_theory(source: Reported, apart: Collection[str]) -> list[tuple[str, list[ReportedModel]]]:
+def reported_by_theory(source: Reported, apart: Collection[str]) -> list[tuple[str, list[ReportedModel]]]:
     """Heading → models of a source, those of the cards `apart` for themselves; the theory of others is unknown."""
     models: dict[str, list[ReportedModel]] = {"": [], "Of several levels of theory, or of another one": []}
     main, other = models

@@ -67,9 +67,9 @@ TERMS = (
     Term(
         "constraint-grade",
         "Constraint grade",
-        "A letter for the ratio of the worst measured violation to the largest rounding error of the entry's "
-        "arithmetic: A within it, B up to 10 times, C up to 100, D up to 1000, F beyond. What rounding explains is "
-        "equal. A claim that a card does not make is measured, and is not refuted.",
+        "A letter for the ratio of the worst measured violation to the largest rounding error of single precision: A "
+        "within it, B up to 10 times, C up to 100, D up to 1000, F beyond; the same in double precision. A claim that "
+        "a card does not make is measured, and is not refuted.",
     ),
     Term(
         "delta",

@@ -83,7 +83,7 @@ def of(collection: Collection, card: Card, mode: Mode) -> Report:
         card=card,
         mode=mode,
         entries=mine,
-        constraints=tuple(constraint_cards(card, mode, mine)),
+        constraints=tuple(constraint_cards(card, mode, collection.entries)),
         sections=tuple(found),
         faults=collection.faults,
     )

@@ -33,8 +33,9 @@ def show(report: Report, console: Console) -> None:
         console.print(Text(f"No result of: {', '.join(report.untested)}.", style="dim"))
     console.print(
         Text(
-            "Grades: A within what rounding can do, each further letter ten times more. Brackets: 95 % intervals over "
-            f"samples. 'mlip-zoo report {report.name} --html' has every figure, picture and number of the protocols.",
+            "Grades: A within the rounding of single precision, each further letter ten times more. Brackets: 95 % "
+            f"intervals over samples. 'mlip-zoo report {report.name} --html' has every figure, picture and number of "
+            "the protocols.",
             style="dim",
         )
     )
@@ -47,6 +48,8 @@ def _constraints(each: ConstraintCard) -> Table:
         head = Text.assemble(f"{judgement.claim}: ", (judgement.verdict, _STATUS.get(judgement.verdict, "")))
         if judgement.false_label:
             head.append(" false label", style="red")
+        if judgement.decided_by:
+            head.append(f" by {judgement.decided_by}", style="dim")
         table.add_row(head, "", "", "", "", "")
         for check in judgement.checks:
             table.add_row(*_cells(check))

@@ -54,17 +54,21 @@ class Check:
     sample: str | None
     """The crystal that gave it."""
     threshold: float | None = None
-    """The largest value that rounding explains; None where the protocol has none, and then there is no grade."""
+    """The largest value that rounding of the entry's arithmetic explains, which decides the claim; None where the
+    protocol has none."""
+    scale: float | None = None
+    """The same of single precision, whatever the entry's arithmetic is: a violation has one grade, in both. None where
+    the protocol has none, and then there is no grade."""
 
     @property
     def grade(self) -> str | None:
-        """`A` to `F`, or `untested`; None without a threshold (`leaderboard.views.grades`)."""
-        return None if self.threshold is None else grade(self.value, self.threshold)
+        """`A` to `F`, or `untested`; None without a scale (`leaderboard.views.grades`)."""
+        return None if self.scale is None else grade(self.value, self.scale)
 
     @property
     def normalised(self) -> float | None:
-        """The violation over its threshold: at most 1 is rounding. None without either."""
-        return None if self.value is None or not self.threshold else abs(self.value) / self.threshold
+        """The violation over its scale: at most 1 is what single precision explains. None without either."""
+        return None if self.value is None or not self.scale else abs(self.value) / self.scale
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class Judgement:
     """Whether the card claims it and the figures refute it."""
     checks: tuple[Check, ...]
     """The figures that decide it."""
+    decided_by: str | None = None
+    """The entry of the other floating-point type that refutes it; None where its own figures decide."""
 
     @property
     def worst(self) -> Check | None:

@@ -27,7 +27,10 @@ _UNITS = {metric.name: (metric.label, metric.unit) for metric in METRICS} | {
 
 
 class ConstraintsView:
-    """The view; a claim is judged at the worst crystal, against the rounding error of the mode's arithmetic."""
+    """The view; a claim is judged at the worst crystal, against the rounding error of the mode's arithmetic.
+
+    Grades are multiples of single precision's, in both.
+    """
 
     columns = (
         Column("lambda", "force-constant asymmetry λ", "", 7),
@@ -63,9 +66,10 @@ class ConstraintsView:
     )
     judging = (
         "Confirmed: within the threshold at every crystal measured; refuted: beyond it at the crystal named. "
-        "Thresholds are the largest rounding errors of this entry's arithmetic. Grades: A within the threshold, B up "
-        "to 10 times, C up to 100 times, D up to 1000 times the threshold, F beyond. A grade tells whether the "
-        "constraint holds, not how much the violation affects properties."
+        "Thresholds are the largest rounding errors of this entry's arithmetic; where it was measured in both, the "
+        "claim is refuted if it is in one. Grades have one scale for both: A up to the largest rounding error of "
+        "single precision, B up to 10 times, C up to 100 times, D up to 1000 times that, F beyond. A grade says how "
+        "far the constraint is broken, not how much that affects properties."
     )
 
     def judgements(self, rows: Sequence[Mapping[str, object]], card: Card, mode: Mode) -> list[Judgement]:
@@ -108,7 +112,8 @@ def _judgement(verdict: Verdict) -> Judgement:
 
 def _check(detector: Detector) -> Check:
     label, unit = _UNITS[detector.name]
-    return Check(label, detector.value, unit, detector.sample, detector.threshold)
+    scale = protocol().thresholds["float32"][detector.name]
+    return Check(label, detector.value, unit, detector.sample, detector.threshold, scale)
 
 
 def _worst(rows: Sequence[Mapping[str, object]], metric: Metric) -> Check:

@@ -1,7 +1,8 @@
-"""Grades: a letter for the ratio of a violation to the threshold of rounding error.
+"""Grades: a letter for the ratio of a violation to the rounding error of single precision.
 
-`A` is within the threshold of the entry's arithmetic, each further letter a factor of ten, `F` everything beyond. A
-grade tells whether a constraint holds, not how much a violation affects properties.
+`A` is within it, each further letter a factor of ten, `F` everything beyond; in double precision too, so that a
+violation has one letter whichever arithmetic it was measured in. A grade says how far a constraint is broken, not how
+much that affects properties.
 """
 
 from __future__ import annotations

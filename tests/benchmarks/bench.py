@@ -30,6 +30,7 @@ LIMITS = {
     "isolation": 1200,
     "relaxation": 3600,
     "phonons": 600,
+    "projection": 600,
 }
 """Seconds, at most, in the order in which the parts run."""
 
@@ -104,7 +105,7 @@ def planning(_: str, small: bool) -> dict[str, Any]:
 
     return {
         f"from {basis}: {quantity}": {
-            "runs": told["n"],
+            "n": told["n"],
             "off by a factor, median": told[quantity]["median"],
             "off by less than this factor in 90 %": told[quantity]["p90"],
             "share within 25 %": told[quantity]["within_quarter"] / told["n"],
@@ -158,6 +159,12 @@ def phonons(_: str, small: bool) -> dict[str, Any]:
     return found
 
 
+def projection(_: str, small: bool) -> dict[str, Any]:
+    from tests.benchmarks.projection import measure
+
+    return measure(repeats=2, rounds=1) if small else measure(repeats=4, rounds=3)
+
+
 def spread(values: list[float]) -> dict[str, float]:
     """Median, range and number."""
     return {"median": median(values), "low": min(values), "high": max(values), "n": len(values)}
@@ -172,6 +179,7 @@ PARTS: dict[str, Callable[[str, bool], dict[str, Any]]] = {
     "isolation": isolation,
     "relaxation": relaxation,
     "phonons": phonons,
+    "projection": projection,
 }
 
 

@@ -63,12 +63,13 @@ def measure(
         tell("one process, of which the start, s", start)
         for count in workers:
             spread = ["--executor", "process", "--workers", str(count)]
+            them = f"{count} worker" + ("s" if count > 1 else "")
             first, whole = (evaluate(name, task, each, *spread) for each in ("canary", subset))
-            tell(f"{count} workers, s", whole)
-            tell(f"{count} workers, of which the start, s", first)
-            tell(f"{count} workers, efficiency", alone / whole / count)
+            tell(f"{them}, s", whole)
+            tell(f"{them}, of which the start, s", first)
+            tell(f"{them}, efficiency", alone / whole / count)
             long = (alone - start) / (whole - first) / count
-            tell(f"{count} workers, efficiency without the starts", long)
+            tell(f"{them}, efficiency without the starts", long)
             if ceiling and count > 1:
                 crowded = at_once(count, name, task, subset)
                 tell(f"{count} single runs at once: one alone / the slowest", alone / crowded)

@@ -59,7 +59,7 @@
   function graded(row, claim) {
     const [letter, ratio] = row.grades[claim] ?? ["untested", null];
     const content = [letter];
-    if (ratio !== null && letter !== "A") content.push(below(`× ${figure(ratio)} of the threshold`));
+    if (ratio !== null && letter !== "A") content.push(below(`× ${figure(ratio)} of single precision’s rounding`));
     return cell("td", content);
   }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_a_job_array_is_cancelled_and_submitted_again(cluster: Slurm, tmp_path: 
 
 
 @contextlib.contextmanager
-def spreading(cluster: Slurm, folder: Path, *, delay: str) -> Iterator[subprocess.Popen[bytes]]:
+def spreading(cluster: Slurm, folder: Path, *, delay: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """Four shards, given to two blocks of one worker each, on a node each."""
     config = folder / "slurm.yaml"
     config.write_text(
@@ -100,7 +101,7 @@ def spreading(cluster: Slurm, folder: Path, *, delay: str) -> Iterator[subproces
     with (folder / "told").open("ab") as told:  # no pipe: what it started would hold that open
         process = subprocess.Popen(
             [sys.executable, str(HERE / "toy_spread.py"), str(folder), "fast", "4", str(config)],
-            env={**os.environ, **cluster.variables, "TOY_DELAY": delay, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **cluster.variables, "TOY_DELAY": delay, "PYTHONPATH": str(ROOT), **variables},
             stderr=told,
         )
     try:
@@ -149,4 +150,69 @@ def test_lost_workers_blocks_nodes_and_spreaders_lose_no_record(
         stop_node(cluster, "n2")
         os.kill(of_worker(next(iter(working(job, 4).values()))), signal.SIGKILL)
         assert process.wait(540) == 0, (tmp_path / "told").read_text()
+    assert final(tmp_path) == final(undisturbed_fast)
+
+
+def strike(kind: str, state: ShardState, cluster: Slurm) -> bool:
+    """Kill a shard's process, the worker that runs it, or a block; False where it was too late."""
+    try:
+        if kind == "block":
+            cluster.run("scancel", "--signal=KILL", "--full", next(iter(cluster.jobs())))
+        else:
+            os.kill(state.pid if kind == "shard" else of_worker(state), signal.SIGKILL)
+    except (ProcessLookupError, FileNotFoundError, StopIteration):
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_ten_kills_anywhere_under_parsl_lose_nothing(cluster: Slurm, tmp_path: Path, undisturbed_fast: Path) -> None:
+    """Of shards, workers, blocks and, once, of the process that spreads, at random moments in a random order.
+
+    A run that is done before its time is compared, and another one started; one that gave a shard up goes on.
+    """
+    pytest.importorskip("parsl", reason="pip install 'mlip-zoo[cluster]'")
+    rng = random.Random(20261128)
+    left = ["shard"] * 4 + ["worker"] * 3 + ["block"] * 2 + ["spreader"]
+    rng.shuffle(left)
+    runs = 0
+    while left:
+        folder = tmp_path / str(runs)
+        folder.mkdir(exist_ok=True)
+        job = toy_job(folder, "fast")
+        with spreading(cluster, folder, delay="1") as process:
+            while left:
+                until(lambda job=job, process=process: working(job, 4) or process.poll() is not None)  # type: ignore[misc]
+                time.sleep(rng.uniform(0.0, 1.5))
+                if process.poll() is not None:
+                    break
+                if left[-1] == "spreader":
+                    left.pop()
+                    break
+                if any(strike(left[-1], state, cluster) for state in list(working(job, 4).values())[:1]):
+                    left.pop()
+        cluster.wait(limit=240)  # blocks that miss their spreader end
+        if (folder / "results").exists():
+            assert final(folder) == final(undisturbed_fast)
+            runs += 1
+    folder = tmp_path / str(runs)
+    folder.mkdir(exist_ok=True)
+    with spreading(cluster, folder, delay="0") as process:
+        assert process.wait(540) == 0, (folder / "told").read_text()
+    assert final(folder) == final(undisturbed_fast)
+
+
+@pytest.mark.slow
+def test_a_full_disk_under_parsl_is_told_and_not_tried_again(
+    cluster: Slurm, tmp_path: Path, undisturbed_fast: Path
+) -> None:
+    pytest.importorskip("parsl", reason="pip install 'mlip-zoo[cluster]'")
+    with spreading(cluster, tmp_path, delay="0", TOY_DISK="100") as process:
+        assert process.wait(300) == 1
+    told = (tmp_path / "told").read_text()
+    assert "cannot be written: File too large. Make room on that disk" in told
+    assert "given out again" not in told
+    assert not list(tmp_path.glob("runs/eos/*/protocol-*/records/*.parquet"))
+    with spreading(cluster, tmp_path, delay="0") as process:
+        assert process.wait(300) == 0, (tmp_path / "told").read_text()
     assert final(tmp_path) == final(undisturbed_fast)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
-from evaluation.harness.metering import Meter, energy_counter
+from evaluation.harness.metering import EnergyCounter, Meter
 from evaluation.harness.run import Evaluation
 from evaluation.harness.store import read_cost, write_records
 from evaluation.ledger import ChunkCost, Ledger
@@ -119,11 +121,35 @@ def test_the_energy_is_that_of_the_visible_device(monkeypatch: pytest.MonkeyPatc
     assert (meter.cost.device_memory_gb, meter.cost.worker_memory_gb) == (11.0, 2.0)
 
 
-def test_a_device_that_does_not_tell_its_energy_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_device_that_does_not_tell_its_energy_has_none_and_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
-        raise RuntimeError("no driver")
+        raise RuntimeError("Driver Not Loaded")
 
-    monkeypatch.setitem(sys.modules, "pynvml", SimpleNamespace(NVMLError=RuntimeError, nvmlInit=refuse))
-    assert energy_counter("cuda")() is None
-    monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert energy_counter("cuda")() is None
+    reasons = [
+        (None, "the package nvidia-ml-py is missing: pip install 'mlip-zoo[energy]'"),
+        (SimpleNamespace(NVMLError=RuntimeError, nvmlInit=refuse), "NVML: RuntimeError: Driver Not Loaded"),
+    ]
+    for driver, reason in reasons:
+        monkeypatch.setitem(sys.modules, "pynvml", driver)
+        assert EnergyCounter("cuda").joules() is None
+        with Meter(OnAccelerator()) as meter:
+            pass
+        assert meter.cost is not None
+        assert (meter.cost.energy_joules, meter.cost.energy_unknown) == (None, reason)
+        ledger = Ledger.of([chunk(0.0, 1.0, energy_joules=5.0), meter.cost])
+        assert ledger is not None
+        assert (ledger.energy_joules, ledger.energy_unknown) == (None, reason)
+        assert Ledger.model_validate_json(ledger.model_dump_json()) == ledger
+
+
+def test_a_cpu_has_neither_energy_nor_a_reason() -> None:
+    ledger = Ledger.of([chunk(0.0, 1.0)])
+    assert ledger is not None
+    assert ledger.energy_joules is None
+    assert "energy_unknown" not in ledger.model_dump()
+
+
+def test_the_extra_brings_what_the_reason_asks_for() -> None:
+    project = tomllib.loads((PUBLISHED.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    (line,) = project["project"]["optional-dependencies"]["energy"]
+    assert Requirement(line).name == "nvidia-ml-py"

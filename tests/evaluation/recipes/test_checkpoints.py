@@ -45,6 +45,32 @@ def test_the_log_is_of_the_whole_training(name: str) -> None:
     assert [line["step"] for line in lines] == list(range(every, made.steps + 1, every))
 
 
+def log(name: str) -> list[dict[str, float]]:
+    text = (recipe.FOLDER / name / "log.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_steps_that_a_card_tells_are_the_recipes(name: str) -> None:
+    told = re.findall(r"Trained from scratch by this project, ([\d,]+) steps", zoo.get_card(name).prose)
+    assert told == ([f"{recipe.load(name).steps:,}"] if name != "pet-tiny" else [])
+
+
+def test_the_time_that_a_card_tells_is_the_logs() -> None:
+    minutes = f"{log('pet-tiny')[-1]['cpu_seconds'] / 60:.0f} minutes"
+    assert minutes in zoo.get_card("pet-tiny").prose
+
+
+def test_two_checkpoints_of_one_name_differ_as_the_card_tells() -> None:
+    ours, other = (zoo.get_card(name).canary for name in ("sevennet-0-22may2024", "sevennet-0"))
+    assert ours
+    assert other
+    assert ours.pressure_gpa is not None
+    assert other.pressure_gpa is not None
+    change = abs(ours.pressure_gpa / other.pressure_gpa - 1)
+    assert f"{change:.0%}".replace("%", " %") in zoo.get_card("sevennet-0-22may2024").prose
+
+
 def test_what_ships_is_small() -> None:
     assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 14_000_000
     assert max(path.stat().st_size for path in WEIGHTS.iterdir()) <= 3_000_000

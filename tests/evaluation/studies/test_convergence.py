@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from evaluation import task as tasks
 from evaluation.scoring import scores
@@ -39,6 +41,21 @@ def test_of_a_list_that_is_no_strain_the_first_are_taken() -> None:
     task = tasks.load("constraints")
     assert number(task.protocol, "rotations") == 24
     assert number(with_number(task, "rotations", 6).protocol, "rotations") == 6
+    with pytest.raises(ValueError, match="the protocol has 3 of them, not 4"):
+        with_number(task, "canary", 4)
+
+
+def test_more_rotations_than_the_protocol_has_are_its_own_rotated() -> None:
+    task = tasks.load("constraints")
+    own = [Rotation.from_quat(q, scalar_first=True) for q in task.protocol.rotations]  # type: ignore[attr-defined]
+    many = with_number(task, "rotations", 60).protocol.rotations  # type: ignore[attr-defined]
+    found = [Rotation.from_quat(q, scalar_first=True) for q in many]
+    expected = [*own, *(own[0] * each for each in own), *(own[1] * each for each in own[:12])]
+    for a, b in zip(found, expected, strict=True):
+        assert a.approx_equal(b, atol=1e-6)
+    # no two are the same, so that each adds something
+    turns = np.abs(np.array([(a.inv() * b).magnitude() for i, a in enumerate(found) for b in found[:i]]))
+    assert turns.min() > 0.05
 
 
 def test_a_loose_threshold_stops_earlier_and_further_away() -> None:

@@ -12,6 +12,7 @@ from leaderboard.articles import benchmarks_page, zoo_costs_page
 from leaderboard.articles.evidence import Evidence
 from leaderboard.planning.simulation import Cluster
 from leaderboard.planning.whole_zoo import TaskCost, full_size, run_all
+from tests.benchmarks import bench, gpu_report
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -69,3 +70,41 @@ def test_a_benchmark_that_failed_has_its_reason_and_no_numbers(tmp_path: Path, m
 def test_the_published_gpu_report_is_on_the_page() -> None:
     titles = [part.title for part in benchmarks_page.article(Evidence(())).parts]
     assert any("phonons" in title and "H200" in title for title in titles)
+
+
+def test_a_figure_over_many_runs_says_over_how_many() -> None:
+    parts = {part.title: part for part in benchmarks_page.article(Evidence(())).parts}
+    planning = parts[f"CPU: {benchmarks_page.TITLES['planning']}"].table
+    assert planning is not None
+    runs = {row[0]: row[-1] for row in planning.rows}
+    assert int(runs["from other runs alone: seconds, off by a factor, median"].replace(",", "")) > 100
+
+
+def test_a_gpus_streams_are_on_the_page_with_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmarks_page, "FOLDER", tmp_path)
+    (tmp_path / "h200").mkdir()
+    streams = {
+        "device": "cuda",
+        "prepares_ahead": True,
+        "2 atoms, beside": {"atoms_per_second": {"in turn": 1e4, "beside": 2e4}, "gain": 1.0},
+        "tried": [{"atoms_per_batch": 2048}],
+        "found": 4096,
+    }
+    report = {"facts": {"accelerator": "Example 9000"}, "streams": {"sevennet-0": streams, "part_seconds": 9.0}}
+    (tmp_path / "h200" / "gpu-report.json").write_text(json.dumps(report))
+    (part,) = benchmarks_page.article(Evidence(())).parts
+    assert part.title == "Example 9000: streams"
+    assert part.sentences == [benchmarks_page.GPU_SENTENCES["streams"]]
+    assert part.table is not None
+    assert [(row[0], row[1].replace("\N{NO-BREAK SPACE}", "")) for row in part.table.rows] == [
+        ("sevennet-0, 2 atoms, beside, atoms per second, in turn", "10000"),
+        ("sevennet-0, 2 atoms, beside, atoms per second, beside", "20000"),
+        ("sevennet-0, 2 atoms, beside, gain", "1"),
+        ("sevennet-0, found", "4100"),
+    ]
+
+
+def test_every_part_of_a_report_has_its_place_on_the_page() -> None:
+    """What is no figure has none: facts, and the answers of devices and sandboxes that a test compares."""
+    assert {*gpu_report.LIMITS} - {"facts", "parity", "sandbox"} == set(benchmarks_page.GPU_SENTENCES)
+    assert set(bench.LIMITS) == set(bench.PARTS) == set(benchmarks_page.TITLES)

@@ -38,7 +38,7 @@ def run(name: str, *, scale: float = 1.0, part: str = "all", task: str = "eos", 
         around=0.5,
         metered=True,
         bytes_per_sample=1000.0,
-        shard_bytes_per_sample=5000.0,
+        chunk_bytes_per_sample=5000.0,
         local=False,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import batched
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,11 @@ import pytest
 
 from evaluation.harness.run import Evaluation
 from evaluation.harness.store import read_cost
+from evaluation.subset import Subset
 from evaluation.task import load
+from leaderboard.planning.measured import measured
 from leaderboard.planning.simulation import Cluster, simulate
+from leaderboard.ranking.collect import PUBLISHED, sample_names
 from tests import toy
 
 
@@ -52,3 +57,27 @@ def test_a_measured_run_takes_what_its_chunks_say(tmp_path: Path) -> None:
     assert ledger is not None
     assert len(costs) > 1
     assert found.makespan == pytest.approx(ledger.wall_seconds, rel=1e-3)
+
+
+@pytest.mark.parametrize("subset", ["fast", "full"])
+def test_two_workers_take_as_long_as_it_foretells_from_one_process(subset: Subset) -> None:
+    """Against the report of the benchmarks: it foretells 7 and 9 % too little, and never more than was measured.
+
+    What one process takes after its start is shared among chunks by the atoms that the published run evaluated. Two
+    single runs at once do not slow each other on that machine, so that the rest is the spreading's own.
+    """
+    report = json.loads((PUBLISHED / "benchmarks" / "cpu" / "bench.json").read_text(encoding="utf-8"))
+    told = {
+        what: report["executors"][f"formation, {subset}: {what}"]["median"]
+        for what in ("one process, s", "one process, of which the start, s", "2 workers, s")
+    }
+    start = report["executors"][f"formation, {subset}: 2 workers, of which the start, s"]["median"]
+    (run,) = (run for run in measured([PUBLISHED], only=["formation"]) if run.entry == "chgnet-0.3.0@conservative")
+    names = sample_names("formation", subset)
+    assert isinstance(names, frozenset)
+    size = load("formation").protocol.samples_per_chunk
+    atoms = [sum(chunk) for chunk in batched((run.atoms[name] for name in sorted(names & run.atoms.keys())), size)]
+    alone = told["one process, s"] - told["one process, of which the start, s"]
+    chunks = [alone * part / sum(atoms) for part in sorted(atoms, reverse=True)]
+    found = simulate(chunks, Cluster(2, start_seconds=start), rng=rng())
+    assert 0.9 < found.makespan / told["2 workers, s"] < 1.0

@@ -11,6 +11,7 @@ from leaderboard.reported import matbench
 from leaderboard.reported.figures import FOLDER, read_reported, sources
 from leaderboard.reported.quantities import BY_NAME
 from leaderboard.reported.reproduced import reported_sections
+from leaderboard.site.front_pages import reported_by_theory
 from tests.leaderboard.entries import entry
 from zoo.cards import index
 
@@ -51,6 +52,15 @@ def test_what_ships_names_its_source_and_cards_that_exist() -> None:
     assert set(matbench.ALIASES.values()) <= set(cards)
     assert {name for model in source.models for name in model.figures} == set(BY_NAME)
     assert (FOLDER / "matbench-discovery.json").stat().st_size < 50_000
+
+
+def test_models_of_another_theory_have_a_table_of_their_own() -> None:
+    (source,) = sources()
+    (_, main), (heading, apart) = reported_by_theory(source, {"chgnet-0.3.0"})
+    assert "another one" in heading
+    assert [model.card for model in apart] == ["chgnet-0.3.0"]
+    assert len(main) == len(source.models) - 1
+    assert "chgnet-0.3.0" not in {model.card for model in main}
 
 
 def test_ours_stands_beside_with_the_difference_and_what_the_protocols_differ_in() -> None:

@@ -5,25 +5,30 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from evaluation.harness.store import write_records
+from evaluation.metrics.constraints import DETECTORS
 from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.result import Result
 from evaluation.task import load
 from evaluation.tasks.constraints import TASK, Constraints
-from leaderboard.ranking.collect import collect
+from leaderboard.analysis.constraint_grades import constraint_cards
+from leaderboard.ranking.collect import PUBLISHED, Entry, collect
 from leaderboard.site.build import pages
 from leaderboard.views import view
 from leaderboard.views.base import Judges
 from leaderboard.views.constraints import VIEW
 from tests import toy
+from tests.leaderboard.entries import entry
 from tests.leaderboard.specimens import MODELS, result
 from tests.zoo.broken import AltersAnswer, forces_times
 from tests.zoo.reference_model import Float32
-from zoo.cards.mode import Mode
+from zoo.cards.card import Card
+from zoo.cards.mode import Dtype, Mode
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +91,54 @@ def test_the_page_shows_the_verdicts(records: list[Record], tmp_path: Path, card
     assert re.search(r'gradient error, relative</th><td class="number"><span class="grade grade-B">B</span></td>', page)
     assert "other theory" not in page
     assert "smallest over four steps" in files["tasks/constraints.html"].decode()
+
+
+def measured(force: float, dtype: Dtype, card: Card) -> Entry:
+    """An entry whose forces are off by so many meV/Å under a rotation."""
+    row = {name: 0.0 for names in DETECTORS.values() for name in names}
+    rows = [{**row, "sample": "Si", "status": "ok", "rotation_force": force}]
+    made = entry("constraints", card.name, {"rotation_force": force}, rows=rows, mode=Mode(dtype=dtype))
+    return replace(made, card=card)
+
+
+@pytest.mark.parametrize("force", [0.02, 0.3, 7.0, 80.0])
+def test_a_violation_has_one_grade_in_both_arithmetics(force: float) -> None:
+    rows = measured(force, "float32", toy.card()).rows
+    single, double = (VIEW.judgements(rows, toy.card(), Mode(dtype=dtype))[0] for dtype in get_args(Dtype))
+    assert (single.checks[0].grade, single.worst and single.worst.normalised) == (
+        double.checks[0].grade,
+        double.worst and double.worst.normalised,
+    )
+    assert double.checks[0].threshold == 1e-5  # what decides the claim stays that of the arithmetic
+
+
+def test_what_double_precision_refutes_single_precision_does_not_confirm() -> None:
+    card = toy.card()
+    entries = [measured(0.02, "float32", card), measured(0.02, "float64", card)]
+    for dtype in get_args(Dtype):
+        (found,) = constraint_cards(card, Mode(dtype=dtype), entries)
+        rotation, inversion, _ = found.judgements
+        assert (rotation.status, rotation.false_label, inversion.status) == ("refuted", True, "confirmed")
+        assert rotation.decided_by == (f"{card.name}@conservative+float64" if dtype == "float32" else None)
+    (alone,) = constraint_cards(card, Mode(), entries[:1])
+    assert [each.status for each in alone.judgements] == ["confirmed"] * 3
+
+
+def test_the_published_grades_do_not_depend_on_the_arithmetic() -> None:
+    """SevenNet-0 breaks inversion by 5 times what single precision explains; its float64 entry was once graded F."""
+    entries = collect([PUBLISHED], task="constraints").entries
+    by_name = {each.name: each for each in entries}
+    compared = 0
+    for name, double in by_name.items():
+        single = by_name.get(name.removesuffix("+float64"))
+        if single is None or single is double:
+            continue
+        (a,), (b,) = (constraint_cards(each.card, each.mode, entries) for each in (single, double))
+        shared = {str(row["sample"]) for row in single.rows} & {str(row["sample"]) for row in double.rows}
+        if len(shared) < len(single.rows):
+            continue  # other crystals, another worst one
+        assert [each.status for each in a.judgements] == [each.status for each in b.judgements]
+        grades = [[each.worst and each.worst.grade for each in found.judgements] for found in (a, b)]
+        assert grades[0] == grades[1], name
+        compared += 1
+    assert compared > 2

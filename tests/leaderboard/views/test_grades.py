@@ -28,7 +28,7 @@ def test_each_letter_is_ten_times_more(value: float, letter: str) -> None:
 
 def test_what_was_not_measured_has_no_letter() -> None:
     assert grade(None, 0.05) == "untested"
-    assert Check("λ", None, "", None, 0.005).grade == "untested"
+    assert Check("λ", None, "", None, 0.005, 0.005).grade == "untested"
 
 
 def test_without_a_threshold_there_is_no_grade() -> None:
