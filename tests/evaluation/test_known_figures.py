@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from statistics import mean, median
+from typing import cast
 
 import numpy as np
 import pytest
