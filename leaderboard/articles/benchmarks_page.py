@@ -77,21 +77,20 @@ def _rows(name: str, value: object, *, n: object = 1) -> Iterator[tuple[str, ...
         low, high = (
             value.get(key, value.get(other)) for key, other in (("low", "lower_quartile"), ("high", "upper_quartile"))
         )
-        yield name, *(_number(each) for each in (value["median"], low, high)), _count(value.get("n"))
+        yield name, *(_number(each) for each in (value["median"], low, high, value.get("n")))
     elif isinstance(value, dict):
         for part, inner in value.items():
             if part != "n":
                 yield from _rows(f"{name}, {part.replace('_', ' ')}", inner, n=value.get("n", 1))
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield name, _number(value), NOTHING, NOTHING, _count(n)
+        yield name, _number(value), NOTHING, NOTHING, _number(n)
 
 
 def _number(value: object) -> str:
-    return short(float(value)) if isinstance(value, int | float) else NOTHING
-
-
-def _count(n: object) -> str:
-    return f"{n:,}" if isinstance(n, int) else NOTHING
+    """A count as it is, what was measured with two digits."""
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", "\N{NO-BREAK SPACE}")
+    return short(value) if isinstance(value, float) else NOTHING
 
 
 def _gpu_parts(report: Mapping[str, object]) -> Iterator[Part]:
