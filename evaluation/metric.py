@@ -26,7 +26,12 @@ _LARGEST_DRAW = 200_000
 
 
 class Metric(Strict):
-    """What a number on the board means."""
+    """What a number on the board means.
+
+    A failure costs the same in the errors against a reference of every task. A median counts it as worse than any
+    number. A mean counts it as `worst`, where the metric has such a value; an error without bound has none, so that
+    what failed leaves its mean, and `n_missing` stands beside it. That is why headlines of such errors are medians.
+    """
 
     name: str
     label: str
@@ -54,6 +59,36 @@ def error_metric(
     return Metric(
         name=name, label=label, unit=unit, better="lower", best=0.0, rounding=rounding, average=average, doc=doc
     )
+
+
+def median_and_mean(
+    name: str, label: str, unit: str, doc: str, *, over: str, worst: float | None = None
+) -> tuple[Metric, Metric]:
+    """Median and mean of one error over samples (`over`: *crystals*), as `name` and `<name>_mean`.
+
+    `doc` is a sentence without its full stop. What failed counts as `worst` in the mean, and leaves it without one.
+    """
+    median = Metric(
+        name=name,
+        label=f"{label}, median",
+        unit=unit,
+        better="lower",
+        best=0.0,
+        average="median",
+        on_failure="worst",
+        doc=f"{doc}, median over {over}.",
+    )
+    mean = Metric(
+        name=f"{name}_mean",
+        label=f"{label}, mean",
+        unit=unit,
+        better="lower",
+        best=0.0,
+        worst=worst,
+        on_failure="excluded" if worst is None else "worst",
+        doc=f"{doc}, mean over {over}: a few can decide it.",
+    )
+    return median, mean
 
 
 def share_metric(name: str, label: str, doc: str, *, on_failure: Literal["excluded", "worst"] = "worst") -> Metric:

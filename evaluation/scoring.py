@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evaluation.garbage import collection_paused
+from evaluation.task import RanksSome
 
 if TYPE_CHECKING:
     from evaluation.metric import Score
@@ -30,6 +31,12 @@ def scores_of(task: Task, records: Sequence[Record]) -> dict[str, Score]:
 def supported(rows: Sequence[Row]) -> list[Row]:
     """The rows of samples that the model should have an answer for."""
     return [row for row in rows if row.get("status") != UNSUPPORTED]
+
+
+def ranked(task: Task, rows: Sequence[Row]) -> list[Row]:
+    """The rows that the headline is the average of; one of them without a number is a failure."""
+    known = supported(rows)
+    return task.ranked(known) if isinstance(task, RanksSome) else known
 
 
 def scores(task: Task, rows: Sequence[Row]) -> dict[str, Score]:

@@ -46,7 +46,8 @@ class Task(Protocol):
     name: str
     title: str
     metrics: tuple[Metric, ...]
-    """The first one ranks: it is the average, over the samples, of the column of `table` that bears its name."""
+    """The first one ranks: it is the average of the column of `table` that bears its name, over the supported samples,
+    or those of them that `RanksSome` names."""
     reference_theory: str | None
     """Level of theory of the reference figures, in the words of training_sets.yaml; None where there are none to meet:
     symmetry and conservation are the same at every level."""
@@ -83,6 +84,14 @@ class Extends(Protocol):
 
     def extend(self, records: Sequence[Record], potential: Computes) -> list[Record]:
         """The records with what this version adds, in order; failed and unsupported ones stay as they are."""
+
+
+@runtime_checkable
+class RanksSome(Protocol):
+    """A task whose first metric is about some of its samples alone: others without a number are no failures."""
+
+    def ranked(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows of `table` that the first metric is about."""
 
 
 def column(rows: Sequence[Row], name: str) -> list[float | None]:

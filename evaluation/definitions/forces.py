@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from evaluation.metric import Metric
+from evaluation.metric import Metric, median_and_mean
 from evaluation.protocol import TaskProtocol, read_protocol
 
 SETS = {
@@ -18,40 +18,47 @@ SETS = {
 """Source sets and what they are called, in the order in which they run."""
 SETTINGS: dict[str, str | None] = {key: None if key == "mlearn" else "mp" for key in SETS}
 """Of the sets' DFT calculations, in the words of training_sets.yaml; None: of its own, which no model here learned."""
-_MISSING = "A frame without an answer leaves the mean and is counted as missing."
 AVERAGED = {
     "force_mae": (
         "force MAE",
         "meV/Å",
-        f"Mean |ΔF| over all force components of a frame, averaged over frames. {_MISSING}",
+        "Mean |ΔF| over all force components of a frame",
     ),
     "energy_mae": (
         "energy MAE",
         "meV/atom",
-        "|ΔE| per atom, averaged over frames. Energies with the Materials Project's corrections are compared with "
-        "corrected DFT, those of other settings up to a constant per element; energies that cannot be compared are "
-        "counted as missing. "
-        f"{_MISSING}",
+        "|ΔE| per atom, where energies can be compared: as computed, or with the Materials Project's corrections on "
+        "both sides where a model learned with them (others are left out)",
     ),
     "stress_mae": (
         "stress MAE",
         "GPa",
-        f"Mean |Δσ| over the six stress components of a frame, averaged over frames. {_MISSING}",
+        "Mean |Δσ| over the six stress components of a frame",
     ),
 }
+"""Label, unit and what it is of a frame."""
+
+
+def averaged(key: str) -> tuple[str, ...]:
+    """What is averaged over a set: mlearn's energies are of settings of their own, and are not compared."""
+    return tuple(name for name in AVERAGED if SETTINGS[key] or name != "energy_mae")
+
+
+def of_set(name: str, key: str) -> str:
+    """Name of a metric over one set alone."""
+    return f"{name}_{key.replace('-', '_')}"
 
 
 def _metrics() -> Iterator[Metric]:
-    for name in ("force_mae", "energy_mae", "stress_mae"):
-        label, unit, doc = AVERAGED[name]
-        yield Metric(name=name, label=label, unit=unit, better="lower", best=0.0, doc=doc)
+    for name, (label, unit, doc) in AVERAGED.items():
+        yield from median_and_mean(name, label, unit, doc, over="the frames of all sets")
     yield Metric(
         name="force_rmse",
         label="force RMSE",
         unit="meV/Å",
         better="lower",
         best=0.0,
-        doc=f"Root of the mean square of ΔF, every frame counting once: a few bad frames show here. {_MISSING}",
+        doc="Root of the mean square of ΔF, every frame counting once: a few bad frames show here.",
     )
     yield Metric(
         name="force_cosine",
@@ -64,16 +71,9 @@ def _metrics() -> Iterator[Metric]:
         "averaged over the frames whose reference forces are larger than 0.05 eV/Å (root mean square).",
     )
     for key, title in SETS.items():
-        for name in ("force_mae", "energy_mae", "stress_mae"):
+        for name in averaged(key):
             label, unit, doc = AVERAGED[name]
-            yield Metric(
-                name=f"{name}_{key.replace('-', '_')}",
-                label=f"{label}, {title}",
-                unit=unit,
-                better="lower",
-                best=0.0,
-                doc=f"Over {title} alone. {doc}",
-            )
+            yield from median_and_mean(of_set(name, key), f"{label}, {title}", unit, doc, over=f"frames of {title}")
     yield Metric(
         name="success",
         label="answers",

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.metric import RESAMPLES, SEED, Metric, Score, mean_score
+from evaluation.metric import RESAMPLES, SEED, Metric, Score, average_score, mean_score
 
 Row = Mapping[str, object]
 
@@ -16,11 +16,12 @@ Row = Mapping[str, object]
 def scores(rows: Sequence[Row], metrics: Sequence[Metric]) -> dict[str, Score]:
     """Scores by metric name from the task's rows; those against PBE over the crystals that have a reference."""
     metric = {m.name: m for m in metrics}
-    compared = [row for row in rows if row["omega_max_ref"] is not None]
+    with_reference = compared(rows)
     found = {
-        name: mean_score(_numbers(compared, column), metric[name])
+        name: average_score(_numbers(with_reference, column), metric[name])
         for name, column in (
             ("frequency_mae", "frequency_mae"),
+            ("frequency_mae_mean", "frequency_mae"),
             ("frequency_mae_second", "frequency_mae_second"),
             ("omega_max_mae", "omega_max_error"),
             ("dos_w1", "dos_w1"),
@@ -30,13 +31,18 @@ def scores(rows: Sequence[Row], metrics: Sequence[Metric]) -> dict[str, Score]:
         )
     }
     for prefix in ("", "strict_"):
-        found |= _verdicts(compared, prefix, metric)
+        found |= _verdicts(with_reference, prefix, metric)
     for name in ("frequency_change", "displacement_dependent"):
         found[name] = mean_score(_numbers(rows, name), metric[name])
     for name in ("fc_asymmetry", "asr_violation", "space_group_residual", "degeneracy_splitting", "symmetry_tax"):
         found[name] = mean_score(_numbers(rows, name), metric[name])
     found["success"] = mean_score([1.0 if row["status"] == "ok" else None for row in rows], metric["success"])
     return found
+
+
+def compared[R: Row](rows: Sequence[R]) -> list[R]:
+    """The rows of crystals that have a reference, failed ones included."""
+    return [row for row in rows if row["omega_max_ref"] is not None]
 
 
 def _verdicts(rows: Sequence[Row], prefix: str, metric: dict[str, Metric]) -> dict[str, Score]:

@@ -101,9 +101,13 @@ class Elasticity:
     def table(self, records: Sequence[Record]) -> list[Row]:
         return [_row(record) for record in sorted(records, key=lambda record: record.sample)]
 
+    def ranked(self, rows: Sequence[Row]) -> list[Row]:
+        """Those with a reference."""
+        return [row for row in rows if row["sample"] not in self.protocol.canary]
+
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         metric = {m.name: m for m in self.metrics}
-        compared = [row for row in rows if row["sample"] not in self.protocol.canary]
+        compared = self.ranked(rows)
         return {
             **{name: average_score(column(compared, name), metric[name]) for name in ("k_error", "g_error")},
             **{

@@ -10,14 +10,17 @@ energies stand for has no formation energy here, and neither has a crystal whose
 Energies of the elements belong to the settings of a calculation, and a model's have to be those that it learned from.
 Models that were trained on MatPES are given MatPES's elements; at the DFT geometries this takes TensorNet-MatPES-PBE
 from 256 to 76 meV/atom. MatPES has no Hubbard U, so that the 19 crystals of which the reference has one are left out
-for them and counted as missing: without a U, oxides of transition metals are 0.45 eV/atom off, and that is no model's
-error. What remains of the settings' difference is counted as the model's: for crystals with samarium, terbium or
-dysprosium, whose f electrons the two sets treat in different ways, it is about 0.2 eV/atom. Models of another
-functional than PBE, and those on OMat24's scale, have no formation energy here.
+for them: without a U, oxides of transition metals are 0.45 eV/atom off, and that is no model's error. What remains of
+the settings' difference is counted as the model's: for crystals with samarium, terbium or dysprosium, whose f
+electrons the two sets treat in different ways, it is about 0.2 eV/atom. Models of another functional than PBE, and
+those on OMat24's scale, have no formation energy here.
+
+The median ranks, in which a relaxation that failed or diverged is worse than any other: it left the mean, which stands
+beside, and so could make it better.
 
 This is not the figure of Matbench Discovery, which relaxes from WBM's initial structures instead of DFT's: SevenNet-0
-has 44.0 meV/atom here and, by its archived predictions, 50.0 there, on the same 240 crystals. A variant that starts
-from WBM's initial structures is not here, because the data set has the DFT geometries alone.
+has a mean of 44.0 meV/atom here and, by its archived predictions, 50.0 there, on the same 240 crystals. A variant that
+starts from WBM's initial structures is not here, because the data set has the DFT geometries alone.
 
 The sample is random: archived predictions of published models have the same mean error on it as on all 256,963
 crystals, within a few meV/atom. Volume and RMSD say how far the relaxation moved away from the DFT crystal.
@@ -36,7 +39,7 @@ from typing import TYPE_CHECKING, cast
 from evaluation import formula
 from evaluation.definitions import formation as definitions
 from evaluation.definitions.formation import METRICS, FormationProtocol
-from evaluation.metric import Score, mean_score
+from evaluation.metric import Score, average_score, mean_score
 from evaluation.metrics import geometry
 from evaluation.outputs import relaxation
 from evaluation.physics.relax import relax
@@ -112,8 +115,10 @@ class Formation:
             "status": record.status,
             "error": record.error,
             **dict.fromkeys(("formula", *formation_energy.COLUMNS)),
-            **dict.fromkeys(("volume_error", "rmsd", "converged", "steps")),
+            **dict.fromkeys(("comparable", "volume_error", "rmsd", "converged", "steps")),
         }
+        if record.sample not in self.protocol.canary:
+            row["comparable"] = record.status != "ok" or not formation_energy.incomparable(record)
         if record.status != "ok":
             return row
         predicted, reference = relaxation.predicted(record), relaxation.reference(record)
@@ -127,11 +132,18 @@ class Formation:
             "steps": relaxation.steps(record),
         }
 
+    def ranked(self, rows: Sequence[Row]) -> list[Row]:
+        """Those with a reference that the model's energy can be compared with; what failed is among them."""
+        return [row for row in rows if row["comparable"]]
+
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         metric = {m.name: m for m in self.metrics}
-        scored = [row for row in rows if row["sample"] not in self.protocol.canary]
+        scored = self.ranked(rows)
         energies = {
-            "e_form_error": mean_score(column(scored, "e_form_error"), metric["e_form_error"]),
+            **{
+                name: average_score(column(scored, "e_form_error"), metric[name])
+                for name in ("e_form_error", "e_form_error_mean")
+            },
             "e_form_bias": formation_energy.size(
                 mean_score(column(scored, "e_form_signed_error"), metric["e_form_bias"])
             ),

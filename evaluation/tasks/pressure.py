@@ -111,8 +111,12 @@ class PressureTask:
     def table(self, records: Sequence[Record]) -> list[Row]:
         return [_row(record) for record in sorted(records, key=lambda record: record.sample)]
 
+    def ranked(self, rows: Sequence[Row]) -> list[Row]:
+        """Those with a reference."""
+        return [row for row in rows if row["crystal"] not in self.protocol.canary]
+
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
-        compared = [row for row in rows if row["crystal"] not in self.protocol.canary]
+        compared = self.ranked(rows)
         values = {name: column(compared, name) for name in ("volume_error", "force_mae", "stress_mae", "rmsd")}
         for pressure in self.protocol.pressures_gpa:
             ones = [row for row in compared if row["pressure_gpa"] == pressure]

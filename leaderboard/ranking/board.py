@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Literal, cast
 
 from evaluation.metric import Metric, Score
-from evaluation.scoring import supported
+from evaluation.scoring import ranked
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
 from leaderboard.formatting import decimals, figure
@@ -268,7 +268,7 @@ def _enough(entries: Sequence[Entry], found: Mapping[str, Rank | None]) -> bool:
 
 
 def _values(entry: Entry, metric: Metric) -> dict[str, float | None]:
-    return {str(row["sample"]): cast("float | None", row[metric.name]) for row in supported(entry.rows)}
+    return {str(row["sample"]): cast("float | None", row[metric.name]) for row in ranked(entry.task, entry.rows)}
 
 
 def _reason(

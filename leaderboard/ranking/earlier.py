@@ -30,11 +30,13 @@ WHY = {
     "does, in which up to 0.05 meV/Å are equal.",
     "elasticity": "Errors are medians now, and a crystal without moduli costs; it left the mean.",
     "eos": "Δ is a median now, unsupported elements leave it, and a fit with a B0' outside -1 to 20 is a failure.",
-    "forces": "Force errors are the same; energies are compared after the corrections that a model learned with.",
+    "formation": "The error is a median now, in which a failure costs; it left the mean.",
+    "forces": "Each frame's errors are the same; their median ranks now, where a few frames decided the mean.",
     "kappa": "The fast subset has wurtzites, and other solids.",
-    "phonons": "The same figure at 0.03 Å; what a second displacement, of 0.01 Å, changes stands beside it.",
-    "relaxation": "L-BFGS to 1e-3 eV/Å instead of FIRE to 0.02, at which most crystals stopped where they started; "
-    "what a model does not support leaves the score.",
+    "phonons": "The same figure of each crystal at 0.03 Å; the median ranks now, in which a failure costs; it left "
+    "the mean.",
+    "relaxation": "L-BFGS to 1e-3 eV/Å instead of FIRE to 0.02, at which most crystals stopped where they started; the "
+    "volume from the perturbed start ranks, where the RMSD counted the few crystals that became another structure.",
 }
 """Task → what changed since, for a reader of its ranks."""
 WHY_ALL = "What a model does not support leaves the score now."

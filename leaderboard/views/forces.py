@@ -51,18 +51,15 @@ class ForcesView:
 
 def _panel(key: str, rows: Sequence[Mapping[str, object]], by_sample: Mapping[str, Record]) -> Panel:
     answered = [by_sample[str(row["sample"])] for row in rows if row["force_mae"] is not None]
-    mean = (
-        float(np.mean([cast(float, row["force_mae"]) for row in rows if row["force_mae"] is not None]))
-        if answered
-        else None
-    )
-    note = f"{figure(mean, 0)} meV/Å, {len(answered)} of {len(rows)} frames"
+    errors = [cast(float, row["force_mae"]) for row in rows if row["force_mae"] is not None]
+    said = f"median {figure(float(np.median(errors)), 0)}, mean {figure(float(np.mean(errors)), 0)}" if errors else "–"
+    note = f"{said} meV/Å, {len(answered)} of {len(rows)} frames"
     return Panel(
         title=SETS[key],
         mark=None,
         note=note,
         reason=None if answered else "no frame has an answer",
-        alt=f"Forces on {SETS[key]}: mean absolute error {note}",
+        alt=f"Forces on {SETS[key]}: absolute error {note}",
         datasets=_datasets(answered) if answered else None,
     )
 

@@ -59,6 +59,11 @@ class Compared:
     """Relative cost of the averaged entry over that of the other one; None where either was not timed."""
 
     @property
+    def label(self) -> str:
+        """What the figure of a sample is called; `before` and `after` are means, whatever average the score is."""
+        return self.metric.label.removesuffix(", median")
+
+    @property
     def settled(self) -> bool:
         return self.low is not None and self.high is not None and self.low * self.high > 0
 
@@ -104,7 +109,7 @@ def _said(each: Compared) -> str:
     if not each.settled:
         verdict = "a difference that is not significant on these samples"
     return (
-        f"{each.averaged.name}, {each.averaged.task.title.lower()}: {each.metric.label} changes {numbers} on {each.n} "
+        f"{each.averaged.name}, {each.averaged.task.title.lower()}: {each.label} changes {numbers} on {each.n} "
         f"{'sample' if each.n == 1 else 'samples'}, {verdict}{cost}."
     )
 
@@ -114,7 +119,7 @@ def _row(each: Compared) -> tuple[str, ...]:
     return (
         each.averaged.name,
         each.averaged.task.title,
-        f"{each.metric.label}{unit}",
+        f"{each.label}{unit}",
         str(each.n),
         short(each.before, 3),
         short(each.after, 3),

@@ -66,7 +66,7 @@ def test_a_loose_threshold_stops_earlier_and_further_away() -> None:
         varied = with_number(task, "fmax", value)
         found[value] = scores(varied, varied.table(run(varied, "canary", Known(ends))))
     steps = [found[value]["steps"].value for value in (0.5, 0.001)]
-    errors = [found[value]["volume_error_perturbed"].value for value in (0.5, 0.001)]
+    errors = [found[value]["volume_error_perturbed_mean"].value for value in (0.5, 0.001)]
     assert steps[0] is not None
     assert steps[1] is not None
     assert errors[0] is not None

@@ -75,7 +75,7 @@ def test_without_a_word_of_the_card_there_is_no_energy() -> None:
     rows = TASK.table(run([-5.2, -1.5], entry=SILENT))
     assert all("does not say" in str(row["error"]) for row in rows)
     scores = TASK.score(rows)
-    assert (scores["e_form_error"].value, scores["e_form_error"].n_missing) == (None, 2)
+    assert (scores["e_form_error"].value, scores["e_form_error"].n_missing) == (None, 0)
     assert scores["converged"].value == 1.0
 
 
@@ -110,7 +110,8 @@ def test_a_hubbard_u_on_one_side_is_no_comparison() -> None:
     assert rows["CuO"]["e_form_pred"] == pytest.approx(-4.4 - 0.3 + 4.4)
     assert rows["ZnO"]["error"] == "MatPES has no energy of the element Zn"
     scores = TASK.score(list(rows.values()))
-    assert (scores["e_form_error"].n, scores["e_form_error"].n_missing) == (1, 2)
+    assert (scores["e_form_error"].n, scores["e_form_error"].n_missing) == (1, 0)
+    assert [row["sample"] for row in TASK.ranked(list(rows.values()))] == ["CuO"]
     assert scores["converged"].n == 3
     # on the Materials Project's own scale it is an oxide like others
     assert TASK.table(run([-5.0], entry=RAW, samples=[wustite]))[0]["error"] is None
@@ -132,7 +133,7 @@ def test_other_settings_and_functionals_have_no_formation_energy(entry: str, tit
         f"energies learned from {title} do not compare with the Materials Project's PBE"
     }
     scores = TASK.score(rows)
-    assert (scores["e_form_error"].value, scores["e_form_error"].n_missing) == (None, 2)
+    assert (scores["e_form_error"].value, scores["e_form_error"].n_missing) == (None, 0)
     assert scores["volume_error"].n == 2
 
 
@@ -192,9 +193,11 @@ def test_the_crystals_with_a_u_are_those_that_mp2020_corrects_for_it() -> None:
 def test_what_failed_or_diverged_is_missing() -> None:
     rows = {row["sample"]: row for row in TASK.table(run([-5.2, -9.0], entry=RAW, broken=["MgO"]))}
     assert rows["oxide"]["error"] == "it broke"
+    assert [row["comparable"] for row in TASK.ranked(list(rows.values()))] == [True, True]
     assert rows["metal"]["error"] == "diverged: -7.5 eV/atom off"
     scores = TASK.score(list(rows.values()))
     assert (scores["e_form_error"].value, scores["e_form_error"].n_missing) == (None, 2)
+    assert (scores["e_form_error"].n, scores["e_form_error_mean"].n) == (2, 0)
     assert (scores["volume_error"].n, scores["volume_error"].n_missing) == (1, 1)
     assert scores["rmsd"].value == pytest.approx(0.5, abs=1e-3)
 

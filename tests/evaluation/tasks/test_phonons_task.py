@@ -76,7 +76,15 @@ def test_a_record_survives_json_and_can_be_analysed_again(records: list[Record])
 
 def test_a_perfect_model_scores_perfectly(records: list[Record], reference: dict[str, phonondb.Spectrum]) -> None:
     scores = TASK.score(TASK.table([renamed(record) for record in records]))
-    for name in ("frequency_mae", "omega_max_mae", "dos_w1", "heat_capacity_mae", "entropy_mae", "free_energy_mae_kj"):
+    for name in (
+        "frequency_mae",
+        "frequency_mae_mean",
+        "omega_max_mae",
+        "dos_w1",
+        "heat_capacity_mae",
+        "entropy_mae",
+        "free_energy_mae_kj",
+    ):
         assert scores[name].value == pytest.approx(0.0, abs=1e-9)
         assert scores[name].n == 4
     for name in ("stability_f1", "strict_stability_recall", "stability_precision"):
@@ -105,7 +113,8 @@ def test_instability_and_failure_cost_recall(records: list[Record], reference: d
     assert scores["stability_recall"].value == pytest.approx(0.5)
     assert scores["stability_precision"].value == 1.0
     assert scores["stability_f1"].value == pytest.approx(2 * 2 / (2 + 4))
-    assert (scores["frequency_mae"].n, scores["frequency_mae"].n_missing) == (3, 1)
+    assert (scores["frequency_mae"].n, scores["frequency_mae"].n_missing) == (4, 1)
+    assert (scores["frequency_mae_mean"].n, scores["frequency_mae_mean"].n_missing) == (3, 1)
     assert (scores["entropy_mae"].n, scores["entropy_mae"].n_missing) == (2, 2)
     assert scores["success"].value == pytest.approx(0.75)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,10 +17,10 @@ from evaluation.errors import DatasetUnavailable
 from evaluation.metrics.geometry import Crystal, rmsd, space_group, symmetry_change
 from evaluation.outputs import relaxation
 from evaluation.record import Record
-from evaluation.tasks.relaxation import TASK
+from evaluation.tasks.relaxation import HEADLINE, TASK
 from tests.evaluation.known import Known
 
-PERFECT = {"rmsd": 0.0, "volume_error_median": 0.0, "lattice_error": 0.0, "converged": 1.0, "symmetry_decrease": 0.0}
+PERFECT = {"lattice_error": 0.0, "converged": 1.0, "symmetry_decrease": 0.0}
 BY_START = {"rmsd": 0.0, "volume_error": 0.0, "symmetry_match": 1.0}
 
 
@@ -102,9 +102,19 @@ def test_a_known_error_is_measured() -> None:
     assert [row["volume_error"] for row in rows] == pytest.approx([3.03] * 8, abs=0.3)
     assert [row["lattice_error"] for row in rows] == pytest.approx([1.0] * 8, abs=0.1)
     scores = TASK.score(rows)
-    for which in ("reference", "perturbed", "median"):
+    for which in ("reference", "reference_mean", "perturbed", "perturbed_mean"):
         assert scores[f"volume_error_{which}"].value == pytest.approx(3.03, abs=0.3)
-    assert scores["rmsd"].value == pytest.approx(0.0, abs=0.01)
+        assert scores[f"rmsd_{which}"].value == pytest.approx(0.0, abs=0.01)
+
+
+def test_the_headline_is_the_perturbed_starts_alone() -> None:
+    rows = TASK.table(records(stretch=1.01, broken=["Si8"]))
+    ranked = TASK.ranked(rows)
+    assert [row["sample"] for row in ranked] == [row["sample"] for row in rows if row["start"] == "perturbed"]
+    values = [np.inf if (value := cast("float | None", row[HEADLINE])) is None else value for row in ranked]
+    assert np.isinf(values).sum() == 1
+    assert TASK.score(rows)[HEADLINE].value == pytest.approx(np.median(values))
+    assert {row[HEADLINE] for row in rows if row["start"] == "reference"} == {None}
 
 
 def test_failures_are_counted_as_the_metrics_say() -> None:
@@ -112,13 +122,18 @@ def test_failures_are_counted_as_the_metrics_say() -> None:
     assert {r.sample for r in found if r.status == "unsupported"} == {"Cu/reference", "Cu/perturbed"}
     assert {r.sample for r in found if r.status == "failed"} == {"Si/reference", "Si/perturbed"}
     scores = TASK.score(TASK.table(found))
-    assert (scores["volume_error_median"].n, scores["volume_error_median"].n_missing) == (4, 4)
-    assert scores["rmsd"].value == pytest.approx(0.5, abs=0.01)
+    for start in ("reference", "perturbed"):
+        # half of them failed: the median lies between a number and none
+        for name in ("volume_error", "rmsd"):
+            median = scores[f"{name}_{start}"]
+            assert (median.value, median.n, median.n_missing) == (None, 4, 2)
+        assert (scores[f"volume_error_{start}_mean"].n, scores[f"volume_error_{start}_mean"].n_missing) == (2, 2)
+        assert scores[f"rmsd_{start}_mean"].value == pytest.approx(0.5, abs=0.01)
     assert scores["converged"].value == 0.5
     assert scores["symmetry_match_perturbed"].value == 0.5
     empty = TASK.score(TASK.table(records(broken=[str(end.symbols) for end in ends()])))
-    assert empty["volume_error_median"].value is None
-    assert empty["rmsd"].value == 1.0
+    assert empty["volume_error_perturbed"].value is None
+    assert empty["rmsd_perturbed_mean"].value == 1.0
 
 
 def test_records_survive_the_disk() -> None:
@@ -218,4 +233,4 @@ def test_subsets_of_phonondb_are_nested_and_chosen_by_hash() -> None:
     assert len(set(ids[2])) == 214
     assert all(not dataclasses.asdict(s)["reference"] for s in full)
     found = TASK.run(fast[8:12], Known([s.atoms for s in fast[8:12] if s.id.endswith("/reference")]))
-    assert TASK.score(TASK.table(found))["rmsd"].value == pytest.approx(0, abs=0.01)
+    assert TASK.score(TASK.table(found))["rmsd_perturbed"].value == pytest.approx(0, abs=0.01)

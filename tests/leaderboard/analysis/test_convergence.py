@@ -1,4 +1,4 @@
-"""The published tables of convergence: each holds the protocol's own number, with a headline, and can be shown."""
+"""The published tables of convergence: each holds the protocol's own number, with today's metrics, and can be shown."""
 
 from __future__ import annotations
 
@@ -14,4 +14,9 @@ def test_every_table_is_of_todays_protocol_and_has_its_own_number() -> None:
     for task, table in found:
         (own,) = [setting for setting in table.settings if table.is_published(setting)]
         assert own.value == float(f"{number(task.protocol, table.field):.9g}")
-        assert own.scores[task.metrics[0].name].value is not None, (table.task, table.field)
+        headline, known = task.metrics[0].name, {metric.name for metric in task.metrics}
+        assert own.scores.keys() <= known
+        # a table of before a headline became a median has its mean, under the mean's name
+        shown = own.scores.get(headline) or own.scores[f"{headline}_mean"]
+        assert shown.value is not None, (table.task, table.field)
+        assert f"{headline}_mean" not in known or f"{headline}_mean" in own.scores

@@ -108,8 +108,8 @@ def test_phonons_by_two_heads() -> None:
     ],
 )
 def test_accuracy_gain_of_averaging_is_compared_on_common_samples(after: list[float], verdict: str) -> None:
-    alone = [{"sample": f"s{i}", "rmsd": value} for i, value in enumerate([1.0, 1.1, 0.9, 1.0, 77.0])]
-    averaged = [{"sample": f"s{i}", "rmsd": value} for i, value in enumerate(after)]
+    alone = [{"sample": f"s{i}", "volume_error_perturbed": value} for i, value in enumerate([1.0, 1.1, 0.9, 1.0, 77.0])]
+    averaged = [{"sample": f"s{i}", "volume_error_perturbed": value} for i, value in enumerate(after)]
     (part,) = frame_averaging_findings(
         Evidence(
             (
@@ -121,7 +121,7 @@ def test_accuracy_gain_of_averaging_is_compared_on_common_samples(after: list[fl
         )
     )
     (sentence,) = part.sentences
-    assert "RMSD changes from 1 to " in sentence
+    assert "|volume error|, perturbed start changes from 1 to " in sentence
     assert sentence.endswith(f"on 4 samples, {verdict}, at 42 times the cost.")
 
 

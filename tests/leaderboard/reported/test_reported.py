@@ -65,9 +65,9 @@ def test_models_of_another_theory_have_a_table_of_their_own() -> None:
 
 def test_ours_stands_beside_with_the_difference_and_what_the_protocols_differ_in() -> None:
     ours = [
-        entry("formation", "chgnet-0.3.0", {"e_form_error": 65.0}),
+        entry("formation", "chgnet-0.3.0", {"e_form_error_mean": 65.0}),
         entry("kappa", "chgnet-0.3.0", {"srme": 1.5}, subset="canary"),
-        entry("formation", "sevennet-0", {"e_form_error": 49.0}),
+        entry("formation", "sevennet-0", {"e_form_error_mean": 49.0}),
     ]
     (section,) = reported_sections(ours[0].card, ours)
     lines = {line.quantity.name: line for line in section.lines}
