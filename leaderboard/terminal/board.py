@@ -34,31 +34,36 @@ class _Column:
 
 def show(boards: Sequence[Board], folders: Sequence[Path], console: Console) -> None:
     """Print the boards, each level of theory apart, then which folders they come from."""
-    for board in (part for whole in boards for part in whole.by_theory):
-        columns = _columns(board)
-        left_out: list[str] = []
-        # measured once: a table of fifty columns is slow to measure
-        missing = _width(_table(board, columns), console) - console.width
-        while missing > 0 and any(c.give_way for c in columns):
-            first = max(columns, key=lambda column: column.give_way)
-            columns = [column for column in columns if column is not first]
-            left_out.append(first.header.replace("\n", " "))
-            missing -= _content_width(board, first) + _BETWEEN
-        console.print(Group(_title(board), _table(board, columns), *_notes(board, left_out)))
+    for whole in boards:
+        for board in whole.by_theory:
+            _show(board, console, of=f" by {board.theory}" if board.theory != whole.theory else "")
+        for caveat in whole.caveats:
+            console.print(Text(caveat, style="dim"))
     if len({board.task.name for board in boards}) < len(boards):
         console.print(Text("Results of different subsets are ranked apart.", style="dim"))
     read = ", ".join(relative(folder) for folder in folders)
     console.print(Text(f"Read from {read}. Brackets: 95 % intervals over samples.", style="dim"))
 
 
-def _title(board: Board) -> Text:
-    what = f"\n{board.task.title}"
-    if board.places[0].entry.other_theory:
-        what += f" by {board.theory}"
+def _show(board: Board, console: Console, *, of: str) -> None:
+    """Print the entries of one level of theory, with as many columns as fit; `of` says which, in the title."""
+    columns = _columns(board)
+    left_out: list[str] = []
+    # measured once: a table of fifty columns is slow to measure
+    missing = _width(_table(board, columns), console) - console.width
+    while missing > 0 and any(c.give_way for c in columns):
+        first = max(columns, key=lambda column: column.give_way)
+        columns = [column for column in columns if column is not first]
+        left_out.append(first.header.replace("\n", " "))
+        missing -= _content_width(board, first) + _BETWEEN
+    console.print(Group(_title(board, of), _table(board, columns), *_notes(board, left_out)))
+
+
+def _title(board: Board, of: str) -> Text:
     better = f"{board.metric.label}{f' in {board.metric.unit}' if board.metric.unit else ''}"
     ranked = "a canary ranks nothing" if board.is_canary else f"ranked by {better}, {board.metric.better} is better"
     return Text.assemble(
-        (what, "bold"),
+        (f"\n{board.task.title}{of}", "bold"),
         f", {board.subset} subset ({board.samples} samples); {ranked}; ",
         f"reference: {board.task.reference_theory or 'none'}",
     )
@@ -186,7 +191,6 @@ def _notes(board: Board, left_out: Sequence[str]) -> list[Text]:
         notes.append(Text(f"{told}: part of each error is the difference between the two.", style="dim"))
     if board.by_score:
         notes.append(Text("Ranked by the scores alone, without intervals of the ranks.", style="dim"))
-    notes += [Text(caveat, style="dim") for caveat in board.caveats]
     if left_out:
         few = len(left_out) <= _FEW
         hidden = ", ".join(reversed(left_out)) if few else f"{len(left_out)} columns"
