@@ -20,8 +20,8 @@ neither have those of a model whose card does not say which energies it learned 
 
 A figure of a frame is an average over its force or stress components, and a score is the median over frames, each
 counting once, however many atoms it has; a frame that should have an answer and has none is worse than any other.
-Compressed frames and random structures at high temperature have errors a hundred times the usual, which a few models
-multiply once more: of SevenNet-0's mean of 1,405 meV/Å over all sets, 1 % of the frames make more than half, and its
+Single frames of random structures have errors far above the usual, and decide a mean:
+of SevenNet-0's mean of 1,405 meV/Å over all sets, 1 % of the frames make more than half, and its
 median is 171. The mean stands beside. Forces rank, because relaxations, phonons and dynamics follow them alone. The
 cosine, which is about their direction alone, is taken where DFT's are larger than 0.05 eV/Å (root mean square): in a
 relaxed frame they are no larger than what relaxation left over, and have no direction to get right.

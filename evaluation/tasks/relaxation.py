@@ -9,9 +9,9 @@ Convergence): at 0.02, version 1 of the protocol, most crystals stopped where th
 exactly zero.
 
 Ranked is the median volume error from the perturbed start, from which a model has to find the crystal. Most atoms sit
-on places that symmetry fixes: a median RMSD is what the optimiser left over, below 1e-3, and a mean RMSD counts the few
-crystals that became another structure. A relaxation that failed is worse than any other in a median and counts as 1 in
-a mean RMSD; it leaves a mean volume error, which has no worst value.
+on places that symmetry fixes: where a model keeps the structure, a median RMSD is what the optimiser left over; a mean
+counts the few crystals that became another structure. A relaxation that failed is worse than any other in a median and
+counts as 1 in a mean RMSD; it leaves a mean volume error, which has no worst value.
 
 A crystal keeps its space group only as well as the precision of the question: whether the relaxed crystal has DFT's
 space group is asked at nine precisions from 1e-5 to 1e-1 Å. A model whose forces are not exactly equivariant loses

@@ -41,7 +41,7 @@ def test_forces_have_one_panel_per_set_and_no_wild_points() -> None:
     assert drawn is not None
     assert len(drawn["points"]) == 400
     assert all(abs(float(point["pred"]) - float(point["ref"]) - 0.1) < 2e-3 for point in drawn["points"])
-    assert panels["MPtrj-random"].note == "100 meV/Å, 5 of 5 frames"
+    assert panels["MPtrj-random"].note == "median 100, mean 100 meV/Å, 5 of 5 frames"
     assert panels["MPF-TP"].datasets is None
     assert panels["MPF-TP"].reason == "no frame has an answer"
     assert panels["mlearn"].datasets is not None
