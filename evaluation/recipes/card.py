@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CRYSTAL = "mgo-rocksalt"
 """Of which the canary is: a compound that every recipe knows."""
-TO_USE = frozenset({"pet-medium", "pet-small"})
+TO_USE = frozenset({"pet-small"})
 """Checkpoints that stand on the board beside others; the rest are an experiment's, and show what they do not know."""
 WIDTH = 120
 """Characters on a line of prose."""
