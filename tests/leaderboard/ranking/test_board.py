@@ -112,5 +112,5 @@ def test_no_table_of_a_task_has_two_levels_of_theory(collection: Collection) -> 
 
 def test_samples_are_said_to_be_of_the_metric_that_ranks(collection: Collection) -> None:
     page = pages(collection)[0]["tasks/eos.html"].decode()
-    assert 'Samples of Δ, median</th>' in page
+    assert "Samples of Δ, median</th>" in page
     assert '<span class="below">n = 25</span>' in page  # of the mean, which failures leave
