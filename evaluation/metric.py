@@ -62,7 +62,7 @@ def error_metric(
 
 
 def median_and_mean(
-    name: str, label: str, unit: str, doc: str, *, over: str, worst: float | None = None
+    name: str, label: str, unit: str, doc: str, *, over: str, worst: float | None = None, rounding: float = 0.0
 ) -> tuple[Metric, Metric]:
     """Median and mean of one error over samples (`over`: *crystals*), as `name` and `<name>_mean`.
 
@@ -74,6 +74,7 @@ def median_and_mean(
         unit=unit,
         better="lower",
         best=0.0,
+        rounding=rounding,
         average="median",
         on_failure="worst",
         doc=f"{doc}, median over {over}.",
@@ -84,6 +85,7 @@ def median_and_mean(
         unit=unit,
         better="lower",
         best=0.0,
+        rounding=rounding,
         worst=worst,
         on_failure="excluded" if worst is None else "worst",
         doc=f"{doc}, mean over {over}: a few can decide it.",

@@ -5,26 +5,27 @@ from __future__ import annotations
 from functools import cache
 from typing import Literal
 
-from evaluation.metric import Metric, error_metric
+from evaluation.metric import Metric, error_metric, median_and_mean
 from evaluation.protocol import TaskProtocol, read_protocol
 from zoo.strict import Strict
 
 ROUNDING_FORCE = 0.05
 """meV/Å: the most that float32 makes of a rotation error of forces; the protocol's threshold for it."""
 METRICS = (
-    error_metric(
+    *median_and_mean(
         "rotation_force",
         "rotation error of forces",
         "meV/Å",
-        "RMS distance from the mean over 24 orientations. What single precision explains, up to 0.05 meV/Å, is equal.",
+        "RMS distance from the mean over 24 orientations (what single precision explains, up to 0.05 meV/Å, is equal)",
+        over="crystals",
         rounding=ROUNDING_FORCE,
     ),
     error_metric(
         "rotation_force_uncertainty",
-        "± of the rotation error",
+        "± of the rotation error, mean",
         "meV/Å",
-        "Standard error that the choice of 24 orientations leaves in it, were they drawn at random: an upper bound, "
-        "because they are spread evenly.",
+        "Standard error that the choice of 24 orientations leaves in the mean, were they drawn at random: an upper "
+        "bound, because they are spread evenly.",
     ),
     error_metric(
         "lambda",

@@ -6,20 +6,20 @@ import os
 from collections.abc import Sequence
 from functools import cache
 
+from evaluation.executors import cores as worker_cores
 from evaluation.executors import devices
 from evaluation.executors.job import Ended, ShardJob
 from evaluation.executors.shard_process import ShardProcess
-from zoo import settings
 
 
 def run_shard(asked: str, program: Sequence[str], stall_limit: float, *, own_gpu: bool, cores: int) -> str:
     """Run a ShardJob (JSON) in this worker's child; an Ended (JSON).
 
     A child, so that a model which takes its process down leaves Parsl's worker alone. own_gpu: the worker's number on
-    the node is that of its GPU among those that the queue gave. cores: for the worker's solvers.
+    the node is that of its GPU among those that the queue gave. cores: the worker's.
     """
     job = ShardJob.model_validate_json(asked)
-    variables = {settings.SOLVER_CORES.name: str(cores)}
+    variables = worker_cores.variables(cores)
     if own_gpu:
         rank, gpus = int(os.environ["PARSL_WORKER_RANK"]), devices.visible_gpus()
         if rank >= len(gpus):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-from evaluation.executors import devices
+from evaluation.executors import cores, devices
 from evaluation.executors.job import Ended, Job, progress
 from evaluation.executors.retries import Retries, retries_of
 from evaluation.executors.shard_process import CHILD, STALL_LIMIT, ShardProcess
@@ -81,8 +81,7 @@ class _Work:
     def drain(self, gpu: str | None) -> None:
         """One slot: shard after shard, each until it is stored or given up."""
         variables = devices.pinned(gpu) if gpu is not None else {}
-        cores = max(1, settings.solver_cores() // self.executor.workers)
-        variables |= {settings.SOLVER_CORES.name: str(cores)}
+        variables |= cores.variables(max(1, settings.solver_cores() // self.executor.workers))
         with ShardProcess(program=self.executor.program, variables=variables) as process:
             while not self.stop.is_set():
                 try:

@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.metric import Metric, Score, average_score
 
 Row = Mapping[str, object]
 
@@ -95,12 +95,12 @@ def scores(rows: Sequence[Row], metrics: Sequence[Metric]) -> dict[str, Score]:
     compared = [row for row in rows if row["has_reference"]]
     against = {"remedied_mae", "remedied_cost", "raw_mae", "usual_mae", "usual_loss", "remedied_stable"}
     against |= {"remedied_dos_w1", "remedied_omega_max_mae"}
-    return {
-        metric.name: mean_score(
-            [_number(row, metric.name) for row in (compared if metric.name in against else rows)], metric
-        )
-        for metric in metrics
-    }
+    found = {}
+    for metric in metrics:
+        name = metric.name.removesuffix("_mean")
+        values = [_number(row, name) for row in (compared if name in against else rows)]
+        found[metric.name] = average_score(values, metric)
+    return found
 
 
 def _number(row: Row, name: str) -> float | None:

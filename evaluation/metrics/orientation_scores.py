@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from evaluation.metric import Metric, Score, mean_score
+from evaluation.metric import Metric, Score, average_score
 
 _COLUMN = {
     "breaks": "control",
@@ -28,15 +28,19 @@ _EXPECTED = {
 
 
 def scores(rows: Sequence[Mapping[str, object]], metrics: Sequence[Metric]) -> dict[str, Score]:
-    """Means over crystals. A figure that an ok crystal cannot have (one atom has no optical modes) is not missed."""
+    """Averages over crystals. What ranks counts all; another figure that an ok crystal cannot have is not missed.
+
+    One atom has no optical modes.
+    """
     found = {}
     for metric in metrics:
         asked = _EXPECTED.get(metric.name)
-        column = _COLUMN.get(metric.name, metric.name)
+        column = _COLUMN.get(metric.name, metric.name.removesuffix("_mean"))
         values = [
             cast("float | None", row[column])
             for row in rows
-            if asked in (None, row["expected"]) and not (row["status"] == "ok" and row[column] is None)
+            if asked in (None, row["expected"])
+            and not (metric.average == "mean" and row["status"] == "ok" and row[column] is None)
         ]
-        found[metric.name] = mean_score(values, metric)
+        found[metric.name] = average_score(values, metric)
     return found

@@ -27,13 +27,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evaluation.definitions import constraints as definitions
 from evaluation.definitions.constraints import METRICS, ConstraintsProtocol
-from evaluation.metric import Score, mean_score
+from evaluation.metric import Score, average_score
 from evaluation.metrics.constraints import FIGURES, figures
 from evaluation.physics.constraints import ConstraintSettings, Measured, measure
 from evaluation.physics.probes import PathLength
@@ -43,7 +43,7 @@ from evaluation.reference import dataset, phonondb
 from evaluation.reference.draw import by_hash
 from evaluation.reference.draw import seed as draw_seed
 from evaluation.subset import Subset, up_to
-from evaluation.task import Row, Sample
+from evaluation.task import Row, Sample, column
 from zoo import example_crystals
 from zoo.wrappers.rotation import from_quaternion
 
@@ -138,8 +138,9 @@ class Constraints:
             if metric.name == "success":
                 values = [1.0 if row["status"] == "ok" else None for row in rows]
             else:
-                values = [None if row[metric.name] is None else abs(cast(float, row[metric.name])) for row in rows]
-            found[metric.name] = mean_score(values, metric)
+                numbers = column(rows, metric.name.removesuffix("_mean"))
+                values = [None if value is None else abs(value) for value in numbers]
+            found[metric.name] = average_score(values, metric)
         return found
 
 

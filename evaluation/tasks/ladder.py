@@ -236,6 +236,10 @@ class Mitigation:
         row |= {"own_best": best, "other_head_time": weight if "head" in spectra else None}
         return row | stored.symmetry(outputs)
 
+    def ranked(self, rows: Sequence[Row]) -> list[Row]:
+        """Solids of the reference; one of them without a number has failed."""
+        return [row for row in rows if row["has_reference"]]
+
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         return scores(rows, METRICS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from rich import box
 from rich.console import Console
@@ -28,8 +29,11 @@ def show(table: Overview, folders: Sequence[Path], console: Console) -> None:
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim")
     made.add_column("model", no_wrap=True)
     for column in columns:
-        heading = f"{column.name}\n{column.metric.label}\n{column.metric.unit}".rstrip()
-        made.add_column(heading, justify="right", no_wrap=True, vertical="top")
+        # wrapped here: rich cuts what is longer than a column, or wraps the figures as well
+        lines = (
+            part for text in (column.name, column.metric.label, column.metric.unit) for part in wrap(text, _COLUMN)
+        )
+        made.add_column("\n".join(lines), justify="right", no_wrap=True, vertical="top")
     made.add_column("cost\n\nrelative", justify="right", no_wrap=True)
     for theory, checkpoints in table.by_theory:
         if theory != MAIN_THEORY:

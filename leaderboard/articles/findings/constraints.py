@@ -50,7 +50,7 @@ def constraint_findings(evidence: Evidence) -> list[Part]:
         by_entry(f"constraints/{name}", values, title, axis=title)
         for name, values, title in (
             ("lambda", lambdas, "force-constant asymmetry λ"),
-            ("rotation", rotations, "rotation error of the forces (meV/Å)"),
+            ("rotation", rotations, "rotation error of the forces, median (meV/Å)"),
         )
         if values
     ]
@@ -103,7 +103,8 @@ def _learned(entries: Sequence[Entry], claim: str) -> list[str]:
     if not values:
         return []
     told = ", ".join(f"{short(value)} meV/Å with {entry.name}" for entry, value in values)
-    return [f"Where {claim} was learned from data, the error of the forces is {told}."]
+    average = next(m.average for m in learned[0].task.metrics if m.name == f"{claim}_force")
+    return [f"Where {claim} was learned from data, the error of the forces ({average} over crystals) is {told}."]
 
 
 def _values(entries: Sequence[Entry], metric: str) -> list[tuple[Entry, float]]:

@@ -315,3 +315,20 @@ def test_a_solver_that_a_killed_shard_started_ends_with_it(tmp_path: Path) -> No
     while running(pid) and time.monotonic() < end:
         time.sleep(0.05)
     assert not running(pid)
+
+
+def test_workers_share_the_cores_that_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLIP_ZOO_SOLVER_CORES", "6")
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    program = tmp_path / "told.py"
+    names = ("MLIP_ZOO_SOLVER_CORES", "OMP_NUM_THREADS")
+    program.write_text(
+        f"import os, sys\nsys.stderr.write(' '.join(os.environ[name] for name in {names}))\nsys.exit(1)\n"
+    )
+    asked, shard = job(tmp_path), Shard(1, 1)
+    for own, told in ((None, "3 3"), ("1", "3 1")):
+        if own:
+            monkeypatch.setenv("OMP_NUM_THREADS", own)
+        assert shard in ProcessExecutor(workers=2, program=[str(program)]).run(asked, [shard])
+        assert asked.log_file(shard).read_text().startswith(told)
+        asked.log_file(shard).unlink()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from evaluation import task as tasks
+from evaluation.harness.store import read_records
 from evaluation.scoring import scores
-from evaluation.studies.convergence import number, run, with_number
+from evaluation.studies.convergence import main, number, recorded, run, with_number
+from evaluation.studies.convergence_data import Convergence
 from tests.evaluation.known import Known
 
 
@@ -73,3 +77,24 @@ def test_a_loose_threshold_stops_earlier_and_further_away() -> None:
     assert errors[1] is not None
     assert steps[0] < steps[1]
     assert errors[0] > errors[1]
+
+
+def test_for_fewer_samples_the_records_at_hand_are_scored_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = Path("leaderboard/results").absolute()
+    of_eos = ["convergence", "chgnet-0.3.0", "eos"]
+    rest = ["--recorded", str(results), "--folder", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", [*of_eos, "fast", "4", "24", *rest])
+    main()
+    (file,) = tmp_path.glob("eos-fast/*.json")
+    table = Convergence.model_validate_json(file.read_text(), strict=True)
+    fewer, all_of_them = table.settings
+    eos, records = tasks.load("eos"), read_records(results / "eos" / "chgnet-0.3.0@conservative.parquet")
+    names = {sample.id for sample in eos.samples("fast")}
+    assert all_of_them.scores == scores(eos, eos.table([record for record in records if record.sample in names]))
+    assert fewer.scores["delta"].n == len(names) - 20
+    assert table.published == 24.0
+    monkeypatch.setattr("sys.argv", [*of_eos, "volume_ratios", "0.03", *rest])
+    with pytest.raises(SystemExit, match="another 'volume_ratios' is another run"):
+        main()
+    with pytest.raises(ValueError, match=r"no record of .*; the result has other samples than full"):
+        recorded(eos, "full", [record for record in records if record.sample in names])
