@@ -122,6 +122,8 @@ def _answer(
             if not more:
                 return _ended_with(process.wait())
             told += more
+        elif (code := process.poll()) is not None:  # what it started may hold its end of the pipe
+            return _ended_with(code)
         elif stop is not None and stop.is_set():
             return Ended(error="it was stopped", again=False)
         elif silence.too_long(read_state(job.state_file(shard))):

@@ -17,8 +17,8 @@ from leaderboard.ranking.board import Board, boards
 from leaderboard.ranking.collect import Entry
 from zoo.files import json_text
 
-UNCERTAINTY = "rotation_force_uncertainty"
-"""Of the constraints' metrics the one that is no violation."""
+NOT_COMPARED = ("rotation_force_mean", "rotation_force_uncertainty")
+"""Of the constraints' metrics: the median's second, and what is no violation."""
 VIOLATIONS = "constraints"
 """The task whose metrics are violations."""
 FEWEST_BREAKING = 3
@@ -113,7 +113,7 @@ def _dots(board: Board, violations: Board) -> Iterator[tuple[Metric, Metric, lis
     same = [place for place in board.places if place.entry.name in broken and not place.entry.other_theory]
     kept = {name: _kept(place.entry) for name, place in broken.items()}
     for violation in violations.task.metrics:
-        if (violation.better, violation.best) != ("lower", 0.0) or violation.name == UNCERTAINTY:
+        if (violation.better, violation.best) != ("lower", 0.0) or violation.name in NOT_COMPARED:
             continue
         for metric in board.leading:
             dots = []
