@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 from rich import box
 from rich.console import Console, Group
@@ -19,6 +20,8 @@ from zoo.console import plain
 
 _BETWEEN = 3
 """Characters between two columns: one of padding to each side, and the box's own."""
+_HEADING, _TITLE = 20, 28
+"""Characters of a line of a metric's label, and of a model's title; rich would cut longer ones where it is narrow."""
 _FEW = 3
 """Columns without room that are named; more of them would fill the screen that the table is to have."""
 
@@ -50,7 +53,7 @@ def _show(board: Board, console: Console, *, of: str) -> None:
     columns = _columns(board)
     left_out: list[str] = []
     # measured once: a table of fifty columns is slow to measure
-    missing = _width(_table(board, columns), console) - console.width
+    missing = width(_table(board, columns), console) - console.width
     while missing > 0 and any(c.give_way for c in columns):
         first = max(columns, key=lambda column: column.give_way)
         columns = [column for column in columns if column is not first]
@@ -104,7 +107,8 @@ def _metric_column(board: Board, metric: Metric, order: int) -> _Column:
 
     # the first metric ranks and stays; of the others the last gives way first
     give_way = 0 if order == 0 else 3 + order
-    return _Column(f"{metric.label}\n{metric.unit}".rstrip(), cell, right=True, give_way=give_way)
+    lines = [*wrap(metric.label, _HEADING), metric.unit]
+    return _Column("\n".join(lines).rstrip(), cell, right=True, give_way=give_way)
 
 
 def _rank(place: Place) -> Text:
@@ -114,7 +118,7 @@ def _rank(place: Place) -> Text:
 
 
 def _model(place: Place) -> Text:
-    title = Text(place.entry.card.title, style="bold")
+    title = Text("\n".join(wrap(place.entry.card.title, _TITLE)), style="bold")
     # in the cell that never gives way: a flag must not be lost with a column
     if place.entry.other_theory:
         title.append(f" {place.entry.theory}", style="not bold yellow")
@@ -175,7 +179,8 @@ def _content_width(board: Board, column: _Column) -> int:
     return max(line.cell_len for cell in cells for line in cell.split())
 
 
-def _width(table: Table, console: Console) -> int:
+def width(table: Table, console: Console) -> int:
+    """Characters that a table takes where there is room."""
     unbounded = console.options.update(width=10_000, max_width=10_000)
     return Measurement.get(console, unbounded, table).maximum
 

@@ -13,36 +13,20 @@ from rich.text import Text
 
 from leaderboard import formatting
 from leaderboard.ranking.overview import MAIN_THEORY, Cell, Headline, Overview, Row
-from leaderboard.terminal.board import relative
+from leaderboard.terminal.board import relative, width
 
 _MARKS = {"few samples": "*", "subset": "*", "stale": "‡", "theory": "", "demonstration": "", "mode": ""}
-_MODEL = 34
-"""Characters that the first column and the cost take."""
-_COLUMN = 14
-"""Characters of a headline with its interval."""
+_HEADING, _TITLE = 14, 28
+"""Characters of a line of a heading (an interval takes as many), and of a model's title."""
 
 
 def show(table: Overview, folders: Sequence[Path], console: Console) -> None:
     """Print the table, what its marks mean, and where it was read."""
-    fits = max(1, (console.width - _MODEL) // _COLUMN)
-    columns = table.columns[:fits]
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim")
-    made.add_column("model", no_wrap=True)
-    for column in columns:
-        # wrapped here: rich cuts what is longer than a column, or wraps the figures as well
-        lines = (
-            part for text in (column.name, column.metric.label, column.metric.unit) for part in wrap(text, _COLUMN)
-        )
-        made.add_column("\n".join(lines), justify="right", no_wrap=True, vertical="top")
-    made.add_column("cost\n\nrelative", justify="right", no_wrap=True)
-    for theory, checkpoints in table.by_theory:
-        if theory != MAIN_THEORY:
-            made.add_section()
-            made.add_row(Text(f"{theory}, which compares with nothing above", style="yellow"))
-        for row in (row for checkpoint in checkpoints for row in checkpoint.rows):
-            cells = (_cell(cell, column) for cell, column in zip(row.cells[:fits], columns, strict=True))
-            cost = formatting.short(row.cost.value, 3) if row.cost else formatting.NOTHING
-            made.add_row(_model(row), *cells, Text(cost))
+    fits = len(table.columns)
+    made = _table(table, fits)
+    while fits > 1 and width(made, console) > console.width:
+        fits -= 1
+        made = _table(table, fits)
     console.print(Text("\nAll entries across tasks", style="bold"))
     console.print(made)
     left = ", ".join(column.name for column in table.columns[fits:])
@@ -58,13 +42,40 @@ def show(table: Overview, folders: Sequence[Path], console: Console) -> None:
             console.print(Text(note, style="dim"))
 
 
+def _table(table: Overview, fits: int) -> Table:
+    """With the first so many headlines."""
+    columns = table.columns[:fits]
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), header_style="dim")
+    made.add_column("model", no_wrap=True)
+    for column in columns:
+        made.add_column(_heading(column), justify="right", no_wrap=True, vertical="top")
+    made.add_column("cost\n\nrelative", justify="right", no_wrap=True)
+    for theory, checkpoints in table.by_theory:
+        if theory != MAIN_THEORY:
+            made.add_section()
+            apart = "\n".join(wrap(f"{theory}, which compares with nothing above", _TITLE))
+            made.add_row(Text(apart, style="yellow"))
+        for row in (row for checkpoint in checkpoints for row in checkpoint.rows):
+            cells = (_cell(cell, column) for cell, column in zip(row.cells[:fits], columns, strict=True))
+            cost = formatting.short(row.cost.value, 3) if row.cost else formatting.NOTHING
+            made.add_row(_model(row), *cells, Text(cost))
+    return made
+
+
+def _heading(column: Headline) -> str:
+    """Wrapped here: rich would cut it, or wrap the figures as well."""
+    told = (column.name, column.metric.label, column.metric.unit)
+    return "\n".join(line for text in told for line in wrap(text, _HEADING))
+
+
 def _model(row: Row) -> Text:
-    title = Text(row.card.title, style="dim bold" if row.demonstration else "bold")
+    title = Text("\n".join(wrap(row.card.title, _TITLE)), style="dim bold" if row.demonstration else "bold")
+    title.append(f"\n{row.mode}", style="not bold dim")
     if row.demonstration:
-        title.append(" demonstration", style="not bold yellow")
+        title.append("\ndemonstration" if row.card.teachers else " demonstration", style="not bold yellow")
     if row.card.teachers:
         title.append(" distilled", style="not bold yellow")
-    return title.append(f"\n{row.mode}", style="not bold dim")
+    return title
 
 
 def _cell(cell: Cell, column: Headline) -> Text:
