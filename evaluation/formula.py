@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+
+from zoo.cards.elements import SYMBOLS
+
+_SYMBOLS = ("X", *SYMBOLS)
+"""By atomic number; ASE's X is no element."""
 
 
 def reduced(numbers: Sequence[int] | np.ndarray) -> str:
@@ -14,8 +18,7 @@ def reduced(numbers: Sequence[int] | np.ndarray) -> str:
 
     What ASE's Formula makes of them, without the parsing that takes half a minute for all of WBM.
     """
-    from ase.data import chemical_symbols
-
-    counts = Counter(numbers.tolist() if isinstance(numbers, np.ndarray) else numbers)
-    units = math.gcd(*counts.values())
-    return "".join(f"{chemical_symbols[z]}{n // units if n > units else ''}" for z, n in counts.items())
+    each = numbers.tolist() if isinstance(numbers, np.ndarray) else list(numbers)
+    counts = [(z, each.count(z)) for z in dict.fromkeys(each)]
+    units = math.gcd(*[n for _, n in counts])
+    return "".join([f"{_SYMBOLS[z]}{n // units if n > units else ''}" for z, n in counts])

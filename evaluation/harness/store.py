@@ -293,7 +293,8 @@ def write_records(
     told = {key: each.model_dump_json() for key, each in ((_ORIGIN, origin), (_COST, cost)) if each is not None}
     if told:
         table = table.replace_schema_metadata(told)
-    with whole(path) as temporary:
+    # a chunk that a loss of power takes runs again; a result's JSON is written after its records, into the same folder
+    with whole(path, lasting=False) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

@@ -131,7 +131,7 @@ def _comparable(record: Record) -> float:
     outputs = cast("dict[str, float]", record.outputs)
     correction = outputs["correction"] if record.outputs["energies_are"] == "dft" else 0.0
     elements = outputs["elements"]
-    if scale(trained_on(record)) == ("PBE", "matpes"):
+    if "trained_on" in outputs and scale(trained_on(record)) == ("PBE", "matpes"):
         elements = float(np.mean([matpes_elements()[SYMBOLS[z - 1]] for z in relaxation.numbers(record)]))
     return relaxation.energy(record) + correction - elements
 
