@@ -16,7 +16,7 @@ FEWEST = 3
 
 
 def log_ticks(values: Iterable[float]) -> list[float]:
-    """Powers of ten between the smallest and the largest value, both > 0; with 2 and 5 of each where they are few.
+    """Powers of ten between the smallest and the largest value, both > 0; with 2 and 5 of each, or more, where few.
 
     All of what Vega-Lite would draw itself, nine lines a decade, hides the data.
     """
@@ -28,7 +28,11 @@ def log_ticks(values: Iterable[float]) -> list[float]:
     tens = _between(low, high, [float(f"1e{exponent}") for exponent in exponents])
     if len(tens) >= FEWEST:
         return tens[:: math.ceil(len(tens) / 6)]
-    return _between(low, high, [float(f"{digit}e{exponent}") for exponent in exponents for digit in (1, 2, 5)])
+    some, more = (
+        _between(low, high, [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits])
+        for digits in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8))
+    )
+    return some if len(some) >= FEWEST else more
 
 
 def log_axis(values: Iterable[float], *, grid: bool = True, form: str | None = None) -> alt.Axis:
