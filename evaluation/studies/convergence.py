@@ -29,7 +29,7 @@ from evaluation.protocol import TaskProtocol, protocol_sha256
 from evaluation.record import Record
 from evaluation.result import read_result
 from evaluation.scoring import scores_of
-from evaluation.studies.convergence_data import Convergence, Setting
+from evaluation.studies.convergence_data import NUMBERS_OF_SAMPLES, Convergence, Setting
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
 from zoo.batch import Computes
@@ -38,8 +38,6 @@ from zoo.checkpoints.model_files import loaded_sha256
 from zoo.files import write_json
 
 FOLDER = Path("leaderboard/results/convergence")
-NUMBERS_OF_SAMPLES = ("canary", "fast", "full", "fast_frames")
-"""Fields of protocols that say which samples there are, or how many."""
 
 
 def with_number(task: Task, field: str, value: float) -> Task:

@@ -8,6 +8,9 @@ from evaluation.metric import Score
 from evaluation.subset import Subset
 from zoo.strict import Strict
 
+NUMBERS_OF_SAMPLES = ("canary", "fast", "full", "fast_frames")
+"""Fields of protocols that say which samples there are, or how many."""
+
 
 class Setting(Strict):
     """One value of the number that was varied, and what came out."""
@@ -39,6 +42,11 @@ class Convergence(Strict):
     commit: str | None
     finished: str
     """UTC, ISO 8601."""
+
+    @property
+    def label(self) -> str:
+        """What was varied, as a heading."""
+        return f"samples of {self.subset}" if self.field in NUMBERS_OF_SAMPLES else self.field
 
     def is_published(self, setting: Setting) -> bool:
         """Whether it has the protocol's own value; how far a list of ratios reaches is a difference, and rounded."""
