@@ -49,6 +49,8 @@ class Metric(Strict):
     on_failure: Literal["excluded", "worst"] = "excluded"
     """What a failed sample costs: it leaves the average (and n shows it), or counts as `worst`; of a median as worse
     than any number."""
+    descriptive: bool = False
+    """Whether no value is best: it says what a model is like, and not how good."""
     doc: str
 
 

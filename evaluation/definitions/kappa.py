@@ -49,6 +49,7 @@ METRICS = (
         better="lower",
         best=0.0,
         worst=1.0,
+        descriptive=True,
         doc="Share of the solids with a conductivity whose SRD is negative: the model conducts worse than DFT. One "
         "half would be no bias.",
     ),

@@ -15,6 +15,7 @@ from evaluation.task import Task
 from leaderboard.analysis.rank_correlation import Coefficient, Correlation, correlate, too_little
 from leaderboard.ranking.board import Board, boards
 from leaderboard.ranking.collect import Entry
+from leaderboard.ranking.rank import MIN_COVERAGE
 from zoo.files import json_text
 
 NOT_COMPARED = ("rotation_force_mean", "rotation_force_uncertainty")
@@ -108,7 +109,7 @@ def _correlations(board: Board, violations: Board) -> TaskCorrelations:
 
 
 def _dots(board: Board, violations: Board) -> Iterator[tuple[Metric, Metric, list[Dot]]]:
-    """Each violation with each figure of a property, and the entries that have both."""
+    """Each violation with each figure of a property, and the entries that have both, at half of the samples or more."""
     broken = {place.entry.name: place for place in violations.places}
     same = [place for place in board.places if place.entry.name in broken and not place.entry.other_theory]
     kept = {name: _kept(place.entry) for name, place in broken.items()}
@@ -118,7 +119,8 @@ def _dots(board: Board, violations: Board) -> Iterator[tuple[Metric, Metric, lis
         for metric in board.leading:
             dots = []
             for place in sorted(same, key=lambda place: place.entry.name):
-                x, y = broken[place.entry.name].score(violation).value, place.score(metric).value
+                x, score = broken[place.entry.name].score(violation).value, place.score(metric)
+                y = score.value if score.n >= MIN_COVERAGE * board.samples else None
                 if x is not None and y is not None:
                     name = place.entry.name
                     violated = 0.0 if violation.name in kept[name] else x

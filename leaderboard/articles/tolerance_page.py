@@ -109,7 +109,8 @@ def summary(curves: Curves, evidence: Evidence) -> Part:
     return Part(
         title=f"Imaginary modes by amplitude of the perturbation: {curves.entry}",
         sentences=[
-            _told(perturbation, given) + _beyond(perturbation, given, measured) for perturbation, given in found.items()
+            _told(perturbation, given) + _beyond(perturbation, given, measured, reference=curves.entry)
+            for perturbation, given in found.items()
         ],
         pictures=[
             _picture(curves, "imaginary", perturbation, given, _imaginary) for perturbation, given in found.items()
@@ -122,7 +123,8 @@ def _sentences(
     curves: Curves, found: dict[Dial, list[Level]], unperturbed: Sequence[Point], measured: Sequence[Entry]
 ) -> list[str]:
     told = [
-        _told(perturbation, given) + _beyond(perturbation, given, measured) for perturbation, given in found.items()
+        _told(perturbation, given) + _beyond(perturbation, given, measured, reference=curves.entry)
+        for perturbation, given in found.items()
     ]
     failed = sum(point.error is not None for point in curves.points)
     crystals = ", ".join(curves.protocol.crystals)
@@ -162,18 +164,31 @@ def _told(perturbation: Dial, given: Sequence[Level]) -> str:
     return f"{capitalised(name)}: nothing was measured."
 
 
-def _beyond(perturbation: Dial, given: Sequence[Level], measured: Sequence[Entry]) -> str:
-    """Entries of the constraints task with a violation above the largest harmless amplitude; empty where unknown."""
+def _beyond(perturbation: Dial, given: Sequence[Level], measured: Sequence[Entry], *, reference: str) -> str:
+    """Entries whose violation is above the largest harmless amplitude at their worst crystal; empty where unknown."""
     harmless, harmful = tolerated(given, lambda level: level.imaginary)
     if harmless is None or harmful is None or perturbation not in MEASURED:
         return ""
-    values = {entry.name: entry.result.scores[MEASURED[perturbation]].value for entry in measured}
+    column, limit = MEASURED[perturbation], PERTURBATIONS[perturbation][2] * harmless.level
+    values = {entry.name: _worst(entry, column) for entry in measured}
     known = {name: value for name, value in values.items() if value is not None}
-    beyond = sorted(name for name, value in known.items() if value > PERTURBATIONS[perturbation][2] * harmless.level)
     if not known:
         return ""
+    own = known.get(reference)
+    if own is not None and own > limit:
+        return (
+            f" The unperturbed {reference} has {short(own)} by the measure of other entries, which is therefore not of "
+            "the same kind: nothing is said of them."
+        )
+    beyond = sorted(name for name, value in known.items() if value > limit)
     told = f": {', '.join(beyond)}" if beyond else ""
-    return f" Of {len(known)} entries measured, {len(beyond)} {'is' if len(beyond) == 1 else 'are'} beyond{told}."
+    verb = "is" if len(beyond) == 1 else "are"
+    return f" Of {len(known)} entries measured, {len(beyond)} {verb} beyond at the worst crystal{told}."
+
+
+def _worst(entry: Entry, column: str) -> float | None:
+    """The largest of a figure over crystals."""
+    return max((abs(float(str(row[column]))) for row in entry.rows if row.get(column) is not None), default=None)
 
 
 def _first_error(curves: Curves) -> str:

@@ -86,7 +86,7 @@ def article(evidence: Evidence) -> Article:
         name="training-series",
         title="Can training data replace the constraint?",
         lede="One architecture without built-in rotational equivariance or conservative forces, trained on graded "
-        "shares of the same frames, for graded numbers of steps and in two sizes, beside an equivariant and "
+        "shares of the same frames, for graded numbers of steps and in several sizes, beside an equivariant and "
         "conservative network on the same frames. What each training costs in constraint violation and in error.",
         parts=[*_parts(found)] or [_nothing()],
         notes=(
@@ -100,31 +100,49 @@ def article(evidence: Evidence) -> Article:
             "against DFT, averaged over frames that no training has seen: what averaging over orientations would "
             "remove. Frames with an error below 1 meV/Å are left out. Some of these frames have forces beyond those "
             "that the trainings saw.",
-            "These models are small, 30,000 to 700,000 parameters, and trained for minutes. What holds for them need "
-            "not hold for large ones.",
+            f"These models are small{_sizes(found.members)}, and trained for ten minutes to two hours of one core. "
+            "What holds for them need not hold for large ones.",
         ),
         downloads={"training-series.json": _json(found)},
     )
+
+
+def _sizes(members: Sequence[Member]) -> str:
+    numbers = [member.parameters for member in members]
+    return f", of {min(numbers):,} to {max(numbers):,} parameters" if numbers else ""
 
 
 def _measured(evidence: Evidence) -> Measured:
     cards = {entry.card.name: entry.card for entry in evidence.entries}
     found = series.members({name: card.parameters for name, card in cards.items()})
     names = {member.card for member in found}
-    values: dict[tuple[str, str, str], Mapping[str, float]] = {}
+    measured: dict[tuple[str, str, str], Mapping[str, float]] = {}
     for entry in _largest(evidence):
         if entry.card.name in names and _plain(entry):
             for quantity in (*QUANTITIES, FORCE_ERROR, FORCE):
                 if quantity.task == entry.task.name and (figures := series.figures(entry, quantity.column)):
-                    values[entry.card.name, entry.mode.forces, quantity.key] = figures
+                    measured[entry.card.name, entry.mode.forces, quantity.key] = figures
     for errors in evidence.rotational_errors:
         card, _, mode = errors.entry.partition("@")
         if card in names and mode in ("conservative", "direct"):
             for quantity in (ERROR, SHARE):
-                values[card, mode, quantity.key] = series.frame_figures(errors, quantity.column)
+                measured[card, mode, quantity.key] = series.frame_figures(errors, quantity.column)
+    values = _shared(measured)
     networks = {member.card: member.network for member in found}
     heads = sorted({(networks[card], forces) for card, forces, _ in values})
     return Measured(found, values, [Head(*head) for head in heads])
+
+
+def _shared(values: Mapping[tuple[str, str, str], Mapping[str, float]]) -> dict[tuple[str, str, str], dict[str, float]]:
+    """Each quantity at the samples where all members that have it have a number: some ran more than others."""
+    common: dict[str, set[str]] = {}
+    for (*_, key), figures in values.items():
+        common[key] = common.get(key, set(figures)) & figures.keys()
+    return {
+        (card, forces, key): {sample: figure for sample, figure in figures.items() if sample in common[key]}
+        for (card, forces, key), figures in values.items()
+        if common[key]
+    }
 
 
 def _largest(evidence: Evidence) -> Iterator[Entry]:
@@ -311,7 +329,7 @@ def _members(found: Measured) -> Table:
                 )
     columns = (
         *("Checkpoint", "forces", "share of frames", "steps", "parameters", "rotations"),
-        *(f"{q.label}, {q.unit}" if q.unit else q.label for q in shown),
+        *(f"{q.label}, mean, {q.unit}" if q.unit else f"{q.label}, mean" for q in shown),
         "force error over that of zero forces",
     )
     return Table(label="The trainings of the series and what was measured", columns=columns, rows=rows, texts=2)

@@ -21,7 +21,7 @@ _CLAIMS = {
     "inversion": "Inversion equivariance",
     "conservative": "Conservative forces: forces and stress are derivatives of the energy",
 }
-_UNITS = {metric.name: (metric.label, metric.unit) for metric in METRICS} | {
+_UNITS = {metric.name: (metric.label.removesuffix(", median"), metric.unit) for metric in METRICS} | {
     "stress_ratio": ("stress error, relative", "")
 }
 
@@ -84,7 +84,11 @@ class ConstraintsView:
     def ungraded(self, rows: Sequence[Mapping[str, object]]) -> list[Check]:
         """The task's other metrics, which have no rounding threshold."""
         judged = {name for names in DETECTORS.values() for name in names}
-        return [_worst(rows, metric) for metric in METRICS if metric.name not in judged and metric.best == 0]
+        return [
+            _worst(rows, metric)
+            for metric in METRICS
+            if metric.name not in judged and metric.best == 0 and any(metric.name in row for row in rows)
+        ]
 
     def spec(self) -> Spec:
         """A line with points over the dataset `steps` (columns h, l)."""
@@ -121,7 +125,7 @@ def _worst(rows: Sequence[Mapping[str, object]], metric: Metric) -> Check:
         (abs(cast(float, row[metric.name])), str(row["sample"])) for row in rows if row.get(metric.name) is not None
     ]
     value, sample = max(found, default=(None, None))
-    return Check(metric.label, value, metric.unit, sample)
+    return Check(metric.label.removesuffix(", mean"), value, metric.unit, sample)
 
 
 def _panel(record: Record, row: Mapping[str, object]) -> Panel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from evaluation.subset import SUBSETS
 from leaderboard import views
 from leaderboard.analysis.violation_error import VIOLATIONS
 from leaderboard.articles.article import Part
@@ -27,7 +28,10 @@ def constraint_findings(evidence: Evidence) -> list[Part]:
     view = views.view(VIOLATIONS)
     if board is None or not isinstance(view, Judges):
         return []
-    entries = [place.entry for place in board.places if place.entry.rows]
+    # each at all crystals where it was measured, as on its own page: more of them refute more
+    sized = sorted(evidence.of(VIOLATIONS), key=lambda entry: SUBSETS.index(entry.result.run.subset))
+    largest = {entry.name: entry for entry in sized if entry.rows and entry.theory == board.theory}
+    entries = [largest[name] for name in sorted(largest)]
     of: dict[str, list[tuple[Entry, Judgement]]] = {}
     for entry in entries:
         for judgement in view.judgements(entry.rows, entry.card, entry.mode):
@@ -36,8 +40,8 @@ def constraint_findings(evidence: Evidence) -> list[Part]:
         return []
     checkpoints = len({entry.card.name for entry in entries})
     said = [
-        f"{len(entries)} entries of {checkpoints} checkpoints of {board.theory} were measured, at up to "
-        f"{board.samples} crystals each.",
+        f"{len(entries)} entries of {checkpoints} checkpoints of {board.theory} were measured, each at "
+        f"{_crystals(entries)}.",
         *_told(of["conservative"], "conservative forces (the gradient of the energy)"),
         *_sizes(entries),
         *_told(of["rotation"], "exact rotational equivariance"),
@@ -63,6 +67,11 @@ def constraint_findings(evidence: Evidence) -> list[Part]:
             wide=True,
         )
     ]
+
+
+def _crystals(entries: Sequence[Entry]) -> str:
+    numbers = sorted({len(entry.rows) for entry in entries})
+    return f"{' or '.join(map(str, numbers))} crystal{'' if numbers == [1] else 's'}"
 
 
 def _told(judged: Judged, what: str) -> list[str]:
@@ -102,7 +111,9 @@ def _learned(entries: Sequence[Entry], claim: str) -> list[str]:
     values = sorted(_values(learned, f"{claim}_force"), key=lambda each: each[1])
     if not values:
         return []
-    told = ", ".join(f"{short(value)} meV/Å with {entry.name}" for entry, value in values)
+    told = f"{short(values[0][1])} meV/Å with {values[0][0].name}"
+    if len(values) > 1:
+        told = f"from {told} to {short(values[-1][1])} meV/Å with {values[-1][0].name}, over {len(values)} entries"
     average = next(m.average for m in learned[0].task.metrics if m.name == f"{claim}_force")
     return [f"Where {claim} was learned from data, the error of the forces ({average} over crystals) is {told}."]
 

@@ -61,7 +61,7 @@ class Compared:
     @property
     def label(self) -> str:
         """What the figure of a sample is called; `before` and `after` are means, whatever average the score is."""
-        return self.metric.label.removesuffix(", median")
+        return f"{self.metric.label.removesuffix(', median')}, mean"
 
     @property
     def settled(self) -> bool:

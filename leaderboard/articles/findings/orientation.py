@@ -20,16 +20,16 @@ def orientation_findings(evidence: Evidence) -> list[Part]:
     )
     if not values:
         return []
-    told = [f"{short(value)} THz with {entry.name} ({n} crystals)" for entry, value, n in values]
-    which = told if len(told) <= 4 else [*told[:2], *told[-2:]]
+    told = [f"{short(value)} THz with {entry.name} ({n} crystals)" for entry, value, n in (values[0], values[-1])]
+    which = told[0] if len(values) == 1 else f"from {told[0]} to {told[1]}, over {len(values)} entries"
     dots = [(entry, value) for entry, value, _ in values]
     picture = by_entry("orientation", dots, "", axis="spread of the frequencies (THz)")
     return [
         Part(
             "Rotational equivariance of relaxation and phonons",
             [
-                "The spread of the frequencies over nine orientations, each relaxed and displaced, is "
-                f"{', '.join(which)}."
+                "The spread of the frequencies over nine orientations, each relaxed and displaced, is (median over "
+                f"crystals) {which}."
             ],
             [picture],
             CAPTION,

@@ -8,6 +8,8 @@ import io
 import json
 from dataclasses import replace
 
+import pytest
+
 from evaluation.subset import Subset
 from leaderboard.analysis import violation_error
 from leaderboard.articles.correlation_page import article
@@ -138,3 +140,9 @@ def test_without_constraints_there_is_a_command() -> None:
     made = [each for each in models(7) if each.task.name == "eos"]
     (part,) = article(Evidence(tuple(made))).parts
     assert part.command == "mlip-zoo evaluate NAME --task constraints"
+
+
+def test_errors_at_a_few_of_the_samples_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(violation_error, "MIN_COVERAGE", 1.5)  # of one sample, of which all have a number
+    (found,) = violation_error.task_correlations(models(7))
+    assert found.n == 0

@@ -121,7 +121,7 @@ def test_accuracy_gain_of_averaging_is_compared_on_common_samples(after: list[fl
         )
     )
     (sentence,) = part.sentences
-    assert "|volume error|, perturbed start changes from 1 to " in sentence
+    assert "|volume error|, perturbed start, mean changes from 1 to " in sentence
     assert sentence.endswith(f"on 4 samples, {verdict}, at 42 times the cost.")
 
 
@@ -133,7 +133,7 @@ def test_of_constraints_the_rotation_error_is_told() -> None:
             (entry("constraints", "toy", rows=alone), entry("constraints", "toy", rows=averaged, mode=AVERAGED)),
         )
     )
-    assert "rotation error of forces changes from 30 to 2 meV/Å on 1 sample," in part.sentences[0]
+    assert "rotation error of forces, mean changes from 30 to 2 meV/Å on 1 sample," in part.sentences[0]
 
 
 def test_equations_of_state(collection: Collection) -> None:

@@ -11,9 +11,10 @@ from evaluation.studies.tolerance_data import Curves
 from leaderboard.analysis.tolerance_levels import levels, tolerated
 from leaderboard.articles.evidence import Evidence, gather
 from leaderboard.articles.tolerance_page import article
-from leaderboard.ranking.collect import Collection
+from leaderboard.ranking.collect import Collection, Entry
 from tests.leaderboard.curves import curves as made_up
 from tests.leaderboard.entries import entry
+from zoo.cards.mode import Mode
 from zoo.files import write_json
 
 
@@ -71,14 +72,20 @@ def test_the_page_tells_it(curves: Curves) -> None:
 
 
 def test_measured_entries_beyond_what_is_harmless_are_named(curves: Curves) -> None:
-    measured = [entry("constraints", name, {"force_noise": noise}) for name, noise in (("calm", 0.1), ("loud", 0.2))]
-    unmeasured = entry("constraints", "silent")
-    page = article(Evidence((*measured, unmeasured), curves=(curves,)))
-    assert any(
-        sentence.startswith("White noise: ")
-        and sentence.endswith(" Of 2 entries measured, 1 is beyond: loud@conservative.")
-        for sentence in page.parts[0].sentences
-    )
+    def noisy(name: str, *noise: float, mode: Mode | None = None) -> Entry:
+        rows = [{"sample": f"s{i}", "status": "ok", "force_noise": value} for i, value in enumerate(noise)]
+        return entry("constraints", name, rows=rows, mode=mode)
+
+    def told(*entries: Entry) -> str:
+        page = article(Evidence(entries, curves=(curves,)))
+        return next(sentence for sentence in page.parts[0].sentences if sentence.startswith("White noise: "))
+
+    measured = noisy("calm", 0.1, 0.1, 0.1), noisy("loud", 0.0, 0.0, 0.2), entry("constraints", "silent")
+    assert told(*measured).endswith(" Of 2 entries measured, 1 is beyond at the worst crystal: loud@conservative.")
+    # a model that is beyond its own limit without any perturbation is no measure of others
+    assert curves.entry == "toy@conservative+float64"
+    itself = noisy("toy", 0.3, mode=Mode(dtype="float64"))
+    assert told(*measured, itself).endswith("nothing is said of them.")
 
 
 def test_without_curves_there_is_a_command() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -96,3 +97,13 @@ def test_a_second_seed_is_a_factor_of_the_first() -> None:
 def test_without_results_the_page_says_how_to_make_them() -> None:
     (part,) = article(Evidence(())).parts
     assert part.command == "mlip-zoo evaluate pet-n --task constraints"
+
+
+def test_trainings_are_compared_at_the_samples_that_all_have() -> None:
+    """The largest ran more samples, and harder ones; what it has there was not measured of the others."""
+    few = [constraints(card, share) for card, share in SHARES.items()]
+    harder = [{"sample": f"more-{i}", "status": "ok", "rotation_force": 1e6} for i in range(6)]
+    more = [*few[:-1], replace(few[-1], rows=(*few[-1].rows, *harder))]
+    alone, together = (article(Evidence(tuple(entries))).downloads for entries in (few, more))
+    assert together == alone
+    assert "1000000" not in str(together)
