@@ -212,8 +212,10 @@ class Phonons:
                 records.append(failed(sample.id, outcome, cost))
                 continue
             assert isinstance(plan, tuple)
-            crystals[len(records)] = plan[0]
-            records.append(succeeded(sample.id, outcome, cost))
+            record = succeeded(sample.id, outcome, cost)
+            if record.status == "ok":  # what led to no number has failed
+                crystals[len(records)] = plan[0]
+            records.append(record)
         return records, crystals
 
     def _plan(self, name: str, relaxed: Relaxed) -> _Plan | StructureFailure:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _DOS_POINTS = 48
 _DOS_LEFT, _DOS_WIDTH = 1.1, 0.6
 """Where the density of states stands beside the bands, whose two directions span -1 to 1."""
+_LEAST_RANGE = 0.1
+"""THz: what is drawn above zero where no mode has a frequency."""
 _BROADENING = 1 / 60
 """Of the density of states, in highest frequencies."""
 _BAND: Style = {**SOLID, "strokeWidth": 1.2}
@@ -97,7 +99,7 @@ def _panel(record: Record, row: Mapping[str, object]) -> Panel:
 def _datasets(record: Record) -> Datasets:
     pred, ref = spectrum(record), reference(record.sample)
     cell = primitive_cell(record)
-    top = max(of.frequencies.max() for of in (pred, ref) if of is not None)
+    top = max(_LEAST_RANGE, *(of.frequencies.max() for of in (pred, ref) if of is not None))
     peak = max(_density(of, top)[1].max() for of in (pred, ref) if of is not None)
     return {
         "model": list(_lines(pred, cell, top, peak)),
@@ -107,8 +109,9 @@ def _datasets(record: Record) -> Datasets:
 
 
 def _density(of: Spectrum, top: float) -> tuple[np.ndarray, np.ndarray]:
-    grid = np.linspace(min(of.frequencies.min(), 0.0), top * 1.05, _DOS_POINTS)
-    return grid, dos(of.frequencies, of.weights, grid, width=top * _BROADENING)
+    lowest = min(of.frequencies.min(), 0.0)
+    grid = np.linspace(lowest, top * 1.05, _DOS_POINTS)
+    return grid, dos(of.frequencies, of.weights, grid, width=max(top, -lowest) * _BROADENING)
 
 
 def _lines(of: Spectrum, cell: np.ndarray, top: float, peak: float) -> Iterator[dict[str, float]]:

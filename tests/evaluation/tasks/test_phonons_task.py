@@ -206,3 +206,10 @@ def test_residual_names_are_the_physics() -> None:
     from evaluation.physics.force_constants import Residuals
 
     assert tuple(field.name for field in fields(Residuals)) == phonons.RESIDUALS
+
+
+def test_what_led_to_no_number_has_failed_and_gets_no_second_displacement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phonons, "_analysis", lambda _: {"fc_asymmetry": float("inf")})
+    found = TASK.run(TASK.samples("canary"), Springs())
+    assert {record.status for record in found} == {"failed"}
+    assert {record.error for record in found} == {"the model led to no number: fc_asymmetry"}

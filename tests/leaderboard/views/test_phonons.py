@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from evaluation.outputs.phonons import spectrum
+from evaluation.outputs.quantized_array import pack
 from evaluation.record import Record
 from evaluation.reference import phonondb
 from evaluation.tasks.phonons import FACE_CENTRED, TASK
@@ -72,3 +73,15 @@ def test_the_columns_are_the_table(records: list[Record]) -> None:
 def test_the_specification_names_its_datasets() -> None:
     text = json.dumps(VIEW.spec())
     assert all(f'"name": "{name}"' in text for name in ("model", "reference", "gamma"))
+
+
+@pytest.mark.parametrize("frequency", [0.0, -4.0])
+def test_a_crystal_without_any_frequency_is_drawn(records: list[Record], frequency: float) -> None:
+    (salt,) = (record for record in records if record.sample == "NaCl")
+    none = pack(np.full_like(spectrum(salt).frequencies, frequency), quantum=1e-6)
+    (panel,) = VIEW.panels(
+        [salt.model_copy(update={"outputs": {**salt.outputs, "frequencies": none}})], TASK.table([salt])
+    )
+    assert panel.datasets is not None
+    json.dumps(panel.datasets, allow_nan=False)
+    assert any(row["b"] == -1 and row["x"] > 1.2 for row in panel.datasets["model"])
