@@ -84,4 +84,4 @@ def test_a_crystal_without_any_frequency_is_drawn(records: list[Record], frequen
     )
     assert panel.datasets is not None
     json.dumps(panel.datasets, allow_nan=False)
-    assert any(row["b"] == -1 and row["x"] > 1.2 for row in panel.datasets["model"])
+    assert any(row["b"] == -1 and float(row["x"]) > 1.2 for row in panel.datasets["model"])
