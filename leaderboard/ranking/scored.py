@@ -34,7 +34,10 @@ from zoo import files
 FOLDER = Path(__file__).parents[1] / "scored"
 """One file for each published result."""
 
-_VERSION = 3
+_VERSION = 4
+_DIGITS = 8
+"""Significant digits of figures: a hundredth of what two platforms may differ by (`metric.ROUNDING`), and half the
+bytes."""
 _SUFFIX = ".json.xz"
 _SAMPLES = f"samples{_SUFFIX}"
 _ACCOUNT = ("sample", "status", "error", "force_calls", "atom_calls", "seconds")
@@ -204,8 +207,8 @@ def write(
         raise ValueError(f"{result}: not all rows have the same columns")
     told = {
         "made_from": _made_from(result, records_path),
-        "rows": {column: [row[column] for row in rows] for column in columns},
-        "accounts": _turned(account(record) for record in records),
+        "rows": {column: [_brief(row[column]) for row in rows] for column in columns},
+        "accounts": _turned(map(_brief, account(record)) for record in records),
     }
     pictures = drawn.plain(panels)
     lines = [json.dumps(part, allow_nan=False, separators=(",", ":")) for part in (told, pictures)]
@@ -214,6 +217,10 @@ def write(
     path = path_of(result)
     _write(path, "\n".join(lines))
     return path
+
+
+def _brief(value: object) -> object:
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
 
 
 def _write(path: Path, text: str) -> None:
