@@ -117,12 +117,13 @@ def _answer(
     told = b""
     silence = Silence(limit=stall_limit)
     while not told.endswith(b"\n"):
+        code = process.poll()  # before the look: what it said until its end is there then
         if select.select([process.stdout], [], [], _LOOK_SECONDS)[0]:
             more = os.read(process.stdout.fileno(), 1 << 16)
             if not more:
                 return _ended_with(process.wait())
             told += more
-        elif (code := process.poll()) is not None:  # what it started may hold its end of the pipe
+        elif code is not None:  # what it started may hold its end of the pipe
             return _ended_with(code)
         elif stop is not None and stop.is_set():
             return Ended(error="it was stopped", again=False)
