@@ -53,6 +53,11 @@ class Metric(Strict):
     """Whether no value is best: it says what a model is like, and not how good."""
     doc: str
 
+    @property
+    def of_sample(self) -> str:
+        """What the figure of one sample is called: the label without its average."""
+        return self.label.removesuffix(f", {self.average}")
+
 
 def error_metric(
     name: str, label: str, unit: str, doc: str, *, average: Literal["mean", "median"] = "mean", rounding: float = 0.0

@@ -21,7 +21,7 @@ _CLAIMS = {
     "inversion": "Inversion equivariance",
     "conservative": "Conservative forces: forces and stress are derivatives of the energy",
 }
-_UNITS = {metric.name: (metric.label.removesuffix(", median"), metric.unit) for metric in METRICS} | {
+_UNITS = {metric.name: (metric.of_sample, metric.unit) for metric in METRICS} | {
     "stress_ratio": ("stress error, relative", "")
 }
 
@@ -125,7 +125,7 @@ def _worst(rows: Sequence[Mapping[str, object]], metric: Metric) -> Check:
         (abs(cast(float, row[metric.name])), str(row["sample"])) for row in rows if row.get(metric.name) is not None
     ]
     value, sample = max(found, default=(None, None))
-    return Check(metric.label.removesuffix(", mean"), value, metric.unit, sample)
+    return Check(metric.of_sample, value, metric.unit, sample)
 
 
 def _panel(record: Record, row: Mapping[str, object]) -> Panel:

@@ -61,7 +61,7 @@ class Compared:
     @property
     def label(self) -> str:
         """What the figure of a sample is called; `before` and `after` are means, whatever average the score is."""
-        return f"{self.metric.label.removesuffix(', median')}, mean"
+        return f"{self.metric.of_sample}, mean"
 
     @property
     def settled(self) -> bool:
