@@ -144,7 +144,8 @@ def test_ten_kills_anywhere_lose_nothing(tmp_path: Path, undisturbed_fast: Path)
             runs += 1
     folder = tmp_path / str(runs)
     folder.mkdir(exist_ok=True)
-    assert finish(folder)[0] == 0
+    code, told = finish(folder)
+    assert code == 0, told
     assert final(folder) == final(undisturbed_fast)
 
 
