@@ -40,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
         for path in scored.everywhere() - {scored.path_of(path) for path in everything}:
             path.unlink()
         crystals.clear(everything)
+    scored.share_columns()
 
 
 def write_changed() -> list[Path]:
@@ -58,6 +59,7 @@ def write_changed() -> list[Path]:
     for path in scored.everywhere() - {scored.path_of(path) for path in everything}:
         path.unlink()
     crystals.clear(everything)
+    scored.share_columns()
     return found
 
 

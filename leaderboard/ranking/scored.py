@@ -9,7 +9,8 @@ records (a wheel) has these files alone. A test scores all records and compares.
     python -m leaderboard.ranking.score_published    # writes the files anew; it takes the reference data
 
 The first line of a file has figures and accounts, column by column, the second the pictures, which a board does not
-read. Columns and xz take three quarters of the bytes that rows and gzip take, and every wheel carries them.
+read. Columns and xz take three quarters of the bytes that rows and gzip take, and every wheel carries them. Columns
+that several results of a task have in common, those of the reference above all, stand once, in `scored/<task>.json.xz`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import json
 import lzma
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -27,7 +28,8 @@ from evaluation.protocol import protocol_sha256
 from evaluation.record import Record
 from evaluation.subset import SUBSETS, Subset, up_to
 from evaluation.task import Row, Task
-from leaderboard.ranking import drawn
+from leaderboard.ranking import common_columns, drawn
+from leaderboard.ranking.common_columns import Columns
 from leaderboard.views.base import Panel
 from zoo import files
 
@@ -92,12 +94,14 @@ class Scored:
     accounts: Sequence[Sequence[Any]]
     """The records but for their outputs, in their file's order."""
     pictures: str = '{"specs":[],"panels":[]}'
-    """`leaderboard.ranking.drawn` of its panels, JSON."""
+    """`leaderboard.ranking.drawn` of its panels, brief JSON."""
+    common: Columns = field(default_factory=dict, repr=False)
+    """The columns that the pictures name."""
 
     @cached_property
     def panels(self) -> tuple[Panel, ...]:
         """What a page draws of the samples."""
-        return drawn.panels(json.loads(self.pictures))
+        return drawn.panels(common_columns.whole(json.loads(self.pictures), self.common))
 
 
 def account(record: Record) -> tuple[Any, ...]:
@@ -141,10 +145,13 @@ def read(result: Path, records: Path) -> Scored | None:
         made_from = found["made_from"]
         if made_from != _made_from(result, records if records.is_file() else made_from["records"]):
             return None
+        columns = common(path.parent)
+        found = common_columns.whole(found, columns)
         return Scored(
             rows=tuple(dict(zip(found["rows"], row, strict=True)) for row in _turned(found["rows"].values())),
             accounts=_turned(found["accounts"]),
             pictures=pictures,
+            common=columns,
         )
     except (OSError, EOFError, lzma.LZMAError, ValueError, KeyError, TypeError):  # damaged: the records are scored
         return None
@@ -211,12 +218,66 @@ def write(
         "accounts": _turned(map(_brief, account(record)) for record in records),
     }
     pictures = drawn.plain(panels)
-    lines = [json.dumps(part, allow_nan=False, separators=(",", ":")) for part in (told, pictures)]
-    if json.loads(lines[0]) != told or drawn.panels(json.loads(lines[1])) != tuple(panels):
+    text = _told(told, pictures)
+    found, found_pictures = _parts(text)
+    if found != told or drawn.panels(found_pictures) != tuple(panels):
         raise ValueError(f"{result}: a figure is no plain value")
     path = path_of(result)
-    _write(path, "\n".join(lines))
+    _write(path, text)
     return path
+
+
+def share_columns() -> None:
+    """Store what the figures of several results of a task have in common once; the files that it changes are written.
+
+    A column stays until no file names it, so that the files can be read at any time.
+    """
+    for folder in sorted({path.parent for path in everywhere()}):
+        before = common(folder)
+        texts = {path: unpack(path) for path in sorted(folder.glob(f"*{_SUFFIX}"))}
+        lines = {path: common_columns.whole(_parts(text), before) for path, text in texts.items()}
+        after = common_columns.several(lines.values())
+        _write_common(folder, {**before, **after})
+        for path, whole in lines.items():
+            told = _told(*common_columns.brief(whole, after))
+            if told != texts[path]:
+                _write(path, told)
+        _write_common(folder, after)
+
+
+def parts(path: Path) -> list[Any]:
+    """Both lines of a result's file, whole. Raises as `unpack` does."""
+    found: list[Any] = common_columns.whole(_parts(unpack(path)), common(path.parent))
+    return found
+
+
+def _parts(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.split("\n")]
+
+
+def _told(*lines: object) -> str:
+    return "\n".join(json.dumps(line, allow_nan=False, separators=(",", ":")) for line in lines)
+
+
+def common(folder: Path) -> Columns:
+    """The columns that results of a task have in common."""
+    path = _common_path(folder)
+    return _common_of(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+@cache
+def _common_of(path: Path, _written: int) -> Columns:
+    found: Columns = json.loads(unpack(path))
+    return found
+
+
+def _write_common(folder: Path, columns: Columns) -> None:
+    if columns != common(folder):
+        _write(_common_path(folder), json.dumps(dict(sorted(columns.items())), separators=(",", ":")))
+
+
+def _common_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{_SUFFIX}")
 
 
 def _brief(value: object) -> object:

@@ -81,8 +81,8 @@ def _sources() -> dict[str, Source]:
     for path in sorted(scored.FOLDER.glob("*/*@conservative.json.xz"), key=lambda path: path.stat().st_size):
         result = collecting.PUBLISHED / path.parent.name / path.name.removesuffix(".xz")
         if path.parent.name not in found and read_entry(result).panels:
-            head, _, pictures = scored.unpack(path).partition("\n")
-            found[path.parent.name] = json.loads(result.read_bytes()), json.loads(head), pictures
+            head, pictures = scored.parts(path)
+            found[path.parent.name] = json.loads(result.read_bytes()), head, json.dumps(pictures)
     return found
 
 

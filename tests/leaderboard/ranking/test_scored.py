@@ -21,7 +21,7 @@ from evaluation.subset import SUBSETS
 from leaderboard import views
 from leaderboard.charts.spec import Datasets
 from leaderboard.ranking import collect as collecting
-from leaderboard.ranking import crystals, score_published, scored
+from leaderboard.ranking import common_columns, crystals, score_published, scored
 from leaderboard.ranking.collect import PUBLISHED, Entry, names_of_samples, read_entry
 from leaderboard.ranking.scored import StoredRecords
 
@@ -141,6 +141,51 @@ def test_names_of_samples_are_the_tasks(task: str) -> None:
 
 def test_nothing_is_left_of_results_that_went() -> None:
     assert {path.name for path in scored.FOLDER.glob("*/*")} == {scored.path_of(path).name for path in RESULTS}
+    ran = {path.parent.name for path in RESULTS}
+    assert {path.name.partition(".")[0] for path in scored.FOLDER.glob("*.*")} <= ran | {"samples"}
+
+
+def test_what_results_have_in_common_ships_once() -> None:
+    for task in sorted({path.parent.name for path in RESULTS}):
+        common = scored.common(scored.FOLDER / task)
+        parts = [scored.parts(path) for path in sorted((scored.FOLDER / task).glob("*"))]
+        assert common == common_columns.several(parts), "to mend: python -m leaderboard.ranking.score_published"
+        told = [scored.unpack(path) for path in sorted((scored.FOLDER / task).glob("*"))]
+        assert all(any(name in text for text in told) for name in common)
+
+
+def test_a_file_is_read_while_columns_are_shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Killed before any of its writes, the sharing leaves files that say what they said."""
+    figures = tmp_path / "scored"
+    (figures / "eos").mkdir(parents=True)
+    shipped = sorted((scored.FOLDER / "eos").glob("*"))[:3]
+    for path in shipped[:2]:
+        shutil.copy(path, figures / "eos")
+    shutil.copy(scored.FOLDER / "eos.json.xz", figures)
+    scored._write(figures / "eos" / shipped[2].name, "\n".join(map(json.dumps, scored.parts(shipped[2]))))
+    monkeypatch.setattr(scored, "FOLDER", figures)
+    said = {path.name: scored.parts(path) for path in figures.glob("eos/*")}
+    write, left = scored._write, 0
+
+    def some(path: Path, text: str) -> None:
+        nonlocal left
+        if not left:
+            raise KeyboardInterrupt
+        left -= 1
+        write(path, text)
+
+    monkeypatch.setattr(scored, "_write", some)
+    deaths = 0
+    while not left:
+        left = 1
+        try:
+            scored.share_columns()
+        except KeyboardInterrupt:  # before each write but the first
+            deaths += 1
+            assert {path.name: scored.parts(path) for path in figures.glob("eos/*")} == said
+    assert deaths > 0
+    assert {path.name: scored.parts(path) for path in figures.glob("eos/*")} == said
+    assert scored.common(figures / "eos") == common_columns.several(said.values())
 
 
 def test_without_its_records_a_published_result_is_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
