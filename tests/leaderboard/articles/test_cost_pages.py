@@ -13,6 +13,7 @@ from leaderboard.articles.evidence import Evidence
 from leaderboard.planning.simulation import Cluster
 from leaderboard.planning.whole_zoo import TaskCost, full_size, run_all
 from tests.benchmarks import bench, gpu_report
+from zoo.cards import index
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -44,6 +45,21 @@ def test_dollars_are_paid_hours_times_the_price(monkeypatch: pytest.MonkeyPatch)
     alone = [float(cell.replace(",", "")) for cell in parts["Dollars"].table.rows[0][1:]]
     assert alone[1] == pytest.approx(2 * alone[0], rel=1e-3)
     assert alone[0] > 1000  # 3.6e9 atoms × steps at about 100 µs are 100 hours of each of more than 100 models
+
+
+def test_hours_are_told_with_and_without_waiting_for_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = TaskCost("eos", 71, atoms=3.6e9, around=3.6e6, samples_per_chunk=1)
+    monkeypatch.setattr(zoo_costs_page, "task_costs", lambda _: [cost])
+    monkeypatch.setattr(zoo_costs_page, "measured", lambda _: [])
+    monkeypatch.setattr(zoo_costs_page, "TROUBLE", {})
+    (told,) = next(
+        part for part in zoo_costs_page.article(Evidence(())).parts if part.title.startswith("All")
+    ).sentences
+    low, high = (
+        float(each.replace("\N{NO-BREAK SPACE}", "")) for each in re.findall(r"[\d\N{NO-BREAK SPACE}]{3,}", told)
+    )
+    models = len(index.cards())
+    assert high - low == pytest.approx(1000 * models, rel=0.01)
 
 
 def test_a_benchmark_that_failed_has_its_reason_and_no_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
