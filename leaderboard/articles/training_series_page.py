@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -73,6 +74,19 @@ class Measured:
         x = [member.at(axis) for member, _ in points]
         return series.exponent(x, [values for _, values in points])
 
+    def chance(self, head: Head, axis: Axis, quantity: Quantity) -> float | None:
+        """The exponent that another seed's factor would look like over the whole axis; None without another seed."""
+        x = [member.at(axis) for member, _ in self.line(head, axis, quantity)]
+        pairs = [pair for pair in series.beside(self.members, "seed") if pair[0].network == head.network]
+        factors = [
+            changed.value
+            for pair in pairs
+            if (changed := series.factor(*(self.values.get((m.card, head.forces, quantity.key), {}) for m in pair)))
+        ]
+        if not factors or len(set(x)) < 2:
+            return None
+        return max(abs(math.log(factor)) for factor in factors) / math.log(max(x) / min(x))
+
     def mean(self, member: Member, head: Head, quantity: Quantity) -> float | None:
         """The figure's mean over samples."""
         values = self.values.get((member.card, head.forces, quantity.key), {})
@@ -95,7 +109,8 @@ def article(evidence: Evidence) -> Article:
             "so that the labels violate no constraint beyond rounding: every violation is the trained model's own.",
             "An exponent b means that the quantity goes as x to the power of b. Brackets are 95 % intervals over "
             "resamples of the samples, the same for all points of a line; they say nothing of other seeds, of which "
-            "there is one but where stated.",
+            "there is one but where stated. What another seed does to one training, a factor f, would look like an "
+            "exponent of ln f over ln of the axis' range: no smaller one is told from chance.",
             "The rotational share is the variance of a frame's forces over orientations, over their mean square error "
             "against DFT, averaged over frames that no training has seen: what averaging over orientations would "
             "remove. Frames with an error below 1 meV/Å are left out. Some of these frames have forces beyond those "
@@ -196,6 +211,8 @@ def _verdicts(found: Measured) -> Iterator[str]:
         yield told
     yield _of_share(found)
     yield _of_violation(found)
+    if told := _of_steps(found):
+        yield told
     yield _of_constrained(found)
 
 
@@ -234,13 +251,14 @@ def _of_share(found: Measured) -> str:
         slope = found.exponent(head, "data", SHARE)
         if slope is None or slope.points < FEWEST_POINTS:
             continue
-        if slope.high < 0:
-            verdict = "it falls"
-        elif slope.low > 0:
-            verdict = "it rises"
-        else:
+        chance = found.chance(head, "data", SHARE)
+        if slope.low <= 0 <= slope.high:
             verdict = "undecided: a flat share is within the interval"
-        told.append(f"{head}: exponent {_told(slope)}, {verdict}")
+        elif chance is not None and abs(slope.value) <= chance:
+            verdict = "undecided: another seed changes as much"
+        else:
+            verdict = "it falls" if slope.high < 0 else "it rises"
+        told.append(f"{head}: exponent {_told(slope)}{_of_seed(chance)}, {verdict}")
     return f"{claims} {'; '.join(told)}." if told else f"{claims} Undecided: fewer than three shares of data measured."
 
 
@@ -257,8 +275,48 @@ def _of_violation(found: Measured) -> str:
         told.append(
             f"{head}: from {short(first)} to {short(last)} {quantity.unit} over a factor of "
             f"{points[-1][0].share / points[0][0].share:.0f} in data, exponent {_told(slope)}"
+            f"{_of_seed(found.chance(head, 'data', quantity))}"
         )
     return f"{question} {capitalised(quantity.label)}. {'; '.join(told)}." if told else f"{question} Not measured yet."
+
+
+def _of_seed(chance: float | None) -> str:
+    return "" if chance is None else f" (another seed: {figure(chance, 2)})"
+
+
+def _of_steps(found: Measured) -> str | None:
+    """Whether a short budget imitates a lack of data, by what both do to one network."""
+    told = []
+    for head in found.heads:
+        both = []
+        for quantity in (*QUANTITIES, ERROR, SHARE):
+            steps, data = (found.exponent(head, axis, quantity) for axis in ("steps", "data"))
+            if steps and data and min(steps.points, data.points) >= FEWEST_POINTS:
+                both.append((quantity.label, _direction(steps), _direction(data), steps, data))
+        if not both:
+            continue
+        alike = [
+            f"{label} ({figure(steps.value, 2)} in steps, {figure(data.value, 2)} in data)"
+            for label, in_steps, in_data, steps, data in both
+            if in_steps == in_data != 0
+        ]
+        unlike = [label for label, in_steps, in_data, *_ in both if in_steps * in_data < 0]
+        told.append(
+            f"{head}: both axes move {', '.join(alike) or 'none'} the same way"
+            f"{' and ' + ', '.join(unlike) + ' opposite ways' if unlike else ''}, of {len(both)} quantities"
+        )
+    if not told:
+        return None
+    return (
+        "Does a short training look like a lack of data? Exponents whose intervals exclude zero. "
+        + "; ".join(told)
+        + "."
+    )
+
+
+def _direction(slope: Exponent) -> int:
+    """-1: it falls, 1: it rises, 0: its interval has zero."""
+    return 0 if slope.low <= 0 <= slope.high else -1 if slope.high < 0 else 1
 
 
 def _of_constrained(found: Measured) -> str:
@@ -291,8 +349,7 @@ def _choices(found: Measured) -> Iterator[Part]:
             sentences=(
                 "Each figure over that of the training that differs in this alone; brackets are 95 % intervals over "
                 "resamples of the samples.",
-                "What a second seed does is chance. Over a factor of 64 in data, a factor f of chance looks like an "
-                "exponent of ln f / ln 64: 0.17 where f is 2.",
+                "What a second seed does is chance.",
             ),
             table=Table(
                 label="What a second seed and frames that are not rotated change",

@@ -58,6 +58,35 @@ def test_the_hypotheses_are_decided_by_the_intervals() -> None:
     assert "Undecided: the constrained sibling has fewer than two measured trainings" in falls
 
 
+def test_what_another_seed_changes_as_much_is_undecided() -> None:
+    def told(by_seed: float) -> str:
+        measured = [errors(card, share, slope=-0.3) for card, share in SHARES.items()]
+        other = errors("pet-n-seed-2", 1.0, slope=0.0)
+        frames = tuple(f.model_copy(update={"rotational": by_seed * f.rotational}) for f in other.frames)
+        cards = {**SHARES, "pet-n-seed-2": 1.0}
+        evidence = Evidence(
+            tuple(constraints(card, share) for card, share in cards.items()),
+            rotational_errors=(*measured, other.model_copy(update={"frames": frames})),
+        )
+        return " ".join(article(evidence).parts[0].sentences).replace("−", "-")
+
+    assert "exponent -0.30 [-0.30, -0.30] (another seed: 0.02), it falls" in told(1.1)
+    assert "(another seed: 0.39), undecided: another seed changes as much" in told(5.0)
+
+
+def test_steps_and_data_are_compared_where_both_have_three_trainings() -> None:
+    steps = {"pet-n-6000-steps": 0.25, "pet-n-24000-steps": 4.0}
+
+    def told(opposite: bool) -> str:
+        later = [constraints(card, 1 / share if opposite else share) for card, share in steps.items()]
+        entries = (*(constraints(card, share) for card, share in SHARES.items()), *later)
+        return " ".join(article(Evidence(entries)).parts[0].sentences).replace("−", "-")
+
+    assert "both axes move rotation error of forces (-1.00 in steps, -0.50 in data) the same way, of 1" in told(False)
+    assert "both axes move none the same way and rotation error of forces opposite ways, of 1" in told(True)
+    assert "short training" not in verdicts(0.0)
+
+
 def test_pictures_table_and_data_have_the_same_figures() -> None:
     evidence = Evidence(tuple(constraints(card, share) for card, share in SHARES.items()))
     made = article(evidence)
