@@ -144,6 +144,7 @@ def test_the_command_prints_and_says_json(files: tuple[Path, Path]) -> None:
     assert "note" not in found
 
 
+@pytest.mark.data
 @slow
 def test_archived_predictions_score_as_stable_metrics_says() -> None:
     """On the labels read off plots: the check that they are there for; without the data there is nothing to check."""
