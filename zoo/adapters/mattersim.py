@@ -99,11 +99,13 @@ class MatterSimModel:
         batch |= {"atom_pos": positions.to(self.device), "cell": cells.to(self.device)}
         batch = {k: v.to(self.dtype) if torch.is_floating_point(v) else v for k, v in batch.items()}
         output = self.potential.forward(batch, include_forces=True, include_stresses=True)
+        # the library divides by the determinant of the cell, which is negative where its vectors are left-handed
+        handed = np.where(np.linalg.det(cells) < 0, -1.0, 1.0)[:, None, None]
         return list(
             zip(
                 _numpy(output["total_energy"]).reshape(-1),
                 np.split(_numpy(output["forces"]), ends[:-1]),
-                _numpy(output["stresses"]).reshape(-1, 3, 3) * GPa,
+                _numpy(output["stresses"]).reshape(-1, 3, 3) * GPa * handed,
                 strict=True,
             )
         )
