@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
+import types
 from pathlib import Path
 
 import metatomic.torch  # noqa: F401  # before anything of metatrain
 import torch
+
+# metatrain imports it for training on a cluster; the package has no wheel
+if importlib.util.find_spec("hostlist") is None:
+    sys.modules["hostlist"] = types.ModuleType("hostlist")
+
 from metatrain.pet import PET
 from metatrain.utils.architectures import get_default_hypers
 from metatrain.utils.data import DatasetInfo

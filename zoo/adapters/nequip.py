@@ -3,6 +3,8 @@
 # dependencies = [
 #   "nequip==0.19.1",
 #   "nequip-allegro==0.8.3",
+#   "hydra-core==1.4.0.dev1",
+#   "omegaconf==2.4.1rc1",
 #   "torch==2.13.0",
 #   "e3nn==0.6.0",
 #   "matscipy==1.3.1",
@@ -12,6 +14,8 @@
 # ]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
+# # NequIP leaves hydra open. Its releases since 2020 need a package without a wheel, and Allegro cannot be built with the
+# # later candidates of the next one, which take the length of what has none.
 # ///
 """NequIP (Batzner et al., Nature Communications 2022) and Allegro (Musaelian et al. 2023), batched natively.
 
