@@ -14,8 +14,8 @@
 # ]
 # [tool.uv]
 # exclude-newer = "2026-11-01T00:00:00Z"
-# # NequIP leaves hydra open. Its releases since 2020 need a package without a wheel, and Allegro cannot be built with the
-# # later candidates of the next one, which take the length of what has none.
+# # NequIP leaves hydra open. Its releases since 2020 need a package without a wheel, and Allegro cannot be built with
+# # the later candidates of the next one, which take the length of what has none.
 # ///
 """NequIP (Batzner et al., Nature Communications 2022) and Allegro (Musaelian et al. 2023), batched natively.
 

@@ -1,0 +1,138 @@
+"""Training questions: what the series says of published claims, decided by intervals or said to be undecided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from leaderboard.analysis.training_series import ERROR, QUANTITIES, SHARE, Exponent
+from leaderboard.articles.training_figures import NETWORKS, Measured
+from leaderboard.formatting import capitalised, figure, interval, short
+
+FEWEST_POINTS = 3
+"""On an axis, for a verdict: through two points there is always a line."""
+
+
+def answers(found: Measured) -> Iterator[str]:
+    """A question and its answer each."""
+    if told := _of_plateau(found):
+        yield told
+    yield _of_share(found)
+    yield _of_violation(found)
+    if told := _of_steps(found):
+        yield told
+    yield _of_constrained(found)
+
+
+def _of_plateau(found: Measured) -> str | None:
+    """A training starts where a model predicts no forces, and may stay there."""
+    known = sorted(
+        (relative, f"{member.card}, {head.forces}")
+        for member in found.members
+        for head in found.heads
+        if head.network == member.network and (relative := found.over_no_forces(member, head)) is not None
+    )
+    if not known:
+        return None
+    better = sum(relative < 1 for relative, _ in known)
+    (best, of_best), (worst, of_worst) = known[0], known[-1]
+    return (
+        "Is it better than predicting no forces at all? By root mean square error over unseen frames, "
+        f"{better} of {len(known)} are: from {best:.2f} of the error of zero forces ({of_best}) to {worst:.2f} "
+        f"({of_worst}). A rotation error that is small where the forces are is no virtue."
+    )
+
+
+def _of_share(found: Measured) -> str:
+    """Two published claims exclude each other: the share is flat, and the share falls with data."""
+    claims = (
+        "Is the rotational share of the error flat in the amount of data (arXiv 2512.02303), or does it fall "
+        "(arXiv 2601.16195)?"
+    )
+    told = []
+    for head in found.heads:
+        slope = found.exponent(head, "data", SHARE)
+        if slope is None or slope.points < FEWEST_POINTS:
+            continue
+        chance = found.chance(head, "data", SHARE)
+        if slope.low <= 0 <= slope.high:
+            verdict = "undecided: a flat share is within the interval"
+        elif chance is not None and abs(slope.value) <= chance:
+            verdict = "undecided: another seed changes as much"
+        else:
+            verdict = "it falls" if slope.high < 0 else "it rises"
+        told.append(f"{head}: exponent {exponent_told(slope)}{_of_seed(chance)}, {verdict}")
+    return f"{claims} {'; '.join(told)}." if told else f"{claims} Undecided: fewer than three shares of data measured."
+
+
+def _of_violation(found: Measured) -> str:
+    question = "Does the violation itself fall with data?"
+    quantity = QUANTITIES[0]
+    told = []
+    for head in found.heads:
+        points = found.line(head, "data", quantity)
+        slope = found.exponent(head, "data", quantity)
+        if slope is None or head.network != "pet":
+            continue
+        first, last = (found.mean(member, head, quantity) for member, _ in (points[0], points[-1]))
+        told.append(
+            f"{head}: from {short(first)} to {short(last)} {quantity.unit} over a factor of "
+            f"{points[-1][0].share / points[0][0].share:.0f} in data, exponent {exponent_told(slope)}"
+            f"{_of_seed(found.chance(head, 'data', quantity))}"
+        )
+    return f"{question} {capitalised(quantity.label)}. {'; '.join(told)}." if told else f"{question} Not measured yet."
+
+
+def _of_seed(chance: float | None) -> str:
+    return "" if chance is None else f" (another seed: {figure(chance, 2)})"
+
+
+def _of_steps(found: Measured) -> str | None:
+    """Whether a short budget imitates a lack of data, by what both do to one network."""
+    told = []
+    for head in found.heads:
+        both = []
+        for quantity in (*QUANTITIES, ERROR, SHARE):
+            steps, data = (found.exponent(head, axis, quantity) for axis in ("steps", "data"))
+            if steps and data and min(steps.points, data.points) >= FEWEST_POINTS:
+                both.append((quantity.label, _direction(steps), _direction(data), steps, data))
+        if not both:
+            continue
+        alike = [
+            f"{label} ({figure(steps.value, 2)} in steps, {figure(data.value, 2)} in data)"
+            for label, in_steps, in_data, steps, data in both
+            if in_steps == in_data != 0
+        ]
+        unlike = [label for label, in_steps, in_data, *_ in both if in_steps * in_data < 0]
+        told.append(
+            f"{head}: both axes move {', '.join(alike) or 'none'} the same way"
+            f"{' and ' + ', '.join(unlike) + ' opposite ways' if unlike else ''}, of {len(both)} quantities"
+        )
+    if not told:
+        return None
+    return (
+        "Does a short training look like a lack of data? Exponents whose intervals exclude zero. "
+        + "; ".join(told)
+        + "."
+    )
+
+
+def _direction(slope: Exponent) -> int:
+    """-1: it falls, 1: it rises, 0: its interval has zero."""
+    return 0 if slope.low <= 0 <= slope.high else -1 if slope.high < 0 else 1
+
+
+def _of_constrained(found: Measured) -> str:
+    question = "Do errors of the constrained network fall with a steeper exponent (arXiv 2510.09768)?"
+    slopes = {str(head): found.exponent(head, "data", ERROR) for head in found.heads}
+    known = {head: slope for head, slope in slopes.items() if slope}
+    if not any(head.startswith(NETWORKS["sevennet"]) for head in known):
+        return f"{question} Undecided: the constrained sibling has fewer than two measured trainings."
+    told = "; ".join(f"{head}, {exponent_told(slope)} over {slope.points} shares" for head, slope in known.items())
+    few = any(slope.points < FEWEST_POINTS for slope in known.values())
+    note = " Undecided: two shares of data and one seed each." if few else ""
+    return f"{question} Exponents of the root mean square force error on unseen frames: {told}.{note}"
+
+
+def exponent_told(slope: Exponent) -> str:
+    """An exponent with its interval."""
+    return f"{figure(slope.value, 2)} {interval(slope.low, slope.high, 2)}".strip()
