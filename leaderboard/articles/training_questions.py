@@ -90,29 +90,28 @@ def _of_steps(found: Measured) -> str | None:
     """Whether a short budget imitates a lack of data, by what both do to one network."""
     told = []
     for head in found.heads:
-        both = []
+        alike: list[str] = []
+        opposite: list[str] = []
+        measured = 0
         for quantity in (*QUANTITIES, ERROR, SHARE):
             steps, data = (found.exponent(head, axis, quantity) for axis in ("steps", "data"))
-            if steps and data and min(steps.points, data.points) >= FEWEST_POINTS:
-                both.append((quantity.label, _direction(steps), _direction(data), steps, data))
-        if not both:
-            continue
-        alike = [
-            f"{label} ({figure(steps.value, 2)} in steps, {figure(data.value, 2)} in data)"
-            for label, in_steps, in_data, steps, data in both
-            if in_steps == in_data != 0
-        ]
-        unlike = [label for label, in_steps, in_data, *_ in both if in_steps * in_data < 0]
-        told.append(
-            f"{head}: both axes move {', '.join(alike) or 'none'} the same way"
-            f"{' and ' + ', '.join(unlike) + ' opposite ways' if unlike else ''}, of {len(both)} quantities"
-        )
+            if steps is None or data is None or min(steps.points, data.points) < FEWEST_POINTS:
+                continue
+            measured += 1
+            both = f"{quantity.label} ({figure(steps.value, 2)} in steps, {figure(data.value, 2)} in data)"
+            agreement = _direction(steps) * _direction(data)
+            if agreement:
+                (alike if agreement > 0 else opposite).append(both)
+        if measured:
+            told.append(
+                f"{head}, of {measured} quantities: the same way go {' and '.join(alike) or 'none'}; opposite ways "
+                f"{' and '.join(opposite) or 'none'}"
+            )
     if not told:
         return None
     return (
-        "Does a short training look like a lack of data? Exponents whose intervals exclude zero. "
-        + "; ".join(told)
-        + "."
+        "Does a short training look like a lack of data? What the exponents of both axes say whose intervals exclude "
+        f"zero. {'. '.join(told)}."
     )
 
 

@@ -77,13 +77,19 @@ def test_what_another_seed_changes_as_much_is_undecided() -> None:
 def test_steps_and_data_are_compared_where_both_have_three_trainings() -> None:
     steps = {"pet-n-6000-steps": 0.25, "pet-n-24000-steps": 4.0}
 
-    def told(opposite: bool) -> str:
+    def told(*, opposite: bool) -> str:
         later = [constraints(card, 1 / share if opposite else share) for card, share in steps.items()]
         entries = (*(constraints(card, share) for card, share in SHARES.items()), *later)
         return " ".join(article(Evidence(entries)).parts[0].sentences).replace("−", "-")
 
-    assert "both axes move rotation error of forces (-1.00 in steps, -0.50 in data) the same way, of 1" in told(False)
-    assert "both axes move none the same way and rotation error of forces opposite ways, of 1" in told(True)
+    same = (
+        "of 1 quantities: the same way go rotation error of forces (-1.00 in steps, -0.50 in data); opposite ways none"
+    )
+    other = (
+        "of 1 quantities: the same way go none; opposite ways rotation error of forces (1.00 in steps, -0.50 in data)"
+    )
+    assert same in told(opposite=False)
+    assert other in told(opposite=True)
     assert "short training" not in verdicts(0.0)
 
 
