@@ -123,8 +123,8 @@ class Overview:
 
     columns: tuple[Headline, ...]
     checkpoints: tuple[Checkpoint, ...]
-    """By level of theory, PBE before others; then by the first column: ranked ones, other numbers, none; demonstration
-    models last."""
+    """By level of theory, PBE before others; those with numbers in at least half of the columns before the rest, and
+    demonstration models last; among them by the first column: ranked ones, other numbers, none."""
 
     @property
     def rows(self) -> list[Row]:
@@ -245,11 +245,12 @@ def _checkpoint(rows: Sequence[Row]) -> Checkpoint:
     return Checkpoint(main, tuple(others))
 
 
-def _order(row: Row, columns: Sequence[Headline]) -> tuple[bool, str, bool, tuple[tuple[int, float], ...], str]:
+def _order(row: Row, columns: Sequence[Headline]) -> tuple[bool, str, bool, bool, tuple[tuple[int, float], ...], str]:
     return (
         row.theory != MAIN_THEORY,
         row.theory,
         row.demonstration,
+        2 * sum(cell.compares for cell in row.cells) < len(columns),
         tuple(_key(cell, column) for cell, column in zip(row.cells, columns, strict=True)),
         row.name,
     )

@@ -53,6 +53,15 @@ def test_columns_are_grouped_and_a_task_that_was_not_run_is_missing() -> None:
     assert table.columns[0].best == 1.0
 
 
+def test_a_model_of_one_good_number_stands_behind_those_of_many() -> None:
+    tasks = {"eos": "delta", "elasticity": "k_error", "diatomics": "tortuosity"}
+    many = [entry(task, card, {name: 5.0 + k}) for task, name in tasks.items() for k, card in enumerate(("a", "b"))]
+    table = overview([*many, named("eos", "one", 1.0)])
+    assert [each.main.card.name for each in table.checkpoints] == ["a", "b", "one"]
+    assert table.checkpoints[-1].main.cells[0].rank is not None
+    assert table.checkpoints[-1].main.cells[0].rank.place == 1
+
+
 def test_canaries_give_no_column_and_other_subsets_are_told_apart() -> None:
     table = overview(
         [
