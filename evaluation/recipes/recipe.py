@@ -168,6 +168,15 @@ def load(name: str) -> Recipe:
         raise RecipeError(explain(error, name=f"{name}/recipe.yaml")) from None
 
 
+def cpu_seconds(name: str) -> int | None:
+    """CPU time that its training took, s, by its log; None where it has none."""
+    log = FOLDER / name / "log.jsonl"
+    if not log.is_file():
+        return None
+    found: int = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])["cpu_seconds"]
+    return found
+
+
 def _written(name: str, children: tuple[str, ...]) -> dict[str, Any]:
     if name not in names():
         close = difflib.get_close_matches(name, names(), n=2, cutoff=0.4)

@@ -42,6 +42,8 @@ class Member:
     seed: int
     rotated: bool
     """Whether frames were seen under random rotations."""
+    cpu_seconds: int | None
+    """That the training took."""
 
     def at(self, axis: Axis) -> float:
         """Where it stands on an axis."""
@@ -112,6 +114,7 @@ def _member(name: str, recipe: Recipe, parameters: int) -> Member:
         parameters=parameters,
         seed=recipe.seed,
         rotated=training.augmentation == "rotations",
+        cpu_seconds=recipes.cpu_seconds(name),
     )
 
 

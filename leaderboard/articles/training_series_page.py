@@ -45,6 +45,8 @@ def article(evidence: Evidence) -> Article:
             "A point is a checkpoint. All were trained by this project from committed recipes and differ in what the "
             "axis says alone. Part of the frames was labelled by an equivariant and conservative model (Nequix OAM-1), "
             "so that the labels violate no constraint beyond rounding: every violation is the trained model's own.",
+            "The equivariant network's width is such that one of its steps costs what one of PET's does: equal steps are "
+            "equal core-hours. CPU times were taken on machines with other work, and differ by up to two for like trainings.",
             "An exponent b means that the quantity goes as x to the power of b. Brackets are 95 % intervals over "
             "resamples of the samples, the same for all points of a line; they say nothing of other seeds, of which "
             "there is one but where stated. What another seed does to one training, a factor f, would look like an "
@@ -146,11 +148,12 @@ def _members(found: Measured) -> Table:
                         f"{member.steps:,}",
                         f"{member.parameters:,}",
                         "yes" if member.rotated else "no",
+                        NOTHING if member.cpu_seconds is None else f"{member.cpu_seconds / 60:.0f}",
                         *(NOTHING if v is None else short(v) for v in (*figures, found.over_no_forces(member, head))),
                     )
                 )
     columns = (
-        *("Checkpoint", "forces", "share of frames", "steps", "parameters", "rotations"),
+        *("Checkpoint", "forces", "share of frames", "steps", "parameters", "rotations", "CPU time, min"),
         *(f"{q.label}, mean, {q.unit}" if q.unit else f"{q.label}, mean" for q in shown),
         "force error over that of zero forces",
     )
@@ -233,6 +236,7 @@ def _json(found: Measured) -> str:
                 "steps": member.steps,
                 "parameters": member.parameters,
                 "rotations": member.rotated,
+                "cpu_seconds": member.cpu_seconds,
                 **{q.key: found.mean(member, head, q) for q in (*QUANTITIES, ERROR, SHARE)},
             }
             for member in found.members

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from evaluation.recipes import recipe
 from evaluation.studies.rotational_error_data import FrameError, RotationalError
 from leaderboard.articles.evidence import Evidence
 from leaderboard.articles.training_series_page import article
@@ -103,6 +104,8 @@ def test_pictures_table_and_data_have_the_same_figures() -> None:
     assert [row["checkpoint"] for row in rows] == list(SHARES)
     assert rows[-1]["rotation_force"] == 25.0
     assert rows[-1]["frequency_mae"] is None
+    assert rows[-1]["cpu_seconds"] == recipe.cpu_seconds("pet-n")
+    assert rows[-1]["cpu_seconds"] > 600
     assert "Undecided" in made.parts[0].sentences[0]
 
 
