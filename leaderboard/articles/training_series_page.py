@@ -45,8 +45,8 @@ def article(evidence: Evidence) -> Article:
             "A point is a checkpoint. All were trained by this project from committed recipes and differ in what the "
             "axis says alone. Part of the frames was labelled by an equivariant and conservative model (Nequix OAM-1), "
             "so that the labels violate no constraint beyond rounding: every violation is the trained model's own.",
-            "The equivariant network's width is such that one of its steps costs what one of PET's does: equal steps are "
-            "equal core-hours. CPU times were taken on machines with other work, and differ by up to two for like trainings.",
+            "The equivariant network's width is such that one of its steps costs what one of PET's does: equal steps "
+            "are equal core-hours. CPU times are of machines with other work: of like trainings they differ by two.",
             "An exponent b means that the quantity goes as x to the power of b. Brackets are 95 % intervals over "
             "resamples of the samples, the same for all points of a line; they say nothing of other seeds, of which "
             "there is one but where stated. What another seed does to one training, a factor f, would look like an "
