@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -92,6 +92,14 @@ class RanksSome(Protocol):
 
     def ranked(self, rows: Sequence[Row]) -> list[Row]:
         """The rows of `table` that the first metric is about."""
+
+
+@runtime_checkable
+class KnowsTraining(Protocol):
+    """A task some of whose samples are of data that models were trained on."""
+
+    def fitted(self, row: Row, training_sets: Collection[str]) -> bool:
+        """Whether a model of these training sets (of its card) was trained on the sample: its error is one of a fit."""
 
 
 def column(rows: Sequence[Row], name: str) -> list[float | None]:

@@ -16,6 +16,8 @@ SETS = {
     "mlearn": "mlearn",
 }
 """Source sets and what they are called, in the order in which they run."""
+TRAINED = {"mptrj": frozenset({"mptrj-random", "mptrj-highest-stress"})}
+"""Training set → source sets that were drawn from it."""
 SETTINGS: dict[str, str | None] = {key: None if key == "mlearn" else "mp" for key in SETS}
 """Of the sets' DFT calculations, in the words of training_sets.yaml; None: of its own, which no model here learned."""
 AVERAGED = {

@@ -31,7 +31,7 @@ Three rattled crystals without a reference belong to every subset; they show tha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, cast
 
@@ -39,7 +39,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from evaluation.definitions import forces as definitions
-from evaluation.definitions.forces import AVERAGED, METRICS, SETS, SETTINGS, ForcesProtocol, averaged, of_set
+from evaluation.definitions.forces import AVERAGED, METRICS, SETS, SETTINGS, TRAINED, ForcesProtocol, averaged, of_set
 from evaluation.metric import Metric, Score, average_score, mean_score
 from evaluation.metrics.forces import cosine, mean_absolute_error, root_mean_square_error
 from evaluation.outputs.forces import forces
@@ -196,6 +196,10 @@ class ForcesTask:
     def ranked(self, rows: Sequence[Row]) -> list[Row]:
         """Those with a reference."""
         return [row for row in rows if row["set"] != _CANARY]
+
+    def fitted(self, row: Row, training_sets: Collection[str]) -> bool:
+        """Whether the frame is of a set that was drawn from what the model was trained on."""
+        return any(row["set"] in TRAINED.get(name, ()) for name in training_sets)
 
     def score(self, rows: Sequence[Row]) -> dict[str, Score]:
         metric = {m.name: m for m in self.metrics}

@@ -99,22 +99,29 @@ def measured(evidence: Evidence) -> Measured:
         if card in names and mode in ("conservative", "direct"):
             for quantity in (ERROR, SHARE):
                 figured[card, mode, quantity.key] = series.frame_figures(errors, quantity.column)
-    values = _shared(figured)
     networks = {member.card: member.network for member in found}
+    values = _shared(figured, networks)
     heads = sorted({(networks[card], forces) for card, forces, _ in values})
     return Measured(found, values, [Head(*head) for head in heads])
 
 
-def _shared(values: Mapping[tuple[str, str, str], Mapping[str, float]]) -> dict[tuple[str, str, str], dict[str, float]]:
-    """Each quantity at the samples where all members that have it have a number: some ran more than others."""
-    common: dict[str, set[str]] = {}
-    for (*_, key), figures in values.items():
-        common[key] = common.get(key, set(figures)) & figures.keys()
-    return {
-        (card, forces, key): {sample: figure for sample, figure in figures.items() if sample in common[key]}
-        for (card, forces, key), figures in values.items()
-        if common[key]
-    }
+def _shared(
+    values: Mapping[tuple[str, str, str], Mapping[str, float]], networks: Mapping[str, str]
+) -> dict[tuple[str, str, str], dict[str, float]]:
+    """Each quantity where all members of a network that have it have a number: some ran more samples than others.
+
+    Not those of all networks: where a frame's error is rounding alone for an exactly equivariant network, it has no
+    share there, and such frames are not like others to the rest.
+    """
+    common: dict[tuple[str, str], set[str]] = {}
+    for (card, _, key), figures in values.items():
+        mine = networks[card], key
+        common[mine] = common.get(mine, set(figures)) & figures.keys()
+    found = {}
+    for (card, forces, key), figures in values.items():
+        if samples := common[networks[card], key]:
+            found[card, forces, key] = {sample: figure for sample, figure in figures.items() if sample in samples}
+    return found
 
 
 def _largest(evidence: Evidence) -> Iterator[Entry]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from leaderboard.analysis.training_series import ERROR, QUANTITIES, SHARE, Exponent
-from leaderboard.articles.training_figures import NETWORKS, Measured
+from leaderboard.articles.training_figures import NETWORKS, Head, Measured
 from leaderboard.formatting import capitalised, figure, interval, short
 
 FEWEST_POINTS = 3
 """On an axis, for a verdict: through two points there is always a line."""
+
+
+NO_BETTER = 0.95
+"""Times the error of zero forces: above it a model is no better than one that predicts none."""
 
 
 def answers(found: Measured) -> Iterator[str]:
@@ -54,7 +58,10 @@ def _of_share(found: Measured) -> str:
         if slope is None or slope.points < FEWEST_POINTS:
             continue
         chance = found.chance(head, "data", SHARE)
-        if slope.low <= 0 <= slope.high:
+        blind = _blind(found, head)
+        if blind:
+            verdict = f"undecided: {blind} predict forces no better than zero"
+        elif slope.low <= 0 <= slope.high:
             verdict = "undecided: a flat share is within the interval"
         elif chance is not None and abs(slope.value) <= chance:
             verdict = "undecided: another seed changes as much"
@@ -62,6 +69,17 @@ def _of_share(found: Measured) -> str:
             verdict = "it falls" if slope.high < 0 else "it rises"
         told.append(f"{head}: exponent {exponent_told(slope)}{_of_seed(chance)}, {verdict}")
     return f"{claims} {'; '.join(told)}." if told else f"{claims} Undecided: fewer than three shares of data measured."
+
+
+def _blind(found: Measured, head: Head) -> str:
+    """Members of the axis of data whose forces are no better than none: `2 of 4`; empty where all are better.
+
+    A model that hardly predicts forces can hardly predict them wrongly turned.
+    """
+    members = [member for member, _ in found.line(head, "data", QUANTITIES[0])]
+    ratios = [ratio for member in members if (ratio := found.over_no_forces(member, head)) is not None]
+    worse = sum(ratio > NO_BETTER for ratio in ratios)
+    return f"{worse} of {len(ratios)}" if worse else ""
 
 
 def _of_violation(found: Measured) -> str:
@@ -78,6 +96,7 @@ def _of_violation(found: Measured) -> str:
             f"{head}: from {short(first)} to {short(last)} {quantity.unit} over a factor of "
             f"{points[-1][0].share / points[0][0].share:.0f} in data, exponent {exponent_told(slope)}"
             f"{_of_seed(found.chance(head, 'data', quantity))}"
+            + (f", where {blind} predict forces no better than zero" if (blind := _blind(found, head)) else "")
         )
     return f"{question} {capitalised(quantity.label)}. {'; '.join(told)}." if told else f"{question} Not measured yet."
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evaluation.metric import Metric, Score
+from evaluation.scoring import ranked
 from evaluation.subset import SUBSETS
+from evaluation.task import KnowsTraining
 from leaderboard.ranking.board import Board, Place, boards
 from leaderboard.ranking.collect import Entry
 from leaderboard.ranking.cost import RelativeCost, relative_costs
@@ -47,6 +49,8 @@ class Cell:
     """Why there is no rank; empty where there is one."""
     outranked: tuple[Place, ...] = ()
     """Places before it with a worse score (`Board.outranked`)."""
+    fitted: float = 0.0
+    """Which share of its samples the model was trained on."""
 
     @property
     def value(self) -> float | None:
@@ -218,7 +222,16 @@ def _cell_of(name: str, column: Headline, found: Sequence[Board]) -> Cell:
 
 def _cell(board: Board, place: Place) -> Cell:
     outranked = board.outranked.get(place.entry.name, ())
-    return Cell(_state(board, place), place.score(board.metric), place.rank, place.unranked or "", outranked)
+    reason = place.unranked or ""
+    return Cell(_state(board, place), place.score(board.metric), place.rank, reason, outranked, _fitted(place.entry))
+
+
+def _fitted(entry: Entry) -> float:
+    rows = ranked(entry.task, entry.rows)
+    if not rows or not isinstance(entry.task, KnowsTraining):
+        return 0.0
+    names = (*entry.card.training_sets, *entry.card.pretraining_sets)
+    return sum(entry.task.fitted(row, names) for row in rows) / len(rows)
 
 
 def _state(board: Board, place: Place) -> State:

@@ -123,6 +123,36 @@ def test_a_head_that_predicts_no_forces_is_told() -> None:
     assert [row[-1] for row in table.rows] == ["1.2", "0.98"]
 
 
+def test_nothing_is_decided_by_models_that_predict_no_forces() -> None:
+    def told(ratio: float) -> str:
+        figures = {"force_mae": 1.0, "force_rmse": 500 * ratio, "force_rms_ref": 0.5}
+        rows = [{"sample": f"s{i}", "status": "ok", **figures} for i in range(6)]
+        evidence = Evidence(
+            (
+                *(constraints(card, share) for card, share in SHARES.items()),
+                *(entry("forces", card, rows=rows, mode=DIRECT) for card in SHARES),
+            ),
+            rotational_errors=tuple(errors(card, share, slope=-0.3) for card, share in SHARES.items()),
+        )
+        return " ".join(article(evidence).parts[0].sentences)
+
+    assert "undecided: 3 of 3 predict forces no better than zero" in told(1.0)
+    assert "it falls" in told(0.5)
+
+
+def test_a_network_is_compared_at_its_own_frames() -> None:
+    """A frame without a share for an exactly equivariant network leaves no other network's."""
+    exact = errors("sevennet-n", 1.0, slope=0.0)
+    frames = tuple(f.model_copy(update={"total": 1e-9}) for f in exact.frames[:15]) + exact.frames[15:]
+    beside = exact.model_copy(update={"entry": "sevennet-n@conservative", "frames": frames})
+    measured = tuple(errors(card, share, slope=-0.3) for card, share in SHARES.items())
+    cards = (*SHARES, "sevennet-n")
+    made = article(Evidence(tuple(constraints(card, 1.0) for card in cards), rotational_errors=(*measured, beside)))
+    table = next(part.table for part in made.parts if part.title == "Against the share of the training frames")
+    assert table is not None
+    assert {row[3] for row in table.rows if row[0].startswith("Rotational share")} == {"20"}
+
+
 def test_a_second_seed_is_a_factor_of_the_first() -> None:
     twice = [{"sample": f"s{i}", "status": "ok", "rotation_force": 40 * (1 + 0.1 * i)} for i in range(6)]
     evidence = Evidence((constraints("pet-n", 1.0), entry("constraints", "pet-n-seed-2", rows=twice, mode=DIRECT)))

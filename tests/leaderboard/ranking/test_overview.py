@@ -62,6 +62,17 @@ def test_a_model_of_one_good_number_stands_behind_those_of_many() -> None:
     assert table.checkpoints[-1].main.cells[0].rank.place == 1
 
 
+def test_a_share_of_samples_that_the_model_was_trained_on_is_told() -> None:
+    sets = ("mptrj-random", "mptrj-highest-stress", "mpf-tp", "mlearn")
+    rows = [{"sample": name, "status": "ok", "set": name, "force_mae": 1.0} for name in (*sets, "canary")]
+    fit, other = (entry("forces", card, {"force_mae": 1.0}, rows=rows) for card in ("one", "two"))
+    fit = replace(fit, card=fit.card.model_copy(update={"training_sets": ("omat24",), "pretraining_sets": ("mptrj",)}))
+    other = replace(other, card=other.card.model_copy(update={"training_sets": ("matpes-pbe",)}))
+    found = {row.card.name: row.cells[0].fitted for row in overview([fit, other]).rows}
+    assert found == {"one": 0.5, "two": 0.0}
+    assert [row.cells[0].fitted for row in overview([named("eos", "one", 1.0)]).rows] == [0.0]
+
+
 def test_canaries_give_no_column_and_other_subsets_are_told_apart() -> None:
     table = overview(
         [
