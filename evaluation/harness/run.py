@@ -313,5 +313,5 @@ def _reason(fault: WorkerError) -> str:
 
 
 def _trained_on(sample: Sample) -> Record:
-    reason = f"the model was trained on this frame of {sample.dataset}; only held-out frames are scored"
+    reason = f"the model was trained on frames of {sample.dataset}; only those that all trainings leave out are scored"
     return failed(sample.id, StructureFailure("unsupported", reason), SampleCost())

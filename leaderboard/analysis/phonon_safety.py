@@ -4,7 +4,7 @@
 
 The limits on violations are the largest amplitudes of the tolerance curves without an imaginary mode in a crystal that
 is stable in the reference (unperturbed) model, where that model itself is within them; the others are constants below.
-Accuracy against DFT is no criterion.
+How accurate frequencies are is no criterion, and neither are the figures' intervals.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from evaluation.metric import Metric
 from evaluation.metrics.constraints import SIZES, verdicts
 from evaluation.subset import SUBSETS, Subset
 from evaluation.task import Task
-from leaderboard.analysis.rank_correlation import Coefficient, Correlation, correlate, too_little
+from leaderboard.analysis.rank_correlation import FEWEST_ENTRIES, Coefficient, Correlation, correlate, too_little
 from leaderboard.ranking.board import Board, boards
 from leaderboard.ranking.collect import Entry
 from leaderboard.ranking.rank import MIN_COVERAGE
@@ -142,14 +142,14 @@ def _correlation(dots: Sequence[Dot], metric: Metric) -> Correlation:
     cards = [dot.card for dot in dots]
     violations, errors = [dot.violation for dot in dots], [sign * dot.figure for dot in dots]
     breaking = sorted({dot.card for dot in dots if dot.violation > 0})
-    if dots and not breaking:
-        return Correlation(None, None, len(dots), len(set(cards)), "no entry violates it beyond rounding error")
+    if len(dots) >= FEWEST_ENTRIES and not breaking:
+        return Correlation(None, None, len(dots), len(set(cards)), "all entries are within rounding error")
     if len(breaking) >= FEWEST_BREAKING:
         return correlate(violations, errors, cards)
     if found := too_little(violations, errors, cards):
         return found
     # with all others at zero, one checkpoint decides the order alone, and resamples without it have none
-    who = f"{', '.join(breaking)} alone {'violates' if len(breaking) == 1 else 'violate'} it beyond rounding error"
+    who = f"{' and '.join(breaking)} alone {'is' if len(breaking) == 1 else 'are'} beyond rounding error"
     reason = f"{who}; a correlation takes {FEWEST_BREAKING} checkpoints that do"
     return Correlation(None, None, len(dots), len(set(cards)), reason)
 

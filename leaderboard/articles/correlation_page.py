@@ -21,8 +21,8 @@ def article(evidence: Evidence) -> Article:
     return Article(
         name="correlation",
         title="Constraint violations and property errors",
-        lede="Rank correlation of constraint violations (rotational and inversion equivariance, conservative forces, "
-        "permutation, translation) with errors of properties. Each dot is an entry: a checkpoint in a mode, with its "
+        lede="Rank correlation of constraint violations (rotational and inversion equivariance, conservative "
+        "forces) with errors of properties. Each dot is an entry: a checkpoint in a mode, with its "
         "violation as measured by the constraints task and its error on another task.",
         parts=[_part(each) for each in found] or [_nothing()],
         notes=(
@@ -92,8 +92,7 @@ def _sentences(of_task: TaskCorrelations, leading: list[Pair]) -> list[str]:
         said.append(f"Excluded, of another level of theory: {', '.join(of_task.left_out)}.")
     known = [pair for pair in leading if pair.correlation.spearman]
     if not known:
-        reasons = dict.fromkeys(pair.correlation.reason for pair in leading if pair.correlation.reason)
-        return [*said, f"No correlation is given: {'; '.join(map(str, reasons))}."] if reasons else said
+        return [*said, *_without(leading)]
     settled = [pair for pair in known if _settled(pair.correlation.spearman)]
     label = of_task.task.metrics[0].label
     if settled:
@@ -111,6 +110,8 @@ def _without(leading: list[Pair]) -> list[str]:
     for pair in leading:
         if pair.correlation.reason:
             of.setdefault(pair.correlation.reason, []).append(pair.violation.label)
+    if len(of) == 1 and all(pair.correlation.reason for pair in leading):
+        return [f"No coefficient: {reason}." for reason in of]
     return [f"No coefficient for {', '.join(labels)}: {reason}." for reason, labels in of.items()]
 
 

@@ -40,8 +40,8 @@ def _of_plateau(found: Measured) -> str | None:
     better = sum(relative < 1 for relative, _ in known)
     (best, of_best), (worst, of_worst) = known[0], known[-1]
     return (
-        "Is it better than predicting no forces at all? By root mean square error over unseen frames, "
-        f"{better} of {len(known)} are: from {best:.2f} of the error of zero forces ({of_best}) to {worst:.2f} "
+        "Is it better than predicting no forces at all? By the mean root mean square error of the unseen frames of the "
+        f"task forces that all ran, {better} of {len(known)} are: from {best:.2f} of the error of zero forces ({of_best}) to {worst:.2f} "
         f"({of_worst}). A rotation error that is small where the forces are is no virtue."
     )
 

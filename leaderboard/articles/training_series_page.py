@@ -87,12 +87,15 @@ def _parts(found: Measured) -> Iterator[Part]:
                 title=f"Against the {label}",
                 pictures=pictures,
                 caption=f"Means over samples, both axes logarithmic; across: {label}. "
-                "Dashed: direct forces; solid: the gradient.",
+                "Dashed: direct forces; solid: the gradient. A mean of zero is not drawn.",
                 table=_exponents(found, axis),
             )
     yield from _choices(found)
     missing = [
-        m.card for m in found.members if not any(key[0] == m.card and key[2] == SHARE.key for key in found.values)
+        f"{member.card}@{head.forces}"
+        for member in found.members
+        for head in found.heads
+        if head.network == member.network and (member.card, head.forces, SHARE.key) not in found.values
     ]
     if missing:
         yield Part(
@@ -197,12 +200,15 @@ def _pictures(found: Measured, axis: Axis) -> Iterator[Picture]:
             yield Picture(
                 key=f"{axis}/{quantity.key}",
                 title=capitalised(title),
-                spec=_spec(lines, AXES[axis], title),
+                spec=_spec(lines, [str(head) for head in found.heads], AXES[axis], title),
                 alt=f"{capitalised(title)} against the {AXES[axis]}. {told}.",
             )
 
 
-def _spec(lines: Mapping[str, Sequence[tuple[float, float, str]]], across: str, title: str) -> Spec:
+def _spec(
+    lines: Mapping[str, Sequence[tuple[float, float, str]]], heads: Sequence[str], across: str, title: str
+) -> Spec:
+    """`heads`: all of the page, so that each has one colour in every picture."""
     import altair as alt
 
     rows = [
@@ -216,11 +222,12 @@ def _spec(lines: Mapping[str, Sequence[tuple[float, float, str]]], across: str, 
     told = tooltips(
         card=("checkpoint", "N"), head=("network, forces", "N"), x=(across, "Q", ".3~g"), y=(title, "Q", ".3~g")
     )
-    names = sorted(lines)
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=x,
         y=y,
-        color=alt.Color("head:N").scale(domain=names).legend(orient="bottom", title=None, columns=1),
+        color=alt.Color("head:N")
+        .scale(domain=heads)
+        .legend(orient="bottom", title=None, columns=1, values=sorted(lines)),
         strokeDash=alt.StrokeDash("direct:N").scale(domain=[False, True], range=[[1, 0], [4, 3]]).legend(None),
     )
     return finish(base.mark_line() + base.mark_point(filled=True, size=60).encode(tooltip=told), 190)

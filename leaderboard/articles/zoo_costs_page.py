@@ -85,8 +85,8 @@ def _outcomes(costs: Sequence[TaskCost], rate: float, models: int, device: str) 
         [replace(cost, around=0.0) for cost in costs], models=models, rate=rate, cluster=Cluster(DEVICES[0], **TROUBLE)
     )
     told = (
-        f"Between {short(alone.held / 3600, 3)} GPU-hours, if no host ever keeps a device waiting, and "
-        f"{short(hours[0], 3)} with the hosts that our runs had: two cores, busy with other work. The table and the "
+        f"Between about {short(alone.held / 3600)} GPU-hours, if no host ever keeps a device waiting, and "
+        f"{short(hours[0])} with the hosts that our runs had: two cores, busy with other work. The table and the "
         "dollars are of the latter."
     )
     return [

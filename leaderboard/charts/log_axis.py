@@ -32,7 +32,8 @@ def log_ticks(values: Iterable[float]) -> list[float]:
         _between(low, high, [float(f"{digit}e{exponent}") for exponent in exponents for digit in digits])
         for digits in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8))
     )
-    return some if len(some) >= FEWEST else more
+    fitting = next((ticks for ticks in (some, more) if len(ticks) >= FEWEST), None) or _even(low, high)
+    return fitting[:: math.ceil(len(fitting) / 6)]
 
 
 def log_axis(values: Iterable[float], *, grid: bool = True, form: str | None = None) -> alt.Axis:
@@ -41,7 +42,20 @@ def log_axis(values: Iterable[float], *, grid: bool = True, form: str | None = N
 
     ticks = log_ticks(values)
     plain = all(LEAST_PLAIN <= tick < MOST_PLAIN for tick in ticks)
-    return alt.Axis(values=ticks, grid=grid, format=form or ("~g" if plain else "~e"))
+    large = all(tick >= 1 for tick in ticks)
+    return alt.Axis(values=ticks, grid=grid, format=form or ("~g" if plain else "~s" if large else "~e"))
+
+
+def _even(low: float, high: float) -> list[float]:
+    """Multiples of the largest round step of which three lie between; one value where both are the same."""
+    if high <= low * 1.001:
+        return [low]
+    steps = [digit * 10.0**exponent for exponent in range(2, -4, -1) for digit in (5, 2, 1)]
+    for step in (part * 10.0 ** math.floor(math.log10(high)) for part in steps):
+        first, last = math.ceil(low / step), math.floor(high / step)
+        if last - first + 1 >= FEWEST:
+            return [float(f"{number * step:.6g}") for number in range(first, last + 1)]
+    return [low, high]
 
 
 def _between(low: float, high: float, ticks: Iterable[float]) -> list[float]:

@@ -134,7 +134,7 @@ TERMS = (
         "safe-for-phonons",
         "Safe for phonons",
         "Violations below the amplitude from which imaginary modes appear, stable solids found stable, frequencies "
-        "that do not depend on the displacement. It says nothing about accuracy.",
+        "that do not depend on the displacement. It says nothing about how accurate frequencies are.",
     ),
     Term(
         "stale",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def descent_findings(evidence: Evidence) -> list[Part]:
-    """Convergence, uphill energy, and the distance to the energy's own minimum where direct forces vanish."""
+    """Convergence, uphill energy, and the distance to the energy's own minimum where a relaxation stopped."""
     board = widest(evidence.of("descent"))
     if board is None:
         return []
@@ -59,9 +59,10 @@ def _remaining(rows: Sequence[Row]) -> str:
     gaps, excess = _known(rows, "gradient_gap"), _known(rows, "excess_energy")
     if not gaps or not excess:
         return ""
+    crystals = "one crystal" if len(excess) == 1 else f"medians of {len(excess)} crystals"
     return (
-        f" Where its forces vanish, the gradient of its own energy is {short(median(gaps))} meV/Å, and relaxing by "
-        f"that gradient lowers the energy by {short(median(excess))} meV/atom (medians of {len(excess)})."
+        f" Where it stopped, its forces differ from the gradient of its own energy by {short(median(gaps))} meV/Å "
+        f"(root mean square), and relaxing by that gradient takes {short(median(excess))} meV/atom off ({crystals})."
     )
 
 

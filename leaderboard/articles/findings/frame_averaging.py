@@ -105,7 +105,7 @@ def averaged_pairs(evidence: Evidence) -> Iterator[Compared]:
 def _said(each: Compared) -> str:
     cost = f", at {short(each.cost)} times the cost" if each.cost else ""
     numbers = f"from {short(each.before, 3)} to {short(each.after, 3)} {each.metric.unit}".rstrip()
-    verdict = "an accuracy gain" if each.better else "an accuracy loss"
+    verdict = "an improvement" if each.better else "a deterioration"
     if not each.settled:
         verdict = "a difference that is not significant on these samples"
     return (

@@ -50,7 +50,7 @@ def _part(entry: Entry) -> Part | None:
 
 
 def _step(step: str, mean: Means) -> str:
-    return f"{LABELS[step]} {short(mean.error)} THz for {short(mean.cost)} force calls"
+    return f"{LABELS[step]} {short(mean.error, 3)} THz for {short(mean.cost)} force calls"
 
 
 def _averaged(of: dict[str, Means]) -> list[str]:
@@ -60,6 +60,6 @@ def _averaged(of: dict[str, Means]) -> list[str]:
         return []
     usual, mean = of["usual"], of[step]
     return [
-        f"Averaging ({LABELS[step]}) takes the usual workflow from {short(usual.error)} to {short(mean.error)} THz at "
-        f"{short(mean.cost / usual.cost)} times the cost."
+        f"Averaging ({LABELS[step]}) takes the usual workflow from {short(usual.error, 3)} to "
+        f"{short(mean.error, 3)} THz at {short(mean.cost / usual.cost)} times the cost."
     ]

@@ -163,7 +163,7 @@
     const ordered = sorted(groups.filter((group) => group.left));
     const listed = (everything ? ordered : ordered.slice(0, MOST)).map((group) => [group.lead.theory, group.body]);
     more.hidden = listed.length === ordered.length;
-    more.textContent = `Show all ${ordered.length} checkpoints`;
+    more.textContent = `Show all ${ordered.length} rows`;
     const apart = (theory) => listed.filter(([its]) => its === theory).map(([, body]) => body);
     const here = listed.filter(([its]) => !headings.has(its)).map(([, body]) => body);
     for (const [theory, heading] of headings) if (apart(theory).length) here.push(heading, ...apart(theory));
@@ -172,7 +172,7 @@
       shown = here;
     }
     const output = document.getElementById("count");
-    output.value = count === groups.length ? "" : `${count} of ${groups.length} checkpoints`;
+    output.value = count === groups.length ? "" : `${count} of ${groups.length} rows`;
     answer(rows, matched, close, within);
   }
 

@@ -39,7 +39,7 @@ def test_more_violation_with_more_error_is_one() -> None:
     assert delta.spearman.value == 1.0
     assert success.spearman.value == 1.0  # success is better when higher, and falls
     same = pairs["rotation_force", "delta"]
-    assert (same.spearman, same.reason) == (None, "no entry violates it beyond rounding error")
+    assert (same.spearman, same.reason) == (None, "all entries are within rounding error")
     assert pairs["rotation_energy", "delta"].n == 0
 
 
@@ -56,7 +56,7 @@ def test_what_rounding_explains_puts_nobody_in_order() -> None:
         made += [entry("constraints", f"toy-{i}", values), entry("eos", f"toy-{i}", {"delta": 1.0 + i})]
     (found,) = violation_error.task_correlations(made)
     (pair,) = [each for each in found.pairs if (each.violation.name, each.metric.name) == ("rotation_force", "delta")]
-    assert pair.correlation.reason == "no entry violates it beyond rounding error"
+    assert pair.correlation.reason == "all entries are within rounding error"
     assert [dot.violation for dot in pair.dots] == [0.0] * 7
     assert pair.dots[6].measured == 7e-3
     made[0] = entry("constraints", "toy-0", {"rotation_force": 30.0})
@@ -65,7 +65,7 @@ def test_what_rounding_explains_puts_nobody_in_order() -> None:
     assert {dot.violation for dot in pair.dots} == {0.0, 30.0}
     assert pair.correlation.spearman is None
     assert pair.correlation.reason == (
-        "toy-0 alone violates it beyond rounding error; a correlation takes 3 checkpoints that do"
+        "toy-0 alone is beyond rounding error; a correlation takes 3 checkpoints that do"
     )
 
 

@@ -110,9 +110,9 @@ def test_descents_are_counted_by_optimiser() -> None:
     ]
     part = only(descent_findings(Evidence((entry("descent", "toy", rows=rows, mode=DIRECT),))))
     assert part.sentences[1] == (
-        "toy@direct: 1 of 4 descents converge, 1 ends in a limit cycle, 200 meV/atom uphill energy (median). Where its "
-        "forces vanish, the gradient of its own energy is 30 meV/Å, and relaxing by that gradient lowers the energy by "
-        "30 meV/atom (medians of 1)."
+        "toy@direct: 1 of 4 descents converge, 1 ends in a limit cycle, 200 meV/atom uphill energy (median). Where it "
+        "stopped, its forces differ from the gradient of its own energy by 30 meV/Å (root mean square), and relaxing "
+        "by that gradient takes 30 meV/atom off (one crystal)."
     )
 
 

@@ -102,8 +102,8 @@ def test_phonons_by_two_heads() -> None:
 @pytest.mark.parametrize(
     ("after", "verdict"),
     [
-        ([0.4, 0.5, 0.3, 0.4], "an accuracy gain"),
-        ([1.6, 1.5, 1.7, 1.6], "an accuracy loss"),
+        ([0.4, 0.5, 0.3, 0.4], "an improvement"),
+        ([1.6, 1.5, 1.7, 1.6], "a deterioration"),
         ([0.4, 1.6, 0.4, 1.7], "a difference that is not significant on these samples"),
     ],
 )
