@@ -41,8 +41,8 @@ def _of_plateau(found: Measured) -> str | None:
     (best, of_best), (worst, of_worst) = known[0], known[-1]
     return (
         "Is it better than predicting no forces at all? By the mean root mean square error of the unseen frames of the "
-        f"task forces that all ran, {better} of {len(known)} are: from {best:.2f} of the error of zero forces ({of_best}) to {worst:.2f} "
-        f"({of_worst}). A rotation error that is small where the forces are is no virtue."
+        f"task forces that all ran, {better} of {len(known)} are: from {best:.2f} of the error of zero forces "
+        f"({of_best}) to {worst:.2f} ({of_worst}). A rotation error that is small where the forces are is no virtue."
     )
 
 
