@@ -135,7 +135,8 @@ def test_lost_workers_blocks_nodes_and_spreaders_lose_no_record(
         # a node, by its administrator
         cluster.run("scontrol", "update", "NodeName=n1", "State=DOWN", "Reason=test")
         until(lambda: "n1" not in cluster.jobs().values() and working(job, 4))
-        cluster.run("scontrol", "update", "NodeName=n1", "State=RESUME")
+        # it may have come back by itself, which is an error then (ReturnToService)
+        cluster.run("scontrol", "update", "NodeName=n1", "State=RESUME", check=False)
         # the process that spreads
         assert process.poll() is None
         process.kill()
