@@ -96,10 +96,10 @@ class RanksSome(Protocol):
 
 @runtime_checkable
 class KnowsTraining(Protocol):
-    """A task some of whose samples are of data that models were trained on."""
+    """A task some of whose samples are of data that models were trained on: their errors may be those of a fit."""
 
     def fitted(self, row: Row, training_sets: Collection[str]) -> bool:
-        """Whether a model of these training sets (of its card) was trained on the sample: its error is one of a fit."""
+        """Whether the sample is of data that a model of these training sets (of its card) was trained on."""
 
 
 def column(rows: Sequence[Row], name: str) -> list[float | None]:

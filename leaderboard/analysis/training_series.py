@@ -43,7 +43,7 @@ class Member:
     rotated: bool
     """Whether frames were seen under random rotations."""
     cpu_seconds: int | None
-    """That the training took."""
+    """CPU time of the training, s; None without a log."""
 
     def at(self, axis: Axis) -> float:
         """Where it stands on an axis."""

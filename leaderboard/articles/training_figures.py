@@ -1,4 +1,4 @@
-"""Training figures: what was measured of each head of the training series, at the samples that all of them have."""
+"""Training figures: what was measured of each head of the training series, at samples that they have in common."""
 
 from __future__ import annotations
 
@@ -108,20 +108,25 @@ def measured(evidence: Evidence) -> Measured:
 def _shared(
     values: Mapping[tuple[str, str, str], Mapping[str, float]], networks: Mapping[str, str]
 ) -> dict[tuple[str, str, str], dict[str, float]]:
-    """Each quantity where all members of a network that have it have a number: some ran more samples than others.
+    """Each quantity at the samples where all members that have it have a number: some ran more than others.
 
-    Not those of all networks: where a frame's error is rounding alone for an exactly equivariant network, it has no
-    share there, and such frames are not like others to the rest.
+    Of the rotational share, all members of one network: an exactly equivariant one has none at frames where its error
+    is rounding alone, and to the rest such frames are not like others.
     """
     common: dict[tuple[str, str], set[str]] = {}
     for (card, _, key), figures in values.items():
-        mine = networks[card], key
-        common[mine] = common.get(mine, set(figures)) & figures.keys()
+        group = _group(networks[card], key)
+        common[group] = common.get(group, set(figures)) & figures.keys()
     found = {}
     for (card, forces, key), figures in values.items():
-        if samples := common[networks[card], key]:
+        if samples := common[_group(networks[card], key)]:
             found[card, forces, key] = {sample: figure for sample, figure in figures.items() if sample in samples}
     return found
+
+
+def _group(network: str, quantity: str) -> tuple[str, str]:
+    """Members with the same one are compared at the same samples."""
+    return network if quantity == SHARE.key else "", quantity
 
 
 def _largest(evidence: Evidence) -> Iterator[Entry]:

@@ -10,8 +10,6 @@ from leaderboard.formatting import capitalised, figure, interval, short
 
 FEWEST_POINTS = 3
 """On an axis, for a verdict: through two points there is always a line."""
-
-
 NO_BETTER = 0.95
 """Times the error of zero forces: above it a model is no better than one that predicts none."""
 
@@ -96,9 +94,14 @@ def _of_violation(found: Measured) -> str:
             f"{head}: from {short(first)} to {short(last)} {quantity.unit} over a factor of "
             f"{points[-1][0].share / points[0][0].share:.0f} in data, exponent {exponent_told(slope)}"
             f"{_of_seed(found.chance(head, 'data', quantity))}"
-            + (f", where {blind} predict forces no better than zero" if (blind := _blind(found, head)) else "")
+            f"{_of_blind(found, head)}"
         )
     return f"{question} {capitalised(quantity.label)}. {'; '.join(told)}." if told else f"{question} Not measured yet."
+
+
+def _of_blind(found: Measured, head: Head) -> str:
+    blind = _blind(found, head)
+    return f", where {blind} along the data predict forces no better than zero" if blind else ""
 
 
 def _of_seed(chance: float | None) -> str:
@@ -124,7 +127,7 @@ def _of_steps(found: Measured) -> str | None:
         if measured:
             told.append(
                 f"{head}, of {measured} quantities: the same way go {' and '.join(alike) or 'none'}; opposite ways "
-                f"{' and '.join(opposite) or 'none'}"
+                f"{' and '.join(opposite) or 'none'}{_of_blind(found, head)}"
             )
     if not told:
         return None

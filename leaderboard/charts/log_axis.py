@@ -16,7 +16,7 @@ FEWEST = 3
 
 
 def log_ticks(values: Iterable[float]) -> list[float]:
-    """Powers of ten between the smallest and the largest value, both > 0; with 2 and 5 of each, or more, where few.
+    """Powers of ten between the smallest and the largest value, both > 0; where few, other round numbers, at most 6.
 
     All of what Vega-Lite would draw itself, nine lines a decade, hides the data.
     """
@@ -50,7 +50,7 @@ def _even(low: float, high: float) -> list[float]:
     """Multiples of the largest round step of which three lie between; one value where both are the same."""
     if high <= low * 1.001:
         return [low]
-    steps = [digit * 10.0**exponent for exponent in range(2, -4, -1) for digit in (5, 2, 1)]
+    steps = [digit * 10.0**exponent for exponent in range(0, -4, -1) for digit in (5, 2, 1)]
     for step in (part * 10.0 ** math.floor(math.log10(high)) for part in steps):
         first, last = math.ceil(low / step), math.floor(high / step)
         if last - first + 1 >= FEWEST:

@@ -1,7 +1,7 @@
 """Common columns: lists that stand in the figures of several results, so that they can be stored once.
 
 The frames' names, the reference's energies and the path through the Brillouin zone are the same for every model of a
-task. Of what ships of equations of state they are half of the bytes, of forces and diatomics nearly so.
+task: 40 to 50 % of the bytes that ship of equations of state, forces and diatomics.
 
 A document is a JSON value. In its brief form each common column is replaced by the name that its content gives it.
 """

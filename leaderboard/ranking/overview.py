@@ -50,7 +50,7 @@ class Cell:
     outranked: tuple[Place, ...] = ()
     """Places before it with a worse score (`Board.outranked`)."""
     fitted: float = 0.0
-    """Which share of its samples the model was trained on."""
+    """Which share of its samples is of data that the model was trained on."""
 
     @property
     def value(self) -> float | None:

@@ -246,7 +246,7 @@ def share_columns() -> None:
 
 
 def parts(path: Path) -> list[Any]:
-    """Both lines of a result's file, whole. Raises as `unpack` does."""
+    """Both lines of a result's file, whole. Raises as `unpack` does, and KeyError for a column that no file has."""
     found: list[Any] = common_columns.whole(_parts(unpack(path)), common(path.parent))
     return found
 
